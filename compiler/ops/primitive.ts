@@ -1,0 +1,149 @@
+/** What a primitive is. One record each; the table is `ops/table.ts`. */
+import type { Span } from "../../grammar/source.ts";
+import type { Dim } from "../ir/dims.ts";
+import type { Attributes, ConstantData, Value } from "../ir/graph.ts";
+import type { Affine, AxisId, Combine, ScalarId } from "../ir/nest.ts";
+import type { DType, TensorType } from "../ir/types.ts";
+
+// ---- calling ---------------------------------------------------------------------------------------
+
+/** How `.tfg` source calls a primitive. Parameters are bound by position or name as those of a `def` are. */
+export interface Parameter {
+  readonly name: string;
+  readonly kind:
+    | "tensor" // one operand
+    | "tensors" // a list of operands
+    | "int" // a compile-time int that must be a literal -> number
+    | "dim" // a compile-time int, run dims allowed -> Dim
+    | "dims" // a list of them, `..S` spread -> Dim[]; -1 stays -1
+    | "ints" // a list of literal ints -> number[]
+    | "number" // a compile-time number -> number
+    | "bool"
+    | "string"
+    | "axis" // one axis, resolved against the first operand -> number from 0
+    | "axes"; // `axis=` or `over=`: one or several, resolved against the first operand -> number[], ascending; absent -> all axes
+  /** Absent: the argument is required. `undefined` as value is not used; optional `axes` default to all. */
+  readonly default?: number | boolean | string | readonly number[];
+}
+
+export type Argument = number | boolean | string | Dim | readonly number[] | readonly Dim[];
+
+export interface Operand {
+  readonly type: TensorType;
+  /** Where the argument stands, for messages. */
+  readonly span: Span;
+  /** Where the value was made, for "why" labels. */
+  readonly origin: Span;
+  /** Data of a constant operand, if it is one. */
+  readonly constant?: ConstantData;
+}
+
+export interface MessagePart {
+  readonly span: Span;
+  readonly text: string;
+}
+
+/** What the type rule reports; the checker renders it. */
+export interface Complaint {
+  readonly code: string;
+  readonly message: string;
+  readonly primary: MessagePart;
+  readonly related?: readonly MessagePart[];
+  readonly notes?: readonly string[];
+  readonly helps?: readonly { readonly text: string; readonly edits?: readonly { readonly span: Span; readonly text: string }[] }[];
+}
+
+export interface PrimitiveCall {
+  readonly operands: readonly Operand[];
+  /** Bound arguments that are no tensors, defaults filled in. */
+  readonly args: Readonly<Record<string, Argument>>;
+  /** The whole call or operator expression. */
+  readonly span: Span;
+  /** The operator sign or the callee's name. */
+  readonly operator: Span;
+  /** As the user wrote it: `*`, `reshape`, `@`. */
+  readonly spelling: string;
+  /** Proves from the facts in force; false means "cannot prove". */
+  readonly facts: {
+    equal(a: Dim, b: Dim): boolean;
+    atLeast(a: Dim, minimum: number): boolean;
+  };
+  /** Reports and gives the call the erroneous type, which silences its dependants. Never returns. */
+  fail(complaint: Complaint): never;
+}
+
+export interface Inferred {
+  readonly type: TensorType;
+  readonly attributes?: Attributes;
+  /** Types of further results. */
+  readonly more?: readonly TensorType[];
+}
+
+// ---- meaning (the interpreter) ------------------------------------------------------------------------
+
+/** Row-major, in float64 whatever the dtype; bools are 0 and 1. */
+export interface NdArray {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: Float64Array;
+}
+
+export interface MeaningContext {
+  /** Concrete shape of the result. */
+  readonly shape: readonly number[];
+  readonly type: TensorType;
+  /** The value of a size under the dims of this run. */
+  size(dim: Dim): number;
+}
+
+// ---- lowering (the nest) -------------------------------------------------------------------------------
+
+/** Builds the nest of one kernel. Handed to `Primitive.nest` by `passes/fuse.ts`. */
+export interface NestBuilder {
+  /** The scalar of operand `k` of the value being lowered, at one index per dim of that operand. */
+  operand(k: number, at: readonly Affine[], outside?: ScalarId): ScalarId;
+  /** Type of operand `k`. */
+  typeOf(k: number): TensorType;
+  /** Opens an axis to reduce over; its index is `index(axis)`. */
+  reduceAxis(name: string, extent: Dim): AxisId;
+  index(axis: AxisId): Affine;
+  reduce(combine: Combine, over: readonly AxisId[], value: ScalarId, dtype: DType): ScalarId;
+  apply(fn: string, dtype: DType, ...args: readonly ScalarId[]): ScalarId;
+  constant(value: number, dtype: DType): ScalarId;
+  dim(dim: Dim, dtype: DType): ScalarId;
+  /** An index as an i32 scalar. */
+  indexValue(at: Affine): ScalarId;
+  /** A data-dependent index: the i32 scalar as a position. Clamp it first. */
+  position(scalar: ScalarId): Affine;
+  // arithmetic of indices
+  add(a: Affine, b: Affine | Dim): Affine;
+  scale(a: Affine, by: Dim): Affine;
+  literal(dim: Dim | number): Affine;
+  /**
+   * The row-major regrouping of `at` (indices into `from`) as indices into `to`, of as many elements. Splits axes
+   * where that gives affine indices (architecture.md, Layout); undefined where it does not, and then the value
+   * is an alias of a plain buffer.
+   */
+  regroup(at: readonly Affine[], from: readonly Dim[], to: readonly Dim[]): readonly Affine[] | undefined;
+}
+
+// ---- the record ------------------------------------------------------------------------------------------
+
+export interface Primitive {
+  /** Unique. `add`, `exp`, `matmul`, `reduce_sum`, `tensor`. */
+  readonly name: string;
+  /** Name of the function that calls it in `.tfg`, if it can be called by name: `sum`, `reshape`. Operators have none. */
+  readonly callee?: string;
+  /** One or two sentences with the formula; shapes; source where there is one. */
+  readonly doc: string;
+  readonly signature: readonly Parameter[];
+  /**
+   * The class decides how it fuses: a `view` moves indices, a `map` works element by element, a `reduce` folds axes
+   * of one operand, a `contraction` sums products of two, a `leaf` has no operands, a `routine` is no nest.
+   */
+  readonly class: "view" | "map" | "reduce" | "contraction" | "comprehension" | "leaf" | "routine";
+  infer(call: PrimitiveCall): Inferred;
+  meaning(args: readonly NdArray[], value: Value, context: MeaningContext): Float64Array;
+  /** The scalar of the result at `at` (one index per dim). Absent for leaves and routines. */
+  nest?(build: NestBuilder, value: Value, at: readonly Affine[]): ScalarId;
+}

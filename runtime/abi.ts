@@ -1,0 +1,128 @@
+/**
+ * The types of a compiled program: what a generated module hands to the runtime. Plain data, so that a program
+ * made in memory by the compiler and one written to a file are the same thing.
+ *
+ * Memory is one linear block: `[unused 64 bytes | blocks | constants, variables, derived | arena | 64 readable bytes]`.
+ * Everything before the arena has literal offsets; the arena's slots get theirs once per tuple of run dims.
+ * Every element takes 4 bytes there, whatever its dtype (bool is 0 or 1).
+ */
+
+export const ABI_VERSION = 1;
+
+export type DType = "f32" | "f16" | "bf16" | "i32" | "u32" | "i8" | "u8" | "bool";
+
+/** Integer arithmetic over run dims: a literal, a dim `["d", i]`, a slot's byte address `["s", i]`, or an operation (`/` floors). */
+export type Expr =
+  | number
+  | readonly ["d" | "s", number]
+  | readonly ["+" | "*" | "/" | "max" | "min", Expr, Expr];
+
+/** `difference` must be 0, at least 0, or divisible by `by`. */
+export interface CheckSpec {
+  readonly kind: "equal" | "atLeast" | "divisible";
+  readonly difference: Expr;
+  readonly by?: Expr;
+  /** As written: `N <= 1024`. */
+  readonly text: string;
+  /** `model.tfg:2:20` */
+  readonly at: string;
+}
+
+export interface InputSpec {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly Expr[];
+  /** As the user wrote it, for messages: `f32[N, 28, 28, 1]`. */
+  readonly type: string;
+  readonly address: Expr;
+  readonly default?: number;
+  readonly accepts?: "i64" | "f64";
+  /** Line in the source, for messages. */
+  readonly line: number;
+}
+
+export interface OutputSpec {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly Expr[];
+  readonly type: string;
+  readonly address: Expr;
+  /** Positions of the inputs it needs. */
+  readonly inputs: readonly number[];
+  /** Positions of the variables it reads. */
+  readonly variables: readonly number[];
+}
+
+export type InitSpec =
+  | readonly ["fill", number]
+  /** base64 of little-endian words */
+  | readonly ["data", string]
+  | readonly ["random_uniform", number, number]
+  | readonly ["random_normal" | "truncated_normal", number, number]
+  | readonly ["orthogonal", number];
+
+export interface VariableSpec {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly trainable: boolean;
+  readonly init: InitSpec;
+  /** Byte offset. */
+  readonly address: number;
+}
+
+/** One call of a kernel. Its arguments are evaluated into the block: pointers first, then run dims. */
+export interface StepSpec {
+  /** Name of the kernel, for profiles and messages. */
+  readonly kernel: string;
+  readonly args: readonly Expr[];
+  /** In `steps`: positions of the outputs that need it. In `derive`: positions of the variables it is made from. */
+  readonly for: readonly number[];
+}
+
+export interface Program {
+  readonly abi: typeof ABI_VERSION;
+  readonly name: string;
+  /** `03_lenet.tfg:2` */
+  readonly source: string;
+  readonly dims: readonly string[];
+  readonly checks: readonly CheckSpec[];
+  readonly inputs: readonly InputSpec[];
+  readonly outputs: readonly OutputSpec[];
+  readonly variables: readonly VariableSpec[];
+  /** base64 of the constants' words, loaded at `constantsAt`. */
+  readonly constants: string;
+  readonly constantsAt: number;
+  /** Byte offset where the arena begins; a multiple of 64. */
+  readonly arenaAt: number;
+  /** Byte sizes of the arena's slots; slot i begins at the sum of the earlier ones, each rounded up to 64. */
+  readonly slots: readonly Expr[];
+  /** Byte offsets of the two blocks. A block holds, for each step in order, a flag (run it or not) and its arguments, all i32. */
+  readonly deriveBlock: number;
+  readonly stepsBlock: number;
+  /** Rerun for what a changed variable is derived into (packed weights). */
+  readonly derive: readonly StepSpec[];
+  readonly steps: readonly StepSpec[];
+}
+
+/** The kernels: both functions take the byte offset of their block. */
+export interface Entry {
+  derive(block: number): void;
+  run(block: number): void;
+}
+
+export interface Kernels {
+  /**
+   * base64 of deflate-raw of two WebAssembly modules, one after the other: first the profile `fma` (relaxed SIMD),
+   * `split` bytes long, then `base`. Both import one memory as `m.m` and export `run` and `derive`.
+   */
+  readonly wasm?: { readonly code: string; readonly split: number };
+  /** The JavaScript kernels, bound to a memory; called again when the memory has grown. */
+  readonly js?: (memory: ArrayBuffer) => Entry;
+}
+
+/** What a generated module passes to `openSession`. */
+export interface Compiled {
+  readonly program: Program;
+  readonly kernels: Kernels;
+}
