@@ -223,3 +223,37 @@ function inParentheses(dim: Dim): string {
 }
 
 export const formatShape = (shape: readonly Dim[]): string => (shape.length ? `[${shape.map(formatDim).join(", ")}]` : "");
+
+/** Puts `by` in the place of every occurrence of the atom with key `key`, also inside of other atoms. */
+export function replaceAtom(dim: Dim, key: string, by: Dim): Dim {
+  if (!dim.key.includes(key)) return dim;
+  return addDims(
+    ...dim.terms.map((term) =>
+      mulDims(dimOf(term.coefficient), ...term.atoms.map((atom) => (atom.key === key ? by : replaceInAtom(atom, key, by)))),
+    ),
+  );
+}
+
+function replaceInAtom(atom: Atom, key: string, by: Dim): Dim {
+  if (atom.kind === "symbol") return fromAtom(atom);
+  if (atom.kind === "floor") return floorDivDims(replaceAtom(atom.numerator, key, by), replaceAtom(atom.denominator, key, by));
+  return extremum(atom.kind, replaceAtom(atom.left, key, by), replaceAtom(atom.right, key, by));
+}
+
+/** A dim of one term. */
+export const dimOfTerm = (coefficient: number, atoms: readonly Atom[]): Dim => normal([{ coefficient, atoms }]);
+
+/** Visits every atom of a dim, the outer ones first. */
+export function eachAtom(dim: Dim, visit: (atom: Atom) => void): void {
+  for (const term of dim.terms)
+    for (const atom of term.atoms) {
+      visit(atom);
+      if (atom.kind === "floor") {
+        eachAtom(atom.numerator, visit);
+        eachAtom(atom.denominator, visit);
+      } else if (atom.kind !== "symbol") {
+        eachAtom(atom.left, visit);
+        eachAtom(atom.right, visit);
+      }
+    }
+}

@@ -82,8 +82,10 @@ export interface KernelOperand {
   readonly dtype: DType;
   readonly access: "read" | "write";
   /**
-   * Set for weights that were packed for a contraction: panels of 8 columns, `[ceil(N / 8)][K][8]`, the last
-   * panel filled with zeros. `address` of a read is then the address in that form (its axes were split).
+   * Set for an operand packed for a contraction: panels of 8 columns, `[ceil(N / 8)][K][8]`, the last panel filled
+   * with zeros. The column axis stays ONE axis of extent N (not split): in the address of a read its `times` is K
+   * (exact at columns that are multiples of 8: panel p of 8 columns begins at 8 * p * K), every reduce axis has 8
+   * times its dense stride, and the 8 columns of a panel are contiguous at that address.
    */
   readonly packed?: boolean;
 }

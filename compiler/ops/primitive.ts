@@ -1,7 +1,7 @@
 /** What a primitive is. One record each; the table is `ops/table.ts`. */
 import type { Span } from "../../grammar/source.ts";
 import type { Dim } from "../ir/dims.ts";
-import type { Attributes, ConstantData, Value } from "../ir/graph.ts";
+import type { Attributes, Comprehension, ConstantData, Value } from "../ir/graph.ts";
 import type { Affine, AxisId, Combine, ScalarId } from "../ir/nest.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 
@@ -20,13 +20,16 @@ export interface Parameter {
     | "number" // a compile-time number -> number
     | "bool"
     | "string"
+    | "dtype" // the name of an element type -> string
+    | "position" // a compile-time int -> Dim; or a rank-0 i32 tensor, which becomes one more operand, after the others
     | "axis" // one axis, resolved against the first operand -> number from 0
     | "axes"; // `axis=` or `over=`: one or several, resolved against the first operand -> number[], ascending; absent -> all axes
   /** Absent: the argument is required. `undefined` as value is not used; optional `axes` default to all. */
   readonly default?: number | boolean | string | readonly number[];
 }
 
-export type Argument = number | boolean | string | Dim | readonly number[] | readonly Dim[];
+/** A `Comprehension` is what the checker hands to `tensor`; no source argument is one. */
+export type Argument = number | boolean | string | Dim | readonly number[] | readonly Dim[] | Comprehension;
 
 export interface Operand {
   readonly type: TensorType;
@@ -36,6 +39,8 @@ export interface Operand {
   readonly origin: Span;
   /** Data of a constant operand, if it is one. */
   readonly constant?: ConstantData;
+  /** If it is a name declared with a type: the text from the keyword to the end of the type, and each dim in it. */
+  readonly declared?: { readonly kind: "input" | "param" | "state"; readonly span: Span; readonly dims: readonly Span[] };
 }
 
 export interface MessagePart {
@@ -57,6 +62,8 @@ export interface PrimitiveCall {
   readonly operands: readonly Operand[];
   /** Bound arguments that are no tensors, defaults filled in. */
   readonly args: Readonly<Record<string, Argument>>;
+  /** Where the values in `args` stand in the source; those that are defaults are absent. */
+  readonly spans?: Readonly<Record<string, Span>>;
   /** The whole call or operator expression. */
   readonly span: Span;
   /** The operator sign or the callee's name. */
@@ -67,7 +74,11 @@ export interface PrimitiveCall {
   readonly facts: {
     equal(a: Dim, b: Dim): boolean;
     atLeast(a: Dim, minimum: number): boolean;
+    /** As `atLeast`, but what cannot be proved becomes a check of the feeds if it can; false if neither (language.md 6.3). */
+    oblige(a: Dim, minimum: number): boolean;
   };
+  /** For the advice of TFG0311: the head of the graph, `graph unet[N, H]`, and the input that binds a run dim. */
+  readonly graph?: { readonly head: string; feedOf(dim: string): string | undefined };
   /** Reports and gives the call the erroneous type, which silences its dependants. Never returns. */
   fail(complaint: Complaint): never;
 }
@@ -139,11 +150,18 @@ export interface Primitive {
   readonly signature: readonly Parameter[];
   /**
    * The class decides how it fuses: a `view` moves indices, a `map` works element by element, a `reduce` folds axes
-   * of one operand, a `contraction` sums products of two, a `leaf` has no operands, a `routine` is no nest.
+   * of one operand, a `contraction` sums products of two, a `leaf` has no operands, a `routine` is no nest. A `move`
+   * copies elements, as a view does, but from several operands, with guards or from data-dependent positions.
    */
-  readonly class: "view" | "map" | "reduce" | "contraction" | "comprehension" | "leaf" | "routine";
+  readonly class: "view" | "map" | "move" | "reduce" | "contraction" | "comprehension" | "leaf" | "routine";
+  /** The elements in row-major order are those of the operand: the result of a plain buffer is that buffer. */
+  readonly keepsOrder?: boolean;
   infer(call: PrimitiveCall): Inferred;
-  meaning(args: readonly NdArray[], value: Value, context: MeaningContext): Float64Array;
-  /** The scalar of the result at `at` (one index per dim). Absent for leaves and routines. */
-  nest?(build: NestBuilder, value: Value, at: readonly Affine[]): ScalarId;
+  /** With `value.more`, the data of all results in order. */
+  meaning(args: readonly NdArray[], value: Value, context: MeaningContext): Float64Array | readonly Float64Array[];
+  /**
+   * The scalar of the result at `at` (one index per dim). Absent for leaves and routines. `result` is not 0 for a
+   * `part`: the nest of a `part` value is that of its operand, with the part's index and the operand's operands.
+   */
+  nest?(build: NestBuilder, value: Value, at: readonly Affine[], result?: number): ScalarId;
 }

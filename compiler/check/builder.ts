@@ -1,0 +1,165 @@
+/** Collects the values of one graph while it is elaborated, then drops what no output needs and numbers the rest. */
+import type { Span } from "../../grammar/source.ts";
+import type { Attributes, Call, CallId, DimCheck, Graph, Initializer, Input, Output, Value, ValueId, Variable } from "../ir/graph.ts";
+import type { DType, TensorType } from "../ir/types.ts";
+import type { Facts } from "./facts.ts";
+import { joinPath, type ScopeNode, type TextOrder } from "./scopes.ts";
+
+export interface VariableDraft {
+  readonly scope: ScopeNode;
+  /** Last component of the name. */
+  readonly last: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly trainable: boolean;
+  readonly init: Initializer;
+  readonly span: Span;
+  readonly value: ValueId;
+}
+
+interface CallDraft {
+  readonly name: string;
+  readonly scope?: ScopeNode;
+  readonly parent?: CallId;
+  readonly span: Span;
+  readonly args: readonly ValueId[];
+  results: readonly ValueId[];
+}
+
+/** A size that the feeds must satisfy because nothing proves it: `difference >= 0`. */
+export type CheckDraft = DimCheck;
+
+/** More values than any program that a person writes; a runaway `repeat` stops here. */
+const MOST_VALUES = 2_000_000;
+
+export class TooLarge extends Error {}
+
+export class GraphBuilder {
+  readonly values: Value[] = [];
+  readonly variables: VariableDraft[] = [];
+  readonly inputs: Input[] = [];
+  readonly outputs: Output[] = [];
+  readonly checks: CheckDraft[] = [];
+  readonly #calls: CallDraft[] = [];
+  readonly #names = new Map<ValueId, string>();
+  readonly #usedInputs = new Set<string>();
+  #sequence = 0;
+  /** Offset in the text of the graph item under elaboration. */
+  statement = 0;
+
+  textOrder(): TextOrder {
+    return [this.statement, this.#sequence++];
+  }
+
+  emit(value: Value, facts: Facts): ValueId {
+    if (this.values.length >= MOST_VALUES) throw new TooLarge();
+    const normal = (type: TensorType): TensorType => ({ dtype: type.dtype, shape: type.shape.map((dim) => facts.normal(dim)) });
+    this.values.push({ ...value, type: normal(value.type), ...(value.more ? { more: value.more.map(normal) } : {}) });
+    return this.values.length - 1;
+  }
+
+  valueAt(id: ValueId): Value {
+    const value = this.values[id];
+    if (!value) throw new Error(`no value ${id}`);
+    return value;
+  }
+
+  openCall(name: string, span: Span, parent: CallId | undefined, scope: ScopeNode | undefined, args: readonly ValueId[]): CallId {
+    this.#calls.push({ name, span, args, results: [], ...(parent === undefined ? {} : { parent }), ...(scope ? { scope } : {}) });
+    return this.#calls.length - 1;
+  }
+
+  closeCall(id: CallId, results: readonly ValueId[]): void {
+    const call = this.#calls[id];
+    if (call) call.results = results;
+  }
+
+  /** The first name that a value gets at graph level is the one it keeps. */
+  nameValue(id: ValueId, name: string): void {
+    const { op } = this.valueAt(id);
+    if (!this.#names.has(id) && op !== "input" && op !== "variable") this.#names.set(id, name);
+  }
+
+  markUsed(input: string): void {
+    this.#usedInputs.add(input);
+  }
+  isUsed(input: string): boolean {
+    return this.#usedInputs.has(input);
+  }
+
+  findVariable(scope: ScopeNode, last: string): VariableDraft | undefined {
+    return this.variables.find((variable) => variable.scope === scope && variable.last === last);
+  }
+
+  /** Call after the scopes' names are settled. */
+  finish(name: string, doc: string, span: Span, dims: Graph["dims"]): Graph {
+    const needed = new Array<boolean>(this.values.length).fill(false);
+    const pending = this.outputs.map((output) => output.value);
+    for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+      if (needed[id]) continue;
+      needed[id] = true;
+      pending.push(...this.valueAt(id).args);
+    }
+
+    const callsKept: number[] = [];
+    const keepCall = (id: CallId | undefined): void => {
+      if (id === undefined || callsKept[id] !== undefined) return;
+      keepCall(this.#calls[id]?.parent);
+      callsKept[id] = 1;
+    };
+    for (const [id, value] of this.values.entries()) if (needed[id]) keepCall(value.call);
+    let nextCall = 0;
+    for (const [id] of this.#calls.entries()) if (callsKept[id] !== undefined) callsKept[id] = nextCall++;
+
+    const renumbered = new Map<ValueId, ValueId>();
+    const drafts = new Map(this.variables.map((variable) => [variable.value, variable]));
+    const fullName = (variable: VariableDraft): string => joinPath(variable.scope.path, variable.last);
+    const values: Value[] = [];
+    for (const [id, value] of this.values.entries()) {
+      if (!needed[id]) continue;
+      renumbered.set(id, values.length);
+      const variable = drafts.get(id);
+      const userName = this.#names.get(id);
+      const { call, ...rest } = value;
+      const region = call === undefined ? undefined : callsKept[call];
+      const attributes: Attributes = variable ? { name: fullName(variable) } : value.attributes;
+      values.push({
+        ...rest,
+        attributes,
+        args: value.args.map((arg) => renumbered.get(arg) ?? 0),
+        ...(userName === undefined ? {} : { name: userName }),
+        ...(region === undefined ? {} : { call: region }),
+      });
+    }
+    const mapped = (ids: readonly ValueId[]): ValueId[] => ids.flatMap((id) => renumbered.get(id) ?? []);
+    const calls: Call[] = this.#calls.flatMap((call, id) => {
+      if (callsKept[id] === undefined) return [];
+      const parent = call.parent === undefined ? undefined : callsKept[call.parent];
+      return {
+        name: call.name,
+        span: call.span,
+        args: mapped(call.args),
+        results: mapped(call.results),
+        ...(call.scope ? { scope: call.scope.path } : {}),
+        ...(parent === undefined ? {} : { parent }),
+      };
+    });
+    const variables: Variable[] = this.variables.flatMap((draft) => {
+      if (!needed[draft.value]) return [];
+      const { dtype, shape, trainable, init } = draft;
+      return { name: fullName(draft), dtype, shape, trainable, init, span: draft.span };
+    });
+    return {
+      name,
+      doc,
+      span,
+      dims,
+      checks: this.checks,
+      inputs: this.inputs,
+      variables,
+      outputs: this.outputs.map((output) => ({ ...output, value: renumbered.get(output.value) ?? 0 })),
+      values,
+      calls,
+    };
+  }
+}

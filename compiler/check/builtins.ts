@@ -1,0 +1,17 @@
+/** Functions that only elaboration can carry out: loops that unroll, questions about types, random starts of variables. */
+export type Builtin = "repeat" | "fold" | "ceil_div" | "len" | "rank" | "shape" | "random_uniform" | "random_normal" | "truncated_normal" | "orthogonal" | "stop_gradient";
+
+/** Each with its signature, for messages. */
+export const BUILTINS: ReadonlyMap<string, string> = new Map([
+  ["repeat", "repeat(x, n, fn(h, i) => …)"],
+  ["fold", "fold(x, list, fn(h, item) => …)"],
+  ["ceil_div", "ceil_div(a, b)"],
+  ["len", "len(list)"],
+  ["rank", "rank(x)"],
+  ["shape", "shape(x)"],
+  ["stop_gradient", "stop_gradient(x)"],
+  ["random_uniform", "random_uniform(shape, min = 0.0, max = 1.0)"],
+  ["random_normal", "random_normal(shape, mean = 0.0, stddev = 1.0)"],
+  ["truncated_normal", "truncated_normal(shape, mean = 0.0, stddev = 1.0)"],
+  ["orthogonal", "orthogonal(shape, gain = 1.0)"],
+]);

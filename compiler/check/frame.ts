@@ -1,0 +1,108 @@
+/** Where an expression is elaborated: its names, the function and scope it belongs to, the graph it adds to. */
+import type { SourceFile, Span } from "../../grammar/source.ts";
+import type { Declaration, Expression, FunctionDeclaration, SyntaxFile, TypeSyntax } from "../../grammar/syntax.ts";
+import type { CallId } from "../ir/graph.ts";
+import type { GraphBuilder } from "./builder.ts";
+import type { ComprehensionDraft } from "./comprehension.ts";
+import type { BoundArgument, DimLabel, Entity, FunctionEntity, Supplied } from "./entity.ts";
+import type { Facts } from "./facts.ts";
+import type { Modules } from "./modules.ts";
+import type { Reporter } from "./report.ts";
+import type { ScopeNode } from "./scopes.ts";
+
+/** A file and the names at its top level. */
+export interface Module {
+  readonly path: string;
+  readonly file: SourceFile;
+  readonly tree: SyntaxFile;
+  readonly isLibrary: boolean;
+  readonly items: ReadonlyMap<string, ModuleItem>;
+}
+
+export type ModuleItem =
+  | { readonly kind: "declaration"; readonly declaration: Declaration; readonly name: string; readonly span: Span; readonly module: Module }
+  | { readonly kind: "namespace"; readonly module: Module; readonly span: Span }
+  /** An import that failed; using the name is silent. */
+  | { readonly kind: "broken"; readonly span: Span };
+
+/** What a name is bound to. A slot of a graph item is evaluated when it is first needed. */
+export interface Slot {
+  readonly span: Span;
+  /** Evaluates the item, if that is still to be done. `use` is where the name stands. */
+  get(use: Span): Entity;
+  /** Set for dims: generics and run dims. For a pack, one per dim. */
+  readonly label?: DimLabel | readonly DimLabel[];
+  /** Set for inputs, params and states: for messages and `:=`. */
+  readonly variable?: { readonly kind: "input" | "param" | "state" };
+  /** A graph item that is no function: calls look past it. */
+  readonly isData?: boolean;
+}
+
+/** Names of one block, in the scope of `outer`. */
+export class Names {
+  readonly own = new Map<string, Slot>();
+  readonly outer: Names | undefined;
+  constructor(outer?: Names) {
+    this.outer = outer;
+  }
+  find(name: string): Slot | undefined {
+    return this.own.get(name) ?? this.outer?.find(name);
+  }
+  *all(): Iterable<string> {
+    yield* this.own.keys();
+    if (this.outer) yield* this.outer.all();
+  }
+  bind(name: string, span: Span, entity: Entity, more: Partial<Slot> = {}): void {
+    this.own.set(name, { span, get: () => entity, ...more });
+  }
+}
+
+/** The call that a function body is elaborated for. */
+export interface Activation {
+  readonly declaration: FunctionDeclaration;
+  readonly caller: Frame;
+  /** The call expression in the caller. */
+  readonly span: Span;
+  readonly callee: Span;
+  readonly args: ReadonlyMap<string, BoundArgument>;
+}
+
+export interface Frame {
+  readonly check: Check;
+  readonly module: Module;
+  readonly names: Names;
+  readonly builder: GraphBuilder;
+  readonly facts: Facts;
+  /** Owner of the variables made here. */
+  readonly scope: ScopeNode;
+  /** What the innermost function may contain; a graph's own items are `graph`. */
+  readonly form: "file" | "def" | "layer" | "graph";
+  readonly activation?: Activation;
+  readonly call?: CallId;
+  readonly comprehension?: ComprehensionDraft;
+  /** Function declarations being elaborated, the innermost last. */
+  readonly depth: number;
+}
+
+/** The parts of the checker that need each other, wired once in `index.ts`. */
+export interface Check {
+  readonly reporter: Reporter;
+  readonly modules: Modules;
+  readonly settings: ReadonlyMap<string, string>;
+  /** Of an expression; never throws, reports and gives ⊥. */
+  evaluate(frame: Frame, expression: Expression): Entity;
+  /** Of a function on arguments. */
+  invoke(frame: Frame, fn: FunctionEntity, args: readonly Supplied[], site: CallSite): Entity;
+  /** A top-level item as seen from `frame`; configs and consts are evaluated in the frame's graph. */
+  itemEntity(frame: Frame, item: ModuleItem, use: Span): Entity;
+}
+
+export interface CallSite {
+  /** The whole call or pipe. */
+  readonly span: Span;
+  /** The callee's name. */
+  readonly callee: Span;
+  readonly spelling: string;
+}
+
+export type { TypeSyntax };

@@ -1,0 +1,89 @@
+/** What a name means: locals, then the graph's nodes, the file's items, the prelude, the primitives. */
+import type { Span } from "../../grammar/source.ts";
+import { callees } from "../ops/table.ts";
+import { BUILTINS } from "./builtins.ts";
+import { BOTTOM, bool, type Entity, float, type FunctionEntity } from "./entity.ts";
+import type { Frame, ModuleItem, Slot } from "./frame.ts";
+import { nearest } from "./nearest.ts";
+import { unbuiltFunction } from "./unbuilt.ts";
+
+const PREDEFINED: ReadonlyMap<string, Entity> = new Map<string, Entity>([
+  ["training", bool(false)],
+  ["pi", float(Math.PI)],
+  ["inf", float(Number.POSITIVE_INFINITY)],
+  ["nan", float(Number.NaN)],
+]);
+
+export const moduleItem = (frame: Frame, name: string): ModuleItem | undefined =>
+  frame.module.items.get(name) ?? frame.check.modules.preludeItem(name);
+
+/** A function of the language itself: a primitive or a builtin of elaboration. */
+export function intrinsic(name: string): FunctionEntity | undefined {
+  if (BUILTINS.has(name)) return { kind: "fn", form: "builtin", name };
+  const candidates = callees.get(name);
+  return candidates ? { kind: "fn", form: "primitive", name, candidates } : undefined;
+}
+
+/** A name in an expression. Reports TFG0201. */
+export function lookUp(frame: Frame, name: string, span: Span): Entity {
+  const slot = frame.names.find(name);
+  if (slot) return slot.get(span);
+  const item = moduleItem(frame, name);
+  if (item) return frame.check.itemEntity(frame, item, span);
+  return PREDEFINED.get(name) ?? intrinsic(name) ?? unknownName(frame, name, span, "name");
+}
+
+/** A name in front of `(`: functions come first, so that `output sum = …` does not hide `sum(…)`. */
+export function lookUpCallee(frame: Frame, name: string, span: Span): Entity {
+  let hidden: Slot | undefined;
+  for (let names: Frame["names"] | undefined = frame.names; names; names = names.outer) {
+    const slot = names.own.get(name);
+    if (!slot) continue;
+    if (slot.isData) {
+      hidden ??= slot;
+      continue;
+    }
+    const entity = slot.get(span);
+    if (entity.kind === "fn" || entity.kind === "bottom") return entity;
+    hidden ??= slot;
+  }
+  const item = moduleItem(frame, name);
+  if (item) {
+    const entity = frame.check.itemEntity(frame, item, span);
+    if (entity.kind === "fn" || entity.kind === "bottom") return entity;
+  }
+  const found = intrinsic(name);
+  if (found) return found;
+  if (hidden) return hidden.get(span);
+  if (item) return frame.check.itemEntity(frame, item, span);
+  return PREDEFINED.get(name) ?? unknownName(frame, name, span, "function");
+}
+
+export function unknownName(frame: Frame, name: string, span: Span, what: "name" | "function"): Entity {
+  const unbuilt = unbuiltFunction(name);
+  if (unbuilt) {
+    frame.check.reporter.report({ code: "TFG0106", message: `\`${name}\` is not built yet`, primary: { span, text: unbuilt.text }, helps: unbuilt.helps }, frame);
+    return BOTTOM;
+  }
+  const near = nearest(name, visibleNames(frame, what));
+  frame.check.reporter.report(
+    {
+      code: "TFG0201",
+      message: `unknown ${what} \`${name}\``,
+      primary: { span, text: near ? `did you mean \`${near}\`?` : "not found" },
+      helps: near ? [{ text: near, edits: [{ span, text: near }] }] : [],
+    },
+    frame,
+  );
+  return BOTTOM;
+}
+
+function* visibleNames(frame: Frame, what: "name" | "function"): Iterable<string> {
+  yield* frame.names.all();
+  for (const [name, item] of frame.module.items)
+    if (item.kind === "namespace" || (item.kind === "declaration" && item.declaration.kind !== "graph" && item.declaration.kind !== "optimizer")) yield name;
+  yield* frame.check.modules.preludeNames();
+  yield* callees.keys();
+  yield* BUILTINS.keys();
+  if (what === "name") yield* PREDEFINED.keys();
+}

@@ -1,0 +1,74 @@
+/** Collects diagnostics, each once, and moves messages out of the library to the user's own lines. */
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { SourceFile, Span } from "../../grammar/source.ts";
+import type { Complaint } from "../ops/primitive.ts";
+import type { Frame } from "./frame.ts";
+
+/** Thrown after reporting; caught where the erroneous node gets ⊥. Carries nothing. */
+export class Failure extends Error {}
+
+export class Reporter {
+  readonly #diagnostics: Diagnostic[] = [];
+  readonly #seen = new Set<string>();
+  readonly #isLibrary: (file: SourceFile) => boolean;
+
+  constructor(isLibrary: (file: SourceFile) => boolean) {
+    this.#isLibrary = isLibrary;
+  }
+
+  add(diagnostic: Diagnostic): void {
+    const { primary, code } = diagnostic;
+    const key = `${code} ${primary.span.file.path} ${primary.span.start} ${primary.span.end}`;
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.#diagnostics.push(diagnostic);
+  }
+
+  report(complaint: Complaint, frame?: Frame, severity: "error" | "warning" = "error"): void {
+    const placed = frame ? this.#placed(complaint, frame) : complaint;
+    this.add({
+      code: placed.code,
+      severity,
+      message: placed.message,
+      primary: placed.primary,
+      related: placed.related ?? [],
+      notes: placed.notes ?? [],
+      helps: placed.helps ?? [],
+    });
+  }
+
+  fail(complaint: Complaint, frame?: Frame): never {
+    this.report(complaint, frame);
+    throw new Failure();
+  }
+
+  get hasErrors(): boolean {
+    return this.#diagnostics.some((diagnostic) => diagnostic.severity === "error");
+  }
+
+  /** By file, as first met, then by position. */
+  sorted(files: readonly SourceFile[]): Diagnostic[] {
+    const order = new Map(files.map((file, i) => [file, i]));
+    const rank = (span: Span): number => order.get(span.file) ?? files.length;
+    return [...this.#diagnostics].sort(
+      (a, b) => rank(a.primary.span) - rank(b.primary.span) || a.primary.span.start - b.primary.span.start || (a.code < b.code ? -1 : 1),
+    );
+  }
+
+  /** A fault inside of the library is the fault of the call that the user wrote. */
+  #placed(complaint: Complaint, frame: Frame): Complaint {
+    if (!this.#isLibrary(complaint.primary.span.file)) return complaint;
+    for (let at: Frame | undefined = frame; at; at = at.activation?.caller) {
+      const site: Span | undefined = at.activation?.span;
+      if (!site || this.#isLibrary(site.file)) continue;
+      const inside = complaint.primary;
+      return {
+        ...complaint,
+        primary: { span: at.activation?.callee ?? site, text: "in this call" },
+        related: [{ span: inside.span, text: inside.text }, ...(complaint.related ?? [])],
+        helps: (complaint.helps ?? []).map(({ text }) => ({ text })),
+      };
+    }
+    return complaint;
+  }
+}

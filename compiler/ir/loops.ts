@@ -1,0 +1,127 @@
+/**
+ * The program as loop nests over buffers: what `fuse` makes of the graph, before layouts are chosen. Reads and
+ * stores name an index per dim of their buffer.
+ */
+import type { Span } from "../../grammar/source.ts";
+import type { Dim } from "./dims.ts";
+import type { ConstantData, Graph, ValueId } from "./graph.ts";
+import type { Affine, Axis, AxisId, Kernel, NestScalar, Reduction, ScalarId } from "./nest.ts";
+import type { DType } from "./types.ts";
+
+/** Position in `buffers`. */
+export type BufferId = number;
+
+export interface Halo {
+  readonly before: Dim;
+  readonly after: Dim;
+}
+
+export interface Buffer {
+  /** The user's name where there is one, else made from the call and the op. Unique. */
+  readonly name: string;
+  readonly dtype: DType;
+  readonly dims: readonly Dim[];
+  /**
+   * `feed`: written by the session before the run. `variable`, `constant`: below the arena. `arena`: written by a
+   * step. `derived`: below the arena, a pure function of variables and constants.
+   */
+  readonly place: "feed" | "variable" | "constant" | "arena" | "derived";
+  /** The graph value it holds; absent for copies and packed forms. */
+  readonly value?: ValueId;
+  /** Of a `constant`. */
+  readonly data?: ConstantData;
+  /** The same memory as another buffer, row-major, under other dims. */
+  readonly alias?: BufferId;
+  /** Readable elements around the interior, per dim, which hold `fill`; set by `choose-layout`. */
+  readonly halo?: { readonly sides: readonly Halo[]; readonly fill: number };
+}
+
+export type LoopScalar =
+  | Exclude<NestScalar, { op: "read" }>
+  | {
+      readonly dtype: DType;
+      readonly op: "load";
+      readonly buffer: BufferId;
+      readonly at: readonly Affine[];
+      /** The value where an index is outside of the buffer; absent: every index is inside. */
+      readonly outside?: ScalarId;
+    };
+
+export interface LoopStore {
+  readonly buffer: BufferId;
+  readonly at: readonly Affine[];
+  readonly value: ScalarId;
+  readonly over: readonly AxisId[];
+}
+
+export interface LoopNest {
+  readonly axes: readonly Axis[];
+  readonly scalars: readonly LoopScalar[];
+  readonly reductions: readonly Reduction[];
+  readonly stores: readonly LoopStore[];
+}
+
+/** One kernel call to be. */
+export interface LoopStep {
+  readonly name: string;
+  readonly nests: readonly LoopNest[];
+  readonly spans: readonly Span[];
+}
+
+export interface LoopProgram {
+  readonly graph: Graph;
+  readonly buffers: readonly Buffer[];
+  readonly steps: readonly LoopStep[];
+  /** The buffer of each output, by position. */
+  readonly outputs: readonly BufferId[];
+}
+
+/** A call of a shared kernel: the buffers of its operands by position. */
+export interface KernelCall {
+  readonly kernel: number;
+  readonly operands: readonly BufferId[];
+}
+
+/** After layouts, addresses and sharing. */
+export interface KernelProgram {
+  readonly graph: Graph;
+  readonly buffers: readonly Buffer[];
+  readonly outputs: readonly BufferId[];
+  readonly kernels: readonly Kernel[];
+  readonly derive: readonly KernelCall[];
+  readonly steps: readonly KernelCall[];
+}
+
+/** The axes on which a scalar varies. */
+export function dependsOn(nest: Pick<LoopNest, "scalars" | "reductions">, id: ScalarId): ReadonlySet<AxisId> {
+  const axes = new Set<AxisId>();
+  const scalar = nest.scalars[id];
+  const addAll = (from: Iterable<AxisId>): void => {
+    for (const axis of from) axes.add(axis);
+  };
+  switch (scalar?.op) {
+    case "index":
+      addAll(scalar.at.terms.map((term) => term.axis));
+      for (const term of scalar.at.scalars) addAll(dependsOn(nest, term.scalar));
+      break;
+    case "load":
+      for (const at of scalar.at) {
+        addAll(at.terms.map((term) => term.axis));
+        for (const term of at.scalars) addAll(dependsOn(nest, term.scalar));
+      }
+      if (scalar.outside !== undefined) addAll(dependsOn(nest, scalar.outside));
+      break;
+    case "apply":
+      for (const arg of scalar.args) addAll(dependsOn(nest, arg));
+      break;
+    case "reduced": {
+      const reduction = nest.reductions[scalar.reduction];
+      if (!reduction) break;
+      addAll(dependsOn(nest, reduction.value));
+      for (const axis of reduction.over) axes.delete(axis);
+      break;
+    }
+    default:
+  }
+  return axes;
+}

@@ -1,0 +1,185 @@
+/** Element-wise primitives: the scalar functions lifted to tensors, and the three with rules of their own. */
+import type { DType } from "../ir/types.ts";
+import { numberOf, textOf, argNumber, argText } from "./attributes.ts";
+import { broadcastIndex, broadcastOperands, mapPoints } from "./broadcast.ts";
+import { failArgument, failClass, failMixed, typeLabel } from "./complaints.ts";
+import type { Inferred, Operand, Parameter, Primitive, PrimitiveCall } from "./primitive.ts";
+import { belongsTo, canCast, roundTo, type ScalarFunction, scalarFunction, scalarFunctions } from "./scalar.ts";
+
+const NAMES = ["a", "b", "c"];
+
+/** One dtype for all; TFG0304 where they differ or the function does not take it. */
+function commonDType(call: PrimitiveCall, operands: readonly Operand[], takes: ScalarFunction["takes"]): DType {
+  const [first, ...others] = operands;
+  if (!first) throw new Error(`\`${call.spelling}\` has no operands`);
+  for (const other of others) if (other.type.dtype !== first.type.dtype) failMixed(call, first, other);
+  for (const operand of operands) if (!belongsTo(operand.type.dtype, takes)) failClass(call, operand, takes);
+  return first.type.dtype;
+}
+
+/** The lift of a scalar function of one or two operands: element by element, broadcast by language.md 4.4. */
+function lifted(fn: ScalarFunction, callee?: string): Primitive {
+  const signature: Parameter[] =
+    fn.arity === 1 ? [{ name: "x", kind: "tensor" }] : NAMES.slice(0, fn.arity).map((name) => ({ name, kind: "tensor" }));
+  return {
+    name: fn.name,
+    ...(callee === undefined ? {} : { callee }),
+    doc: fn.arity === 1 ? `${fn.doc} Element by element.` : `${fn.doc} Element by element; shapes broadcast.`,
+    signature,
+    class: "map",
+    infer(call): Inferred {
+      const dtype = commonDType(call, call.operands, fn.takes);
+      return { type: { dtype: fn.result === "bool" ? "bool" : dtype, shape: broadcastOperands(call, call.operands) } };
+    },
+    meaning(args, value, { shape }) {
+      return mapPoints(args, shape, fn.meaning(args[0]?.dtype ?? value.type.dtype, value.type.dtype));
+    },
+    nest(build, value, at) {
+      const operands = value.args.map((_, k) => build.operand(k, broadcastIndex(build, build.typeOf(k).shape, at)));
+      return build.apply(fn.name, value.type.dtype, ...operands);
+    },
+  };
+}
+
+/** Function names by which `.tfg` calls a lifted function; the others are operators. */
+const CALLEES: Readonly<Record<string, string>> = { maximum: "max", minimum: "min" };
+const OPERATORS = new Set(["neg", "not", "add", "sub", "mul", "div", "mod", "pow", "and", "or"]);
+
+const liftable = [...scalarFunctions.values()].filter(({ name }) => name !== "select" && name !== "cast");
+
+export const elementwise: readonly Primitive[] = liftable.map((fn) =>
+  lifted(fn, fn.result === "bool" || OPERATORS.has(fn.name) ? undefined : (CALLEES[fn.name] ?? fn.name)),
+);
+
+/** `x ** n` for a literal n: multiplied out, so exact for integers and defined for negative x. */
+export const integerPower: Primitive = {
+  name: "integer_power",
+  doc: "`x ** n` for an integer literal `n`: repeated multiplication, 1 for `n = 0`; for floats `1 / x ** -n` if `n` is negative.",
+  signature: [
+    { name: "x", kind: "tensor" },
+    { name: "exponent", kind: "int" },
+  ],
+  class: "map",
+  infer(call) {
+    const dtype = commonDType(call, call.operands, "num");
+    const exponent = argNumber(call, "exponent");
+    const [x] = call.operands;
+    if (exponent < 0 && x && belongsTo(dtype, "int"))
+      failArgument(call, "exponent", `a negative power of \`${dtype}\` is no integer`, `write \`1 / ...\` with floats`);
+    return { type: { dtype, shape: x?.type.shape ?? [] }, attributes: { exponent } };
+  },
+  meaning(args, value, { shape }) {
+    const multiply = scalarFunction("mul").meaning(value.type.dtype, value.type.dtype);
+    const exponent = numberOf(value, "exponent");
+    return mapPoints(args, shape, (x) => {
+      let power = 1;
+      for (let i = 0; i < Math.abs(exponent); i++) power = multiply(power, x, 0);
+      return exponent < 0 ? 1 / power : power;
+    });
+  },
+  nest(build, value, at) {
+    const { dtype } = value.type;
+    const exponent = numberOf(value, "exponent");
+    let square = build.operand(0, at);
+    let power: number | undefined;
+    // Powers by squaring: the bits of the exponent, least first.
+    for (let rest = Math.abs(exponent); rest > 0; rest = Math.floor(rest / 2)) {
+      if (rest % 2 === 1) power = power === undefined ? square : build.apply("mul", dtype, power, square);
+      if (rest > 1) square = build.apply("mul", dtype, square, square);
+    }
+    const one = () => build.constant(1, dtype);
+    if (power === undefined) return one();
+    return exponent < 0 ? build.apply("div", dtype, one(), power) : power;
+  },
+};
+
+export const select: Primitive = {
+  name: "select",
+  callee: "select",
+  doc: "`select(mask, a, b)`: `a` where the mask holds, else `b`. All three broadcast as operators do.",
+  signature: [
+    { name: "mask", kind: "tensor" },
+    { name: "a", kind: "tensor" },
+    { name: "b", kind: "tensor" },
+  ],
+  class: "map",
+  infer(call) {
+    const [mask, ...branches] = call.operands;
+    if (mask && mask.type.dtype !== "bool") failClass(call, mask, "bool");
+    const dtype = commonDType(call, branches, "any");
+    return { type: { dtype, shape: broadcastOperands(call, call.operands) } };
+  },
+  meaning(args, _, { shape }) {
+    return mapPoints(args, shape, (mask, a, b) => (mask !== 0 ? a : b));
+  },
+  nest(build, value, at) {
+    const operands = value.args.map((_, k) => build.operand(k, broadcastIndex(build, build.typeOf(k).shape, at)));
+    return build.apply("select", value.type.dtype, ...operands);
+  },
+};
+
+export const clamp: Primitive = {
+  name: "clamp",
+  callee: "clamp",
+  doc: "`clamp(x, lo, hi) = min(max(x, lo), hi)`; NaN stays NaN. All three broadcast as operators do.",
+  signature: [
+    { name: "x", kind: "tensor" },
+    { name: "lo", kind: "tensor" },
+    { name: "hi", kind: "tensor" },
+  ],
+  class: "map",
+  infer(call) {
+    const dtype = commonDType(call, call.operands, "num");
+    return { type: { dtype, shape: broadcastOperands(call, call.operands) } };
+  },
+  meaning(args, _, { shape }) {
+    return mapPoints(args, shape, (x, lo, hi) => Math.min(Math.max(x, lo), hi));
+  },
+  nest(build, value, at) {
+    const { dtype } = value.type;
+    const operand = (k: number) => build.operand(k, broadcastIndex(build, build.typeOf(k).shape, at));
+    return build.apply("minimum", dtype, build.apply("maximum", dtype, operand(0), operand(1)), operand(2));
+  },
+};
+
+const DTYPES: Readonly<Record<string, DType>> = { f32: "f32", i32: "i32", u32: "u32", bool: "bool", f16: "f16", bf16: "bf16", i8: "i8", u8: "u8" };
+
+export const cast: Primitive = {
+  name: "cast",
+  doc: "`x as T`: float to integer rounds half to even and saturates, NaN gives 0; bool gives 0 or 1; a number to bool is an error.",
+  signature: [
+    { name: "x", kind: "tensor" },
+    { name: "to", kind: "dtype" },
+  ],
+  class: "map",
+  infer(call) {
+    const [x] = call.operands;
+    const to = DTYPES[argText(call, "to")];
+    if (!x || !to) throw new Error("a cast has an operand and an element type");
+    if (!canCast(x.type.dtype, to)) {
+      if (to !== "bool")
+        call.fail({
+          code: "TFG0106",
+          message: `conversion to \`${to}\` is not built yet`,
+          primary: { span: call.spans?.["to"] ?? call.operator, text: `\`${to}\` is a storage type` },
+          helps: [{ text: "`f32`, `i32` and `u32` can be computed with" }],
+        });
+      call.fail({
+        code: "TFG0304",
+        message: `a number is not converted to \`bool\` by \`as\``,
+        primary: typeLabel(x),
+        helps: [{ text: "compare it: `!= 0`" }],
+      });
+    }
+    return { type: { dtype: to, shape: x.type.shape }, attributes: { to } };
+  },
+  meaning(args, value, { shape }) {
+    const to = DTYPES[textOf(value, "to")] ?? value.type.dtype;
+    return mapPoints(args, shape, belongsTo(to, "int") ? (x) => roundTo(to, x) : (x) => x);
+  },
+  nest(build, value, at) {
+    const from = build.typeOf(0).dtype;
+    const x = build.operand(0, at);
+    return from === value.type.dtype ? x : build.apply("cast", value.type.dtype, x);
+  },
+};

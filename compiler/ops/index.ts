@@ -1,0 +1,177 @@
+/** Primitives that turn data into positions and back: gather, take, one_hot, iota, cumsum. */
+import { ONE, subDims } from "../ir/dims.ts";
+import type { Affine } from "../ir/nest.ts";
+import { argDim, argNumber, numberOf } from "./attributes.ts";
+import { failArgument, failClass, failRank, failShapes } from "./complaints.ts";
+import { elementsOf, forEachPoint, gathered, positionOf, stridesOf } from "./points.ts";
+import type { NestBuilder, Operand, Primitive, PrimitiveCall } from "./primitive.ts";
+import { belongsTo, scalarFunction } from "./scalar.ts";
+import { firstOf } from "./shape.ts";
+
+function checkIds(call: PrimitiveCall, ids: Operand): void {
+  if (ids.type.dtype !== "i32") failClass(call, ids, "int");
+}
+
+const clampTo = (id: number, extent: number) => Math.min(Math.max(id, 0), extent - 1);
+
+/** The id as a position of an axis, clamped into it. */
+function clampedId(build: NestBuilder, id: number, extent: Parameters<NestBuilder["dim"]>[0]): Affine {
+  const low = build.apply("maximum", "i32", id, build.constant(0, "i32"));
+  return build.position(build.apply("minimum", "i32", low, build.dim(subDims(extent, ONE), "i32")));
+}
+
+export const gather: Primitive = {
+  name: "gather",
+  callee: "gather",
+  doc: "`gather(table, ids)`: rows; `ids[..I]` of `table[V, ..R]` gives `[..I, ..R]`. An id out of range is clamped.",
+  signature: [
+    { name: "table", kind: "tensor" },
+    { name: "ids", kind: "tensor" },
+  ],
+  class: "move",
+  infer(call) {
+    const [table, ids] = call.operands;
+    if (!table || !ids) throw new Error("`gather` has two operands");
+    checkIds(call, ids);
+    if (table.type.shape.length === 0) failRank(call, table, "at least one dimension");
+    return { type: { dtype: table.type.dtype, shape: [...ids.type.shape, ...table.type.shape.slice(1)] } };
+  },
+  meaning([table, ids], _, { shape }) {
+    if (!table || !ids) throw new Error("`gather` has two operands");
+    const rank = ids.shape.length;
+    const strides = stridesOf(ids.shape);
+    return gathered(table, shape, (index) => [
+      clampTo(ids.data[positionOf(index, strides)] ?? 0, table.shape[0] ?? 1),
+      ...index.slice(rank),
+    ]);
+  },
+  nest(build, _, at) {
+    const rank = build.typeOf(1).shape.length;
+    const row = clampedId(build, build.operand(1, at.slice(0, rank)), build.typeOf(0).shape[0] ?? ONE);
+    return build.operand(0, [row, ...at.slice(rank)]);
+  },
+};
+
+export const take: Primitive = {
+  name: "take",
+  callee: "take",
+  doc: "`take(x, ids, axis=-1)`: one element per row; `ids` has the shape of `x` without the axis. An id out of range is clamped.",
+  signature: [
+    { name: "x", kind: "tensor" },
+    { name: "ids", kind: "tensor" },
+    { name: "axis", kind: "axis", default: -1 },
+  ],
+  class: "move",
+  infer(call) {
+    const [x, ids] = call.operands;
+    if (!x || !ids) throw new Error("`take` has two operands");
+    checkIds(call, ids);
+    const axis = argNumber(call, "axis");
+    const shape = x.type.shape.filter((_, i) => i !== axis);
+    const agree = shape.length === ids.type.shape.length && shape.every((dim, i) => call.facts.equal(dim, ids.type.shape[i] ?? ONE));
+    if (!agree) failShapes(call, `the ids must have the shape of the first operand without axis ${axis}`, [x, ids]);
+    return { type: { dtype: x.type.dtype, shape }, attributes: { axis } };
+  },
+  meaning([x, ids], value, { shape }) {
+    if (!x || !ids) throw new Error("`take` has two operands");
+    const axis = numberOf(value, "axis");
+    const strides = stridesOf(ids.shape);
+    return gathered(x, shape, (index) => [
+      ...index.slice(0, axis),
+      clampTo(ids.data[positionOf(index, strides)] ?? 0, x.shape[axis] ?? 1),
+      ...index.slice(axis),
+    ]);
+  },
+  nest(build, value, at) {
+    const axis = numberOf(value, "axis");
+    const id = clampedId(build, build.operand(1, at), build.typeOf(0).shape[axis] ?? ONE);
+    return build.operand(0, [...at.slice(0, axis), id, ...at.slice(axis)]);
+  },
+};
+
+export const oneHot: Primitive = {
+  name: "one_hot",
+  callee: "one_hot",
+  doc: "`one_hot(ids, k)`: f32[..I, k] with 1 at each id and 0 elsewhere; an id out of range gives a row of zeros.",
+  signature: [
+    { name: "ids", kind: "tensor" },
+    { name: "k", kind: "dim" },
+  ],
+  class: "move",
+  infer(call) {
+    const ids = firstOf(call.operands);
+    checkIds(call, ids);
+    const k = argDim(call, "k");
+    if (!call.facts.oblige(k, 1)) failArgument(call, "k", "`one_hot` needs at least one class", "sizes are at least 1");
+    return { type: { dtype: "f32", shape: [...ids.type.shape, k] } };
+  },
+  meaning([ids], _, { shape }) {
+    const { data } = firstOf(ids ? [ids] : []);
+    const k = shape[shape.length - 1] ?? 1;
+    return Float64Array.from({ length: elementsOf(shape) }, (_, i) => (data[Math.floor(i / k)] === i % k ? 1 : 0));
+  },
+  nest(build, _, at) {
+    const id = build.operand(0, at.slice(0, -1));
+    const column = build.indexValue(at[at.length - 1] ?? build.literal(0));
+    const isHot = build.apply("equal", "bool", id, column);
+    return build.apply("select", "f32", isHot, build.constant(1, "f32"), build.constant(0, "f32"));
+  },
+};
+
+export const iota: Primitive = {
+  name: "iota",
+  callee: "iota",
+  doc: "`iota(n)`: i32[n] with the numbers 0 to n - 1.",
+  signature: [{ name: "n", kind: "dim" }],
+  class: "map",
+  infer(call) {
+    const n = argDim(call, "n");
+    if (!call.facts.oblige(n, 1)) failArgument(call, "n", "`iota` needs at least one element", "sizes are at least 1");
+    return { type: { dtype: "i32", shape: [n] } };
+  },
+  meaning(_, __, { shape }) {
+    return Float64Array.from({ length: shape[0] ?? 0 }, (_, i) => i);
+  },
+  nest(build, _, at) {
+    return build.indexValue(at[0] ?? build.literal(0));
+  },
+};
+
+export const cumsum: Primitive = {
+  name: "cumsum",
+  callee: "cumsum",
+  doc: "`cumsum(x, axis=-1)`: y[i] = x[0] + ... + x[i] along the axis; keeps the dtype.",
+  signature: [
+    { name: "x", kind: "tensor" },
+    { name: "axis", kind: "axis", default: -1 },
+  ],
+  class: "reduce",
+  infer(call) {
+    const x = firstOf(call.operands);
+    if (!belongsTo(x.type.dtype, "num")) failClass(call, x, "num");
+    return { type: x.type, attributes: { axis: argNumber(call, "axis") } };
+  },
+  meaning([x], value, { shape }) {
+    const { data } = firstOf(x ? [x] : []);
+    const { dtype } = value.type;
+    const add = scalarFunction("add").meaning(dtype, dtype);
+    const axis = numberOf(value, "axis");
+    const stride = stridesOf(shape)[axis] ?? 1;
+    const result = new Float64Array(data.length);
+    forEachPoint(shape, (index, position) => {
+      const before = (index[axis] ?? 0) > 0 ? (result[position - stride] ?? 0) : 0;
+      result[position] = add(before, data[position] ?? Number.NaN, 0);
+    });
+    return result;
+  },
+  nest(build, value, at) {
+    // A sum over all positions of which those behind i count as 0: quadratic, but it needs no order of evaluation.
+    const axis = numberOf(value, "axis");
+    const { dtype } = value.type;
+    const over = build.reduceAxis("k", value.type.shape[axis] ?? ONE);
+    const k = build.index(over);
+    const x = build.operand(0, at.map((own, i) => (i === axis ? k : own)));
+    const isBefore = build.apply("less_equal", "bool", build.indexValue(k), build.indexValue(at[axis] ?? build.literal(0)));
+    return build.reduce("sum", [over], build.apply("select", dtype, isBefore, x, build.constant(0, dtype)), dtype);
+  },
+};

@@ -1,0 +1,308 @@
+/**
+ * Memory: what lies below the arena gets literal offsets; buffers of the arena get slots, which they share when
+ * they do not live at the same time. A slot's size is the maximum of its buffers' sizes, as a polynomial in the run
+ * dims, so that one plan serves every batch size.
+ */
+import type { CheckSpec, Expr, InitSpec, Program, StepSpec } from "../../runtime/abi.ts";
+import { positionAt } from "../../grammar/source.ts";
+import type { Span } from "../../grammar/source.ts";
+import { type Atom, type Dim, equalDims, evaluateDim, formatShape, literalOf, scaleDim } from "../ir/dims.ts";
+import { largerDim } from "../ir/affine.ts";
+import type { Graph, Initializer, ValueId } from "../ir/graph.ts";
+import type { BufferId, KernelCall, KernelProgram } from "../ir/loops.ts";
+import { toBase64 } from "./base64.ts";
+import { elementsOf } from "./choose-layout.ts";
+
+/** Where a buffer lies: a literal byte address, or a slot of the arena. */
+export type Place = { readonly address: number } | { readonly slot: number };
+
+export interface Slot {
+  /** Bytes. */
+  readonly size: Dim;
+  readonly buffers: readonly BufferId[];
+}
+
+export interface MemoryPlan {
+  readonly places: ReadonlyMap<BufferId, Place>;
+  readonly slots: readonly Slot[];
+  readonly constantsAt: number;
+  readonly arenaAt: number;
+  readonly deriveBlock: number;
+  readonly stepsBlock: number;
+  /** First and last step at which each arena buffer is in use; -1 is before the first step. */
+  readonly lives: ReadonlyMap<BufferId, { readonly from: number; readonly to: number }>;
+}
+
+const WORD = 4;
+const ALIGN = 64;
+const align = (bytes: number): number => Math.ceil(bytes / ALIGN) * ALIGN;
+
+export function planMemory(program: KernelProgram): MemoryPlan {
+  const { buffers } = program;
+  const places = new Map<BufferId, Place>();
+  let next = ALIGN;
+  const reserve = (bytes: number): number => {
+    const at = next;
+    // Vectors may read up to 64 bytes past the end of a buffer.
+    next = align(next + bytes) + ALIGN;
+    return at;
+  };
+  const blockWords = (calls: readonly KernelCall[]): number =>
+    calls.reduce((n, call) => n + 1 + call.operands.length + (program.kernels[call.kernel]?.dims.length ?? 0), 0);
+  const deriveBlock = reserve(blockWords(program.derive) * WORD);
+  const stepsBlock = reserve(blockWords(program.steps) * WORD);
+  const constantsAt = next;
+  for (const place of ["constant", "variable", "derived"] as const)
+    buffers.forEach((buffer, id) => {
+      if (buffer.place === place && buffer.alias === undefined)
+        places.set(id, { address: reserve((literalOf(elementsOf(buffer)) ?? 0) * WORD) });
+    });
+  const arenaAt = next;
+
+  const lives = livesOf(program);
+  const slots = assignSlots(program, lives, places);
+  buffers.forEach((buffer, id) => {
+    const place = buffer.alias === undefined ? undefined : places.get(buffer.alias);
+    if (place) places.set(id, place);
+  });
+  return { places, slots, constantsAt, arenaAt, deriveBlock, stepsBlock, lives };
+}
+
+function livesOf(program: KernelProgram): Map<BufferId, { from: number; to: number }> {
+  const lives = new Map<BufferId, { from: number; to: number }>();
+  const source = (id: BufferId): BufferId => program.buffers[id]?.alias ?? id;
+  const use = (id: BufferId, step: number): void => {
+    const life = lives.get(source(id));
+    if (!life) lives.set(source(id), { from: program.buffers[source(id)]?.place === "feed" ? -1 : step, to: step });
+    else life.to = Math.max(life.to, step);
+  };
+  program.buffers.forEach((buffer, id) => {
+    if (buffer.place === "feed") use(id, -1);
+  });
+  program.steps.forEach((call, step) => {
+    for (const operand of call.operands) use(operand, step);
+  });
+  for (const output of program.outputs) use(output, program.steps.length);
+  return lives;
+}
+
+/** Sizes are compared at these dims where polynomials cannot be: the choice costs memory, never correctness. */
+const NOMINAL = 64;
+
+function assignSlots(
+  program: KernelProgram,
+  lives: ReadonlyMap<BufferId, { from: number; to: number }>,
+  places: Map<BufferId, Place>,
+): Slot[] {
+  const slots: { size: Dim; buffers: BufferId[]; freeAfter: number }[] = [];
+  const order = [...lives]
+    .filter(([id]) => program.buffers[id]?.place === "arena" || program.buffers[id]?.place === "feed")
+    .sort(([a, x], [b, y]) => x.from - y.from || a - b);
+  for (const [id, life] of order) {
+    const buffer = program.buffers[id];
+    if (!buffer) continue;
+    const size = scaleDim(elementsOf(buffer), WORD);
+    const nominal = evaluateDim(size, () => NOMINAL);
+    // The free slot that wastes least: of equal size, else the smallest that holds it, else the largest, which grows.
+    let best: { slot: number; waste: number } | undefined;
+    slots.forEach((slot, i) => {
+      if (slot.freeAfter >= life.from) return;
+      const has = evaluateDim(slot.size, () => NOMINAL);
+      const waste = equalDims(slot.size, size) ? -1 : Math.abs(has - nominal);
+      if (!best || waste < best.waste) best = { slot: i, waste };
+    });
+    const found = best ? slots[best.slot] : undefined;
+    if (best && found) {
+      found.size = largerDim(found.size, size);
+      found.buffers.push(id);
+      found.freeAfter = life.to;
+      places.set(id, { slot: best.slot });
+    } else places.set(id, { slot: slots.push({ size, buffers: [id], freeAfter: life.to }) - 1 });
+  }
+  return slots;
+}
+
+// ---- the program ------------------------------------------------------------------------------------------
+
+/** Writes the plan down as the data that the runtime executes. */
+export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program {
+  const { graph, buffers } = program;
+  const dims = graph.dims.map((dim) => dim.name);
+  const expr = (dim: Dim): Expr => exprOf(dim, dims);
+  const addressOf = (id: BufferId): Expr => {
+    const place = plan.places.get(id);
+    if (!place) throw new Error(`buffer \`${buffers[id]?.name}\` has no place`);
+    return "address" in place ? place.address : ["s", place.slot];
+  };
+  const steps = (calls: readonly KernelCall[], forOf: (call: number) => number[]): StepSpec[] =>
+    calls.map((call, i) => {
+      const kernel = program.kernels[call.kernel];
+      return {
+        kernel: kernel?.name ?? "",
+        args: [...call.operands.map(addressOf), ...(kernel?.dims ?? []).map((name): Expr => ["d", dims.indexOf(name)])],
+        for: forOf(i),
+      };
+    });
+  const bufferOfLeaf = (op: string, name: string): BufferId => {
+    const id = buffers.findIndex((b) => {
+      const value = b.value === undefined ? undefined : graph.values[b.value];
+      return value?.op === op && value.attributes["name"] === name;
+    });
+    if (id < 0) throw new Error(`${op} \`${name}\` has no buffer`);
+    return id;
+  };
+  const needed = neededSteps(program);
+  const literalAddress = (id: BufferId): number => {
+    const place = plan.places.get(id);
+    if (!place || !("address" in place)) throw new Error("a variable lies below the arena");
+    return place.address;
+  };
+  const constants = new Float32Array((plan.arenaAt - plan.constantsAt) / WORD);
+  const words = new Uint8Array(constants.buffer);
+  let end = 0;
+  buffers.forEach((buffer, id) => {
+    if (buffer.place !== "constant" || !buffer.data || buffer.alias !== undefined) return;
+    const at = literalAddress(id) - plan.constantsAt;
+    words.set(wordsOf(buffer.dtype, buffer.data.data), at);
+    end = Math.max(end, at + buffer.data.data.length * WORD);
+  });
+  return {
+    abi: 1,
+    name: graph.name,
+    source: locate(graph.span, false),
+    dims,
+    checks: graph.checks.map((check): CheckSpec => {
+      const text = { text: check.text, at: locate(check.span, true), difference: expr(check.difference) };
+      if (check.holds === "== 0") return { kind: "equal", ...text };
+      if (check.holds === ">= 0") return { kind: "atLeast", ...text };
+      return { kind: "divisible", by: expr(check.holds.divisibleBy), ...text };
+    }),
+    inputs: graph.inputs.map((input) => ({
+      name: input.name,
+      dtype: input.type.dtype,
+      shape: input.type.shape.map(expr),
+      type: `${input.type.dtype}${formatShape(input.type.shape)}`,
+      address: addressOf(bufferOfLeaf("input", input.name)),
+      ...(input.default === undefined ? {} : { default: input.default }),
+      ...(input.accepts === undefined ? {} : { accepts: input.accepts }),
+      line: positionAt(input.span.file, input.span.start).line,
+    })),
+    outputs: graph.outputs.map((output, i) => {
+      const type = graph.values[output.value]?.type ?? { dtype: "f32" as const, shape: [] };
+      const leaves = leavesOf(graph, output.value);
+      return {
+        name: output.name,
+        dtype: type.dtype,
+        shape: type.shape.map(expr),
+        type: `${type.dtype}${formatShape(type.shape)}`,
+        address: addressOf(program.outputs[i] ?? -1),
+        inputs: graph.inputs.flatMap((input, k) => (leaves.inputs.has(input.name) ? [k] : [])),
+        variables: graph.variables.flatMap((variable, k) => (leaves.variables.has(variable.name) ? [k] : [])),
+      };
+    }),
+    variables: graph.variables.map((variable) => ({
+      name: variable.name,
+      dtype: variable.dtype,
+      shape: variable.shape,
+      trainable: variable.trainable,
+      init: initOf(variable.init, variable.dtype),
+      address: literalAddress(bufferOfLeaf("variable", variable.name)),
+    })),
+    constants: toBase64(words.subarray(0, end)),
+    constantsAt: plan.constantsAt,
+    arenaAt: plan.arenaAt,
+    slots: plan.slots.map((slot) => expr(slot.size)),
+    deriveBlock: plan.deriveBlock,
+    stepsBlock: plan.stepsBlock,
+    derive: steps(program.derive, (i) => variablesDerived(program, i)),
+    steps: steps(program.steps, (i) => graph.outputs.flatMap((_, k) => (needed[k]?.has(i) ? [k] : []))),
+  };
+}
+
+function initOf(init: Initializer, dtype: Parameters<typeof wordsOf>[0]): InitSpec {
+  if (init.fn === "fill") return ["fill", init.value];
+  if (init.fn === "data") return ["data", toBase64(wordsOf(dtype, init.data.data))];
+  if (init.fn === "random_uniform") return [init.fn, init.min, init.max];
+  if (init.fn === "orthogonal") return [init.fn, init.gain];
+  return [init.fn, init.mean, init.stddev];
+}
+
+/** Values as they lie in memory: f32 as floats, everything else as 32-bit integers. */
+function wordsOf(dtype: string, data: ArrayLike<number>): Uint8Array<ArrayBuffer> {
+  const words = dtype === "f32" || dtype === "f16" || dtype === "bf16" ? Float32Array.from(data) : dtype === "u32" ? Uint32Array.from(data) : Int32Array.from(data);
+  return new Uint8Array(words.buffer);
+}
+
+function locate(span: Span, withColumn: boolean): string {
+  const { line, column } = positionAt(span.file, span.start);
+  const name = span.file.path.replace(/^.*[\\/]/, "");
+  return withColumn ? `${name}:${line}:${column}` : `${name}:${line}`;
+}
+
+function leavesOf(graph: Graph, from: ValueId): { inputs: Set<string>; variables: Set<string> } {
+  const inputs = new Set<string>();
+  const variables = new Set<string>();
+  const seen = new Set<ValueId>();
+  const stack = [from];
+  for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
+    if (seen.has(id)) continue;
+    seen.add(id);
+    const value = graph.values[id];
+    if (value?.op === "input") inputs.add(String(value.attributes["name"]));
+    if (value?.op === "variable") variables.add(String(value.attributes["name"]));
+    stack.push(...(value?.args ?? []));
+  }
+  return { inputs, variables };
+}
+
+/** For each output the steps that it needs. */
+function neededSteps(program: KernelProgram): readonly ReadonlySet<number>[] {
+  const source = (id: BufferId): BufferId => program.buffers[id]?.alias ?? id;
+  return program.outputs.map((output) => {
+    const needed = new Set<number>();
+    const wanted = new Set([source(output)]);
+    for (let i = program.steps.length - 1; i >= 0; i--) {
+      const call = program.steps[i];
+      const kernel = call && program.kernels[call.kernel];
+      if (!call || !kernel) continue;
+      const writes = call.operands.some((id, k) => kernel.operands[k]?.access === "write" && wanted.has(source(id)));
+      if (!writes) continue;
+      needed.add(i);
+      call.operands.forEach((id, k) => {
+        if (kernel.operands[k]?.access === "read") wanted.add(source(id));
+      });
+    }
+    return needed;
+  });
+}
+
+function variablesDerived(program: KernelProgram, step: number): number[] {
+  const call = program.derive[step];
+  const kernel = call && program.kernels[call.kernel];
+  return (call?.operands ?? []).flatMap((id, k) => {
+    const buffer = program.buffers[id];
+    const value = buffer?.value === undefined ? undefined : program.graph.values[program.buffers[buffer.alias ?? id]?.value ?? -1];
+    if (kernel?.operands[k]?.access !== "read" || value?.op !== "variable") return [];
+    const at = program.graph.variables.findIndex((variable) => variable.name === value.attributes["name"]);
+    return at < 0 ? [] : [at];
+  });
+}
+
+/** A size as the runtime evaluates it. */
+export function exprOf(dim: Dim, dims: readonly string[]): Expr {
+  const binary = (op: "+" | "*", parts: readonly Expr[], empty: number): Expr =>
+    parts.length === 0 ? empty : parts.reduce((a, b) => [op, a, b]);
+  const atom = (a: Atom): Expr => {
+    if (a.kind === "symbol") return ["d", dims.indexOf(a.name)];
+    if (a.kind === "floor") return ["/", exprOf(a.numerator, dims), exprOf(a.denominator, dims)];
+    return [a.kind, exprOf(a.left, dims), exprOf(a.right, dims)];
+  };
+  return binary(
+    "+",
+    dim.terms.map((term) => {
+      const atoms = term.atoms.map(atom);
+      return binary("*", term.coefficient === 1 && atoms.length > 0 ? atoms : [...atoms, term.coefficient], 1);
+    }),
+    0,
+  );
+}

@@ -1,0 +1,95 @@
+/**
+ * Steps of equal form become calls of one kernel. The form is the nests with everything that a call passes taken
+ * out: base pointers and the values of run dims. GPT-2's twelve blocks are one set of kernels that way.
+ */
+import { affineKey } from "../ir/affine.ts";
+import { type Dim, dimSymbols } from "../ir/dims.ts";
+import type { KernelCall, KernelProgram } from "../ir/loops.ts";
+import type { Affine, Kernel, KernelOperand, Nest } from "../ir/nest.ts";
+import type { AddressedStep } from "./choose-layout.ts";
+import type { PackedProgram } from "./pack.ts";
+
+export function shareKernels(program: PackedProgram): KernelProgram {
+  const kernels: Kernel[] = [];
+  const known = new Map<string, number>();
+  const names = new Map<string, number>();
+  const call = (step: AddressedStep): KernelCall => {
+    const operands = step.operands.map((id, i): KernelOperand => {
+      const isWritten = step.nests.some((nest) => nest.stores.some((store) => store.access.operand === i));
+      return {
+        dtype: program.buffers[id]?.dtype ?? "f32",
+        access: isWritten ? "write" : "read",
+        ...(program.packed.has(id) && !isWritten ? { packed: true } : {}),
+      };
+    });
+    const key = `${JSON.stringify(operands)} ${step.nests.map(nestKey).join("\n")}`;
+    let kernel = known.get(key);
+    if (kernel === undefined) {
+      const count = names.get(step.name) ?? 0;
+      names.set(step.name, count + 1);
+      const symbols = new Set<string>();
+      for (const nest of step.nests) for (const dim of dimsOf(nest)) dimSymbols(dim, symbols);
+      kernel =
+        kernels.push({
+          name: count === 0 ? step.name : `${step.name}_${count}`,
+          nests: step.nests,
+          operands,
+          dims: program.graph.dims.map((dim) => dim.name).filter((name) => symbols.has(name)),
+          spans: step.spans,
+        }) - 1;
+      known.set(key, kernel);
+    }
+    return { kernel, operands: step.operands };
+  };
+  const derive = program.derive.map(call);
+  const steps = program.steps.map(call);
+  const { graph, buffers, outputs } = program;
+  return { graph, buffers, outputs, kernels, derive, steps };
+}
+
+function dimsOf(nest: Nest): Dim[] {
+  const dims = nest.axes.map((axis) => axis.extent);
+  const addAffine = (at: Affine): void => {
+    dims.push(at.plus, ...at.terms.map((t) => t.times), ...at.scalars.map((t) => t.times));
+  };
+  for (const scalar of nest.scalars) {
+    if (scalar.op === "dim") dims.push(scalar.dim);
+    else if (scalar.op === "index") addAffine(scalar.at);
+    else if (scalar.op === "read") {
+      addAffine(scalar.access.address);
+      for (const guard of scalar.guards) {
+        addAffine(guard.index);
+        dims.push(guard.extent);
+      }
+    }
+  }
+  for (const store of nest.stores) addAffine(store.access.address);
+  return dims;
+}
+
+function nestKey(nest: Nest): string {
+  const scalars = nest.scalars.map((scalar) => {
+    switch (scalar.op) {
+      case "constant":
+        return `c ${scalar.dtype} ${Object.is(scalar.value, -0) ? "-0" : scalar.value}`;
+      case "index":
+        return `i ${affineKey(scalar.at)}`;
+      case "dim":
+        return `d ${scalar.dtype} ${scalar.dim.key}`;
+      case "read": {
+        const guards = scalar.guards.map((guard) => `${affineKey(guard.index)}<${guard.extent.key}`);
+        return `l ${scalar.dtype} ${scalar.access.operand} ${affineKey(scalar.access.address)} ${guards.join()} ${scalar.outside ?? ""}`;
+      }
+      case "apply":
+        return `a ${scalar.dtype} ${scalar.fn} ${scalar.args.join()}`;
+      case "reduced":
+        return `r ${scalar.dtype} ${scalar.reduction}`;
+    }
+  });
+  return [
+    nest.axes.map((axis) => axis.extent.key).join(),
+    ...scalars,
+    ...nest.reductions.map((r) => `${r.combine} ${r.over.join()} ${r.value}`),
+    ...nest.stores.map((s) => `${s.access.operand} ${affineKey(s.access.address)} ${s.value} ${s.over.join()}`),
+  ].join(";");
+}

@@ -1,0 +1,147 @@
+/** The scalar functions of `ops/scalar.ts` in operators of kernel code, for one element or a vector of them. */
+import { type CodeBuilder, choose, compare, constant, convert, type Expr, isVector, type Kind, op, select } from "../ir/stmt.ts";
+import { type DType, isFloat } from "../ir/types.ts";
+import type { Target } from "./target.ts";
+
+/** Storage dtypes are computed as the 32-bit type of their family. */
+export const scalarKind = (dtype: DType): Kind => (isFloat(dtype) ? "f32" : "i32");
+export const vectorKind = (dtype: DType): Kind => (isFloat(dtype) ? "f32x4" : "i32x4");
+const isUnsigned = (dtype: DType): boolean => dtype === "u32" || dtype === "u8";
+
+const scalarOnly: ReadonlySet<string> = new Set(["div", "mod"]);
+/** Whether there is a vector form: integer division has none. */
+export const hasVectorForm = (fn: string, dtype: DType): boolean => isFloat(dtype) || !scalarOnly.has(fn);
+
+const comparisons = {
+  equal: "eq",
+  not_equal: "ne",
+  less: "lt",
+  less_equal: "le",
+  greater: "gt",
+  greater_equal: "ge",
+} as const;
+const isComparison = (fn: string): fn is keyof typeof comparisons => fn in comparisons;
+
+/** `fn` at arguments of `dtype` (of the last argument, which is never a mask), giving `result`. */
+export function applyScalar(
+  fn: string,
+  dtype: DType,
+  result: DType,
+  args: readonly Expr[],
+  code: CodeBuilder,
+  target: Target,
+): Expr {
+  const [a, b, c] = args as readonly [Expr, Expr, Expr];
+  const kind = a.kind;
+  const number = (value: number, of: Kind = kind): Expr => code.constant(of, value);
+  if (isComparison(fn)) return comparison(fn, dtype, a, b);
+  if (fn === "select") return select(a, b, c);
+  if (fn === "cast") return cast(dtype, result, a, code);
+  if (dtype === "bool") {
+    if (fn === "not") return isVector(kind) ? op("not", a) : op("xor", a, constant("i32", 1));
+    return op(fn === "and" || fn === "minimum" ? "and" : "or", a, b);
+  }
+  if (isFloat(dtype)) {
+    switch (fn) {
+      case "neg":
+      case "abs":
+      case "sqrt":
+      case "floor":
+      case "ceil":
+        return op(fn, a);
+      case "round":
+        return op("nearest", a);
+      case "rsqrt":
+        return op("div", number(1), op("sqrt", a));
+      case "sign":
+        return select(compare("gt", a, number(0)), number(1), select(compare("lt", a, number(0)), number(-1), a));
+      case "add":
+      case "sub":
+      case "mul":
+      case "div":
+        return op(fn, a, b);
+      case "mod":
+        return op("sub", a, op("mul", b, op("floor", op("div", a, b))));
+      case "maximum":
+        return op("max", a, b);
+      case "minimum":
+        return op("min", a, b);
+      default:
+        return target.expand(fn, args, code);
+    }
+  }
+  switch (fn) {
+    case "neg":
+      return op("neg", a);
+    case "add":
+    case "sub":
+    case "mul":
+      return op(fn, a, b);
+    case "abs":
+      if (isUnsigned(dtype)) return a;
+      return isVector(kind) ? op("abs", a) : select(compare("lt", a, number(0)), op("neg", a), a);
+    case "sign": {
+      const positive = compare(isUnsigned(dtype) ? "gt_u" : "gt", a, number(0));
+      const negative = compare("lt", a, number(0));
+      if (isUnsigned(dtype)) return isVector(kind) ? op("neg", positive) : positive;
+      return isVector(kind) ? op("sub", negative, positive) : op("sub", positive, negative);
+    }
+    case "maximum":
+    case "minimum": {
+      const isMax = fn === "maximum";
+      if (isVector(kind)) return op(isUnsigned(dtype) ? (isMax ? "max_u" : "min_u") : isMax ? "max" : "min", a, b);
+      return select(compare(isUnsigned(dtype) ? (isMax ? "gt_u" : "lt_u") : isMax ? "gt" : "lt", a, b), a, b);
+    }
+    case "div":
+      return isUnsigned(dtype) ? choose(b, op("quotient_u", a, b), number(0)) : floorDivision(a, b, code).quotient;
+    case "mod":
+      return isUnsigned(dtype) ? choose(b, op("remainder_u", a, b), number(0)) : floorDivision(a, b, code).remainder;
+    default:
+      throw new Error(`no code for ${fn} of ${dtype}`);
+  }
+}
+
+/** Floors, gives 0 where the divisor is 0, wraps at the least i32 over -1. */
+function floorDivision(a: Expr, b: Expr, code: CodeBuilder): { quotient: Expr; remainder: Expr } {
+  const [zero, one] = [constant("i32", 0), constant("i32", 1)];
+  // 0 and -1 become 1: the machine's division traps at 0 and at the one quotient that overflows.
+  const divisor = code.let(select(compare("le_u", op("add", b, one), one), one, b), "divisor");
+  const rest = code.let(op("remainder", a, divisor), "rest");
+  const isBelow = op("and", compare("ne", rest, zero), compare("lt", op("xor", rest, divisor), zero));
+  const below = code.let(isBelow, "below");
+  const floored = op("sub", op("quotient", a, divisor), below);
+  return {
+    quotient: select(compare("eq", b, constant("i32", -1)), op("neg", a), select(b, floored, zero)),
+    remainder: select(below, op("add", rest, divisor), rest),
+  };
+}
+
+function comparison(fn: keyof typeof comparisons, dtype: DType, a: Expr, b: Expr): Expr {
+  const name = comparisons[fn];
+  return compare(isUnsigned(dtype) && name !== "eq" && name !== "ne" ? `${name}_u` : name, a, b);
+}
+
+function cast(from: DType, to: DType, a: Expr, code: CodeBuilder): Expr {
+  const vector = isVector(a.kind);
+  if (from === to || (isFloat(from) && isFloat(to))) return a;
+  if (from === "bool") {
+    if (!vector) return isFloat(to) ? convert("float", "f32", [a]) : a;
+    const one = code.constant(isFloat(to) ? "f32x4" : "i32x4", 1);
+    if (!isFloat(to)) return op("and", a, one);
+    return convert("bits", "f32x4", [op("and", a, convert("bits", "i32x4", [one]))]);
+  }
+  if (isFloat(to)) return convert(isUnsigned(from) ? "float_u" : "float", vector ? "f32x4" : "f32", [a]);
+  if (isFloat(from)) return convert(isUnsigned(to) ? "int_u" : "int", vector ? "i32x4" : "i32", [op("nearest", a)]);
+  if (isUnsigned(from) === isUnsigned(to)) return a;
+  // Between signed and unsigned, what the other cannot hold saturates: those are the values with the sign bit.
+  const limit = code.constant(a.kind, isUnsigned(to) ? 0 : 0x7fffffff);
+  return select(compare("lt", a, code.constant(a.kind, 0)), limit, a);
+}
+
+/** A uniform value in all lanes. */
+export function splatOf(dtype: DType, value: Expr, code: CodeBuilder): Expr {
+  if (isVector(value.kind)) return value;
+  if (value.op === "const") return code.constant(vectorKind(dtype), dtype === "bool" ? -value.value : value.value);
+  const lane = dtype === "bool" ? op("neg", value) : value;
+  return convert("splat", vectorKind(dtype), [lane]);
+}

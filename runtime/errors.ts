@@ -1,0 +1,46 @@
+/** A failure at run time: its code, and a message that begins with the code. */
+export class TfgError extends Error {
+  override readonly name = "TfgError";
+  /** `TFGnnnn`, explained by `tfgc explain`. */
+  readonly code: string;
+  /** The message without its code. */
+  readonly text: string;
+  /** Name of the graph, where one was involved. */
+  readonly graph: string | undefined;
+  /** The fetches of the run that failed. */
+  readonly fetch: string | undefined;
+
+  constructor(code: string, text: string, where: { graph?: string; fetch?: string; cause?: unknown } = {}) {
+    super(`${code} ${text}`, where.cause === undefined ? undefined : { cause: where.cause });
+    this.code = code;
+    this.text = text;
+    this.graph = where.graph;
+    this.fetch = where.fetch;
+  }
+}
+
+/** Edits (insert, delete, replace) that turn `a` into `b`. */
+export function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++)
+      next.push(Math.min(Number(row[j]) + (a[i] === b[j] ? 0 : 1), Number(row[j + 1]) + 1, Number(next[j]) + 1));
+    row = next;
+  }
+  return Number(row[b.length]);
+}
+
+/** `; did you mean …` for the candidate that is few edits away, else nothing. */
+export function didYouMean(name: string, candidates: Iterable<string>): string {
+  let best = "";
+  let least = Math.max(2, name.length >> 1);
+  for (const candidate of candidates) {
+    const distance = editDistance(name, candidate);
+    if (distance <= least) {
+      if (distance < least || !best) best = candidate;
+      least = distance;
+    }
+  }
+  return best && `; did you mean "${best}"?`;
+}

@@ -1,0 +1,35 @@
+/** What generated modules and applications import from `tfgc/runtime`. */
+import type { Compiled } from "./abi.ts";
+import { openFile } from "./files.ts";
+import { randomValues } from "./random.ts";
+import type { WeightsSource } from "./restore.ts";
+import { readSafetensors } from "./safetensors.ts";
+import { openSessionWith } from "./session.ts";
+import type { AnySession, GraphTypes, SessionOf, SessionOptions } from "./signature.ts";
+
+export { ABI_VERSION, type Compiled, type DType, type Entry, type Kernels, type Program } from "./abi.ts";
+export type { ArrayOf, HostArray } from "./dtype.ts";
+export { TfgError } from "./errors.ts";
+export type { FileSource } from "./files.ts";
+export type { FileSet, RestoreReport, StoredTensor, Weights, WeightsMap, WeightsSource } from "./restore.ts";
+export { type WritableTensor, writeSafetensors } from "./safetensors.ts";
+export type {
+  AnyFeed, AnyFeeds, AnyResults, AnySession, Feed, FeedsOf, FeedValue, FetchOf, GraphTypes, Param, Progress,
+  RestoreOptions, ResultsOf, RunOptions, SessionOf, SessionOptions, Stats,
+} from "./signature.ts";
+export { Tensor } from "./tensor.ts";
+
+/** Opens a weights file: safetensors or a TensorFlow checkpoint. */
+export async function readWeights(from: WeightsSource): Promise<import("./restore.ts").Weights> {
+  return readSafetensors(await openFile(from as string));
+}
+
+/**
+ * Opens a session of a compiled program. The type argument says what its graph declares; generated modules pass
+ * their own. Without it the session checks names at run time only.
+ */
+export function openSession(compiled: Compiled, options?: SessionOptions): Promise<AnySession>;
+export function openSession<G extends GraphTypes>(compiled: Compiled, options?: SessionOptions): Promise<SessionOf<G>>;
+export function openSession(compiled: Compiled, options: SessionOptions = {}): Promise<AnySession> {
+  return openSessionWith(compiled, options, { read: readWeights, random: randomValues });
+}

@@ -1,0 +1,167 @@
+/** Weights and the variables they are for: which tensor of a file belongs to which variable, and whether it fits. */
+import type { DType, Program, VariableSpec } from "./abi.ts";
+import { rounders, toNumbers } from "./dtype.ts";
+import { editDistance, TfgError } from "./errors.ts";
+import type { FileSource } from "./files.ts";
+
+/** Files by name, for checkpoints that are not on a disk or a server. */
+export type FileSet = ReadonlyMap<string, FileSource> | Readonly<Record<string, FileSource>>;
+export type WeightsSource = FileSource | FileSet;
+
+/** Prefixes of the graph's names to prefixes of the file's names, or a function of the graph's name. */
+export type WeightsMap = Readonly<Record<string, string>> | ((name: string) => string);
+
+export interface RestoreReport {
+  readonly format: string;
+  /** Variables that took a value from the file. */
+  readonly restored: readonly string[];
+  /** Variables that kept theirs (only without `strict`). */
+  readonly missing: readonly string[];
+  /** Tensors of the file that no variable asked for. */
+  readonly unused: readonly string[];
+}
+
+/** A tensor of a file. */
+export interface StoredTensor {
+  /** As the language writes it, where it has a word: `f32 f64 f16 bf16 i8 … i64 u8 … u64 bool string`. */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** Its elements, little-endian, row-major; checked if the format can. */
+  read(): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+export interface Weights {
+  readonly name: string;
+  readonly format: string;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+const readers: Readonly<Record<string, (bytes: ArrayBuffer) => ArrayLike<number | bigint>>> = {
+  f64: (bytes) => new Float64Array(bytes),
+  f32: (bytes) => new Float32Array(bytes),
+  f16: (bytes) => toNumbers("f16", new Uint16Array(bytes)),
+  bf16: (bytes) => toNumbers("bf16", new Uint16Array(bytes)),
+  i64: (bytes) => new BigInt64Array(bytes),
+  u64: (bytes) => new BigUint64Array(bytes),
+  i32: (bytes) => new Int32Array(bytes),
+  u32: (bytes) => new Uint32Array(bytes),
+  i16: (bytes) => new Int16Array(bytes),
+  u16: (bytes) => new Uint16Array(bytes),
+  i8: (bytes) => new Int8Array(bytes),
+  u8: (bytes) => new Uint8Array(bytes),
+  bool: (bytes) => new Uint8Array(bytes),
+};
+
+const isFloating = (dtype: string): boolean => /^b?f\d/.test(dtype);
+const isConvertible = (stored: string, dtype: DType): boolean =>
+  stored in readers && (stored === "bool") === (dtype === "bool");
+
+/**
+ * Stored elements as numbers for a variable. Between floating types they will be rounded; any other change must
+ * be exact: TFG0701 names the first element that it would change.
+ */
+export function readNumbers(
+  bytes: Uint8Array<ArrayBuffer>,
+  { dtype: stored }: StoredTensor,
+  { name, dtype }: VariableSpec,
+  file: string,
+): ArrayLike<number> {
+  const { buffer } = bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+  const raw = readers[stored]?.(buffer) ?? [];
+  const values = typeof raw[0] === "bigint" ? Float64Array.from(raw, Number) : (raw as ArrayLike<number>);
+  if (stored === dtype || (isFloating(stored) && isFloating(dtype))) return values;
+  const round = rounders[dtype];
+  for (let i = 0; i < values.length; i++)
+    // Beyond 2^53 a 64-bit integer may have lost bits on its way to a number.
+    if (round(Number(values[i])) !== values[i] || Math.abs(Number(values[i])) > 2 ** 53)
+      throw new TfgError("TFG0701", `restore: "${file}" has ${raw[i]} in ${name}, which is no ${dtype}`);
+  return values;
+}
+
+const typeText = (dtype: string, shape: readonly number[]): string => `${dtype}${shape.length ? `[${shape.join(", ")}]` : ""}`;
+
+export interface Fit {
+  readonly found: readonly (readonly [VariableSpec, StoredTensor])[];
+  readonly report: RestoreReport;
+}
+
+function mapName(name: string, map: WeightsMap | undefined): string {
+  if (typeof map === "function") return map(name);
+  let longest = "";
+  for (const prefix in map) if (name.startsWith(prefix) && prefix.length >= longest.length) longest = prefix;
+  const to = map?.[longest];
+  return to === undefined ? name : to + name.slice(longest.length);
+}
+
+/**
+ * Finds the tensor of each variable. Throws TFG0701 with all that is wrong: missing names with the nearest of
+ * the file, shapes and dtypes that differ, tensors left over, and a map where one would help.
+ */
+export function fitWeights(program: Program, weights: Weights, map: WeightsMap | undefined, strict: boolean): Fit {
+  const { tensors, format } = weights;
+  const found: [VariableSpec, StoredTensor][] = [];
+  const missing: VariableSpec[] = [];
+  const wrong: string[][] = [];
+  const unused = new Set(tensors.keys());
+  for (const variable of program.variables) {
+    const { name, dtype, shape } = variable;
+    const key = mapName(name, map);
+    const tensor = tensors.get(key);
+    unused.delete(key);
+    if (!tensor) missing.push(variable);
+    else if (tensor.shape.join() !== shape.join())
+      wrong.push(["shape", name, typeText(dtype, shape), `the file has ${typeText(tensor.dtype, tensor.shape)}`]);
+    else if (!isConvertible(tensor.dtype, dtype))
+      wrong.push(["dtype", name, typeText(dtype, shape), `the file has ${typeText(tensor.dtype, tensor.shape)}`]);
+    else found.push([variable, tensor]);
+  }
+  if (wrong.length || (strict && missing.length)) {
+    const renames = new Map<string, string>();
+    const rows = missing.map(({ name, dtype, shape }) => {
+      const near = nearestTensor(name, shape, unused, tensors);
+      const tensor = near === undefined ? undefined : tensors.get(near);
+      if (near === undefined || !tensor) return ["missing", name, typeText(dtype, shape), ""];
+      if (tensor.shape.join() === shape.join()) addRename(renames, name, near);
+      return ["missing", name, typeText(dtype, shape), `nearest in the file: ${near} ${typeText(tensor.dtype, tensor.shape)}`];
+    });
+    rows.push(...wrong);
+    const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => String(row[column]).length)));
+    const lines = rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" ")}`.trimEnd());
+    if (unused.size) lines.push(`  unused     ${[...unused].slice(0, 20).join(", ")}${unused.size > 20 ? ", …" : ""}`);
+    if (renames.size) {
+      const entries = Array.from(renames, ([from, to]) => `${JSON.stringify(from)}: ${JSON.stringify(to)}`);
+      lines.push(`  help: restore(file, { map: { ${entries.join(", ")} } })`);
+    }
+    const text = `restore: "${weights.name}" does not fit \`${program.name}\`\n${lines.join("\n")}`;
+    throw new TfgError("TFG0701", text, { graph: program.name });
+  }
+  const names = (variables: readonly VariableSpec[]): string[] => variables.map(({ name }) => name);
+  const restored = names(found.map(([variable]) => variable));
+  return { found, report: { format, restored, missing: names(missing), unused: [...unused] } };
+}
+
+/** The tensor that no variable has taken and whose name is nearest, of those with the same shape if there are any. */
+function nearestTensor(
+  name: string,
+  shape: readonly number[],
+  unused: ReadonlySet<string>,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): string | undefined {
+  const sameShape = [...unused].filter((key) => tensors.get(key)?.shape.join() === shape.join());
+  let best: string | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const key of sameShape.length ? sameShape : unused) {
+    const distance = editDistance(name, key);
+    if (distance < least) [best, least] = [key, distance];
+  }
+  return sameShape.length || least <= name.length / 2 ? best : undefined;
+}
+
+/** What the map must say for `name` to become `near`: the shortest prefixes after which both go on alike, at a `/`. */
+function addRename(renames: Map<string, string>, name: string, near: string): void {
+  let same = 0;
+  while (same < Math.min(name.length, near.length) && name.at(-1 - same) === near.at(-1 - same)) same++;
+  const cut = name.indexOf("/", name.length - same - 1);
+  const kept = cut < 0 || name.length - cut > same ? 0 : name.length - cut - 1;
+  renames.set(name.slice(0, name.length - kept), near.slice(0, near.length - kept));
+}

@@ -1,0 +1,213 @@
+/** The session: owns the variables and the memory; checks a run before its first kernel, runs it, copies the results. */
+import { ABI_VERSION, type Compiled, type VariableSpec } from "./abi.ts";
+import { arrayTypes, load, loadNumber, store, storeNumber, storeNumbers } from "./dtype.ts";
+import { TfgError } from "./errors.ts";
+import { feedBinder } from "./feeds.ts";
+import { evaluate, type FetchSet, fetchSetOf, type Plan, planOf } from "./plan.ts";
+import type { randomValues } from "./random.ts";
+import { fitWeights, readNumbers, type RestoreReport, type Weights, type WeightsSource } from "./restore.ts";
+import { writeSafetensors } from "./safetensors.ts";
+import type { AnyFeeds, AnyResults, AnySession, Param, RestoreOptions, RunOptions, SessionOptions } from "./signature.ts";
+import { Tensor } from "./tensor.ts";
+import { fromBase64, startMachine } from "./wasm.ts";
+
+/** What a small module may go without. */
+export interface Parts {
+  /** Reads weights; without it `restore` fails. */
+  readonly read?: ((from: WeightsSource) => Promise<Weights>) | undefined;
+  /** Draws initial values; without it only those variables start that are filled. */
+  readonly random?: typeof randomValues | undefined;
+}
+
+const wordsOf = (text: string): Int32Array => new Int32Array(fromBase64(text).buffer);
+const countOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** Opens a session of a compiled program whose types are known at run time only. */
+export async function openSessionWith(compiled: Compiled, options: SessionOptions, parts: Parts): Promise<AnySession> {
+  const { program, kernels } = compiled;
+  const { signal, onProgress } = options;
+  const { name, variables } = program;
+  const graph = { graph: name };
+  if (program.abi !== ABI_VERSION)
+    throw new TfgError("TFG0811", `${program.source} was compiled for runtime ${program.abi}, this is ${ABI_VERSION}`, graph);
+  signal?.throwIfAborted();
+  onProgress?.({ phase: "compile", done: 0, total: 1, what: name });
+  const machine = await startMachine(kernels, options, program.arenaAt + 64);
+  machine.i32.set(wordsOf(program.constants), program.constantsAt / 4);
+  onProgress?.({ phase: "compile", done: 1, total: 1, what: name });
+
+  /** Variables changed since `derive`; before the first one everything is. */
+  const changed = new Set<VariableSpec>();
+  let hasDerived = false;
+  let current: Plan | undefined;
+  let runs = 0;
+  let isClosed = false;
+  let isClosing = false;
+  /** The job that the next one waits for; undefined when there is none. */
+  let tail: Promise<unknown> | undefined;
+  const fetchSets = new Map<string, FetchSet>();
+  const binder = feedBinder(program);
+
+  const refuseIf = (closed: boolean): void => {
+    if (closed) throw new TfgError("TFG0810", "the session is closed", graph);
+  };
+
+  /** Starts `job` when those before it are done, whether they failed or not; at once if there are none. */
+  const inOrder = async <T>(job: () => T | Promise<T>): Promise<T> => {
+    refuseIf(isClosing);
+    const before = tail;
+    let isDone = false;
+    let mine: Promise<T> | undefined;
+    mine = (async () => {
+      try {
+        if (before) await before.catch(() => {});
+        refuseIf(isClosed);
+        const result = job();
+        return result instanceof Promise ? await result : result;
+      } finally {
+        isDone = true;
+        if (tail === mine) tail = undefined;
+      }
+    })();
+    if (!isDone) tail = mine;
+    return mine;
+  };
+
+  const derive = (): void => {
+    if (program.derive.length) {
+      let at = program.deriveBlock / 4;
+      for (const step of program.derive) {
+        machine.i32[at++] = !hasDerived || step.for.some((i) => changed.has(variables[i] as VariableSpec)) ? 1 : 0;
+        for (const arg of step.args) machine.i32[at++] = evaluate(arg, [], []);
+      }
+      machine.entry.derive(program.deriveBlock);
+    }
+    hasDerived = true;
+    changed.clear();
+  };
+
+  const runNow = (
+    fetches: string | readonly string[],
+    feeds: AnyFeeds,
+    options: RunOptions<Record<string, number>>,
+  ): AnyResults => {
+    options.signal?.throwIfAborted();
+    const key = typeof fetches === "string" ? fetches : fetches.join();
+    let set = fetchSets.get(key);
+    if (!set) {
+      set = fetchSetOf(program, fetches);
+      fetchSets.set(key, set);
+    }
+    binder.bind(set, feeds, options.dims);
+    const plan = planOf(program, set, binder.dims);
+    if (plan !== current) {
+      machine.reserve(plan.bytes);
+      machine.i32.set(plan.block, program.stepsBlock / 4);
+      current = plan;
+    }
+    if (!hasDerived || changed.size) derive();
+    for (const [i, position] of set.inputs.entries()) {
+      const input = program.inputs[position];
+      const fed = binder.fed[position];
+      const at = plan.inputs[i];
+      if (!input || !fed || at === undefined) continue;
+      if (typeof fed.data === "number") storeNumber(machine, at, input.dtype, fed.data);
+      else store(machine, at, input.dtype, fed.data);
+      fed.data = 0;
+    }
+    machine.entry.run(program.stepsBlock);
+    runs++;
+    const results: AnyResults = {};
+    for (const { name, dtype, at, count, shape } of plan.outputs)
+      results[name] = shape.length
+        ? new Tensor(dtype, shape, load(machine, at, count, dtype))
+        : loadNumber(machine, at, dtype);
+    return results;
+  };
+
+  const write = (variable: VariableSpec, values: ArrayLike<number>): void => {
+    storeNumbers(machine, variable.address / 4, variable.dtype, values);
+    changed.add(variable);
+  };
+
+  const valueOf = ({ address, shape, dtype }: VariableSpec) => load(machine, address / 4, countOf(shape), dtype);
+
+  const initialize = (seed: number): void => {
+    if (!Number.isSafeInteger(seed)) throw new TfgError("TFG0808", `seed ${seed} is not an integer`, graph);
+    for (const variable of variables) {
+      const { init, shape, name: full } = variable;
+      if (init[0] === "fill") write(variable, new Float64Array(countOf(shape)).fill(init[1]));
+      else if (init[0] === "data") {
+        machine.i32.set(wordsOf(init[1]), variable.address / 4);
+        changed.add(variable);
+      } else if (parts.random) write(variable, parts.random(init, full, shape, seed));
+      else throw new TfgError("TFG0811", `this module has no ${init[0]} to initialise "${full}" with`, graph);
+    }
+  };
+
+  const restore = async (from: WeightsSource, { map, strict = true }: RestoreOptions): Promise<RestoreReport> => {
+    if (!parts.read) throw new TfgError("TFG0811", "this module has no reader of weights", graph);
+    const weights = await parts.read(from);
+    const { found, report } = fitWeights(program, weights, map, strict);
+    const values: ArrayLike<number>[] = [];
+    for (const [variable, tensor] of found) {
+      onProgress?.({ phase: "download", done: values.length, total: found.length, what: variable.name });
+      values.push(readNumbers(await tensor.read(), tensor, variable, weights.name));
+    }
+    // Nothing fails from here on: all variables take their values, or none did.
+    refuseIf(isClosed);
+    for (const [i, [variable]] of found.entries()) {
+      write(variable, values[i] ?? []);
+      onProgress?.({ phase: "upload", done: i + 1, total: found.length, what: variable.name });
+    }
+    return report;
+  };
+
+  const params = variables.map((variable): [string, Param] => {
+    const { name: full, dtype, shape } = variable;
+    const get = () => inOrder(() => valueOf(variable));
+    const set: Param["set"] = (value) =>
+      inOrder(() => {
+        const count = countOf(shape);
+        if (!(value instanceof arrayTypes[dtype]) || value.length !== count)
+          throw new TfgError("TFG0808", `"${full}" takes a ${arrayTypes[dtype].name} of ${count} elements`, graph);
+        store(machine, variable.address / 4, dtype, value);
+        changed.add(variable);
+      });
+    return [full, { dtype, shape, get, set }];
+  });
+
+  // Engines without explicit resource management lack the symbols; compilers of `using` then look for these.
+  const dispose: typeof Symbol.dispose = (Symbol.dispose ?? Symbol.for("Symbol.dispose")) as typeof Symbol.dispose;
+  const asyncDispose: typeof Symbol.asyncDispose = (Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")) as typeof Symbol.asyncDispose;
+  const session: AnySession = {
+    name,
+    params: Object.fromEntries(params),
+    get stats() {
+      return { device: machine.device, memory: machine.i32.byteLength, runs };
+    },
+    async run(fetches, feeds = {}, runOptions = {}) {
+      // Alone, a run is over before this call returns. In a queue it keeps its feeds as they are now.
+      if (!tail && !isClosing) return runNow(fetches, feeds, runOptions);
+      const kept = structuredClone(feeds);
+      return inOrder(() => runNow(fetches, kept, runOptions));
+    },
+    initialize: (seed = options.seed ?? 0) => inOrder(() => initialize(seed)),
+    restore: (from, restoreOptions = {}) => inOrder(() => restore(from, restoreOptions)),
+    save: () =>
+      inOrder(() => writeSafetensors(variables.map((variable) => ({ ...variable, data: valueOf(variable) })))),
+    [dispose]() {
+      isClosing = true;
+      isClosed = true;
+    },
+    async [asyncDispose]() {
+      isClosing = true;
+      await tail?.catch(() => {});
+      isClosed = true;
+    },
+  };
+  if (options.weights === undefined) initialize(options.seed ?? 0);
+  else await restore(options.weights, options);
+  signal?.throwIfAborted();
+  return session;
+}
