@@ -2,6 +2,7 @@
  * The reference interpreter: each value by the `meaning` of its primitive, in float64, one after another. It knows
  * neither nests nor layouts nor fusion, so what it agrees with is not checked against itself.
  */
+import { TfgError } from "../runtime/errors.ts";
 import { type Dim, dimSymbols, evaluateDim, formatDim, formatShape } from "./ir/dims.ts";
 import type { DimCheck, Graph, ValueId } from "./ir/graph.ts";
 import type { TensorType } from "./ir/types.ts";
@@ -24,15 +25,7 @@ export interface InterpretOptions {
   readonly rounding?: "float64" | "dtype";
 }
 
-/** A run that cannot be: `code` is one of the run-time codes of language.md, 6.5. */
-export class InterpretError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
+/** Evaluates the fetches. Throws a `TfgError` of language.md 6.5 for feeds, variables or fetches that do not fit. */
 export function interpret(graph: Graph, options: InterpretOptions): Map<string, NdArray> {
   const run = new Run(graph, options);
   return new Map(options.fetches.map((name) => [name, run.fetch(name)]));
@@ -53,7 +46,7 @@ class Run {
     this.#options = options;
     for (const name of options.feeds.keys())
       if (!graph.inputs.some((input) => input.name === name))
-        throw new InterpretError("TFG0804", `\`${graph.name}\` has no input \`${name}\``);
+        throw new TfgError("TFG0804", `\`${graph.name}\` has no input \`${name}\``);
     this.#dims = bindDims(graph, options);
     for (const check of graph.checks) this.#verify(check);
   }
@@ -61,14 +54,14 @@ class Run {
   fetch(name: string): NdArray {
     const output = this.#graph.outputs.find((known) => known.name === name);
     const id = output?.value ?? this.#graph.values.findLastIndex((value) => value.name === name && value.call === undefined);
-    if (id < 0) throw new InterpretError("TFG0809", `\`${this.#graph.name}\` has no output or node \`${name}\``);
+    if (id < 0) throw new TfgError("TFG0809", `\`${this.#graph.name}\` has no output or node \`${name}\``);
     this.#evaluate(id);
     return this.#result(id);
   }
 
   #dimOf(name: string): number {
     const size = this.#dims.get(name);
-    if (size === undefined) throw new InterpretError("TFG0801", `nothing that is fed says how large \`${name}\` is`);
+    if (size === undefined) throw new TfgError("TFG0801", `nothing that is fed says how large \`${name}\` is`);
     return size;
   }
 
@@ -79,7 +72,7 @@ class Run {
     const isMet = holds === "== 0" ? difference === 0 : holds === ">= 0" ? difference >= 0 : difference % this.#size(holds.divisibleBy) === 0;
     if (isMet) return;
     const sizes = [...dimSymbols(check.difference)].map((name) => `${name} is ${this.#dimOf(name)}`);
-    throw new InterpretError("TFG0802", `where ${check.text}: ${sizes.join(", ")}`);
+    throw new TfgError("TFG0802", `where ${check.text}: ${sizes.join(", ")}`);
   }
 
   #result(id: ValueId, index = 0): NdArray {
@@ -126,19 +119,19 @@ class Run {
     if (fed) return this.#fitting(fed, type, `feed "${name}"`, "TFG0808");
     const input = this.#graph.inputs.find((known) => known.name === name);
     if (input?.default !== undefined) return new Float64Array(elementsOf(type.shape.map(this.#size))).fill(input.default);
-    throw new InterpretError("TFG0803", `\`${name}\` is not fed; it is ${formatType(type)}`);
+    throw new TfgError("TFG0803", `\`${name}\` is not fed; it is ${formatType(type)}`);
   }
 
   #variable(name: string, type: TensorType): Float64Array {
     const data = this.#options.variables.get(name);
-    if (!data) throw new InterpretError("TFG0701", `the variable \`${name}\` has no value; it is ${formatType(type)}`);
+    if (!data) throw new TfgError("TFG0701", `the variable \`${name}\` has no value; it is ${formatType(type)}`);
     return this.#fitting(data, type, `variable "${name}"`, "TFG0701");
   }
 
   #fitting(array: NdArray, type: TensorType, what: string, code: string): Float64Array {
     const shape = type.shape.map(this.#size);
     const fits = array.dtype === type.dtype && array.shape.length === shape.length && array.shape.every((size, i) => size === shape[i]);
-    if (!fits) throw new InterpretError(code, `${what}: ${array.dtype}[${array.shape.join(", ")}] does not fit ${formatType(type)}`);
+    if (!fits) throw new TfgError(code, `${what}: ${array.dtype}[${array.shape.join(", ")}] does not fit ${formatType(type)}`);
     return array.data;
   }
 }
@@ -154,7 +147,7 @@ function bindDims(graph: Graph, options: InterpretOptions): Map<string, number> 
     const fed = options.feeds.get(name);
     if (!fed) continue;
     if (fed.shape.length !== type.shape.length)
-      throw new InterpretError("TFG0808", `feed "${name}": ${fed.dtype}[${fed.shape.join(", ")}] does not fit ${formatType(type)}`);
+      throw new TfgError("TFG0808", `feed "${name}": ${fed.dtype}[${fed.shape.join(", ")}] does not fit ${formatType(type)}`);
     for (const [i, dim] of type.shape.entries()) equations.push({ dim, size: fed.shape[i] ?? 0, of: name });
   }
   for (let before = -1; before !== dims.size; ) {
@@ -168,10 +161,10 @@ function bindDims(graph: Graph, options: InterpretOptions): Map<string, number> 
     if ([...dimSymbols(dim)].some((name) => !dims.has(name))) continue;
     const expected = evaluateDim(dim, (name) => dims.get(name) ?? Number.NaN);
     if (expected !== size)
-      throw new InterpretError("TFG0801", `feed "${of}": a dimension is ${size}, but ${formatDim(dim)} is ${expected}`);
+      throw new TfgError("TFG0801", `feed "${of}": a dimension is ${size}, but ${formatDim(dim)} is ${expected}`);
   }
   for (const [name, value] of dims)
-    if (!Number.isInteger(value) || value < 1) throw new InterpretError("TFG0802", `${name} is ${value}, but dimensions are at least 1`);
+    if (!Number.isInteger(value) || value < 1) throw new TfgError("TFG0802", `${name} is ${value}, but dimensions are at least 1`);
   return dims;
 }
 

@@ -3,12 +3,12 @@ import type { CstNode, IToken } from "chevrotain";
 
 /** The rules used under `key`, in order. */
 export function nodes(node: CstNode, key: string): CstNode[] {
-  return (node.children[key] ?? []).filter((child) => "children" in child);
+  return (node.children[key] ?? []).filter((child): child is CstNode => "children" in child);
 }
 
 /** The tokens under `key`, in order. */
 export function tokens(node: CstNode, key: string): IToken[] {
-  return (node.children[key] ?? []).filter((child) => !("children" in child));
+  return (node.children[key] ?? []).filter((child): child is IToken => !("children" in child));
 }
 
 export function maybeNode(node: CstNode, key: string): CstNode | undefined {

@@ -189,10 +189,11 @@ export abstract class ExpressionReader {
   private number(token: IToken): s.NumberExpression {
     const value = Number(token.image);
     const span = this.at(token);
-    if (!Number.isFinite(value)) {
+    if (value === Infinity) {
       this.report(syntaxError("TFG0101", "this number is too large", { span, text: "the largest is 1.7976931348623157e308" }));
     }
-    return { kind: "number", value, isFloat: token.tokenType.name === "FloatLiteral", span };
+    // A badly written number, which has its message, is read as 0.
+    return { kind: "number", value: Number.isNaN(value) ? 0 : value, isFloat: token.tokenType.name === "FloatLiteral", span };
   }
 
   protected string(token: IToken): s.StringExpression {

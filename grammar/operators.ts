@@ -1,10 +1,11 @@
 /** The precedence of operators: rows `or` to `coalesce` of the grammar (language.md 2.2), folded from a flat list. */
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "./diagnostic.ts";
-import { syntaxError } from "./messages.ts";
+import { spanAt, syntaxError } from "./messages.ts";
 import type { SourceFile, Span } from "./source.ts";
 import { joinSpans, spanText } from "./source.ts";
 import type { BinaryOperator, Expression } from "./syntax.ts";
+import { Bang, endOf } from "./tokens.ts";
 
 interface Level {
   /** Higher binds tighter. */
@@ -31,6 +32,7 @@ const binary: Readonly<Record<BinaryOperator | "??", Level>> = {
   "**": { binds: 8, side: "right" },
   "??": { binds: 9, side: "none" },
 };
+const operators = Object.keys(binary) as (keyof typeof binary)[];
 /** `-` and `!`, between `*` and `**`: `-x ** 2` is `-(x ** 2)`. */
 const prefixBinds = 7;
 
@@ -49,13 +51,13 @@ type Pending =
     };
 
 /**
- * Folds `operands[0] operators[0] operands[1] …`. An operator that is undefined was not written: it is reported
+ * Folds `operands[0] written[0] operands[1] …`. An operator that is undefined was not written: it is reported
  * (TFG0103) and read as `*`. Needs no stack of calls, however long the list.
  */
 export function foldOperators(
   file: SourceFile,
   operands: readonly Operand[],
-  operators: readonly (IToken | undefined)[],
+  written: readonly (IToken | undefined)[],
   report: (diagnostic: Diagnostic) => void,
 ): Expression {
   const values: Expression[] = [];
@@ -81,13 +83,13 @@ export function foldOperators(
   operands.forEach((operand, index) => {
     let before: Pending | undefined;
     if (index > 0) {
-      const token = operators[index - 1];
+      const token = written[index - 1];
       const left = operands[index - 1]?.value;
       if (token === undefined && left !== undefined) report(missingOperator(left, operand.value));
       const operator = token === undefined ? "*" : operatorOf(token);
       const { binds, side } = binary[operator];
       apply(binds, side === "left");
-      const span = token === undefined ? emptyAfter(file, left?.span) : spanOf(file, token);
+      const span = token === undefined ? spanAt(file, left?.span.end ?? 0) : spanOf(file, token);
       const top = pending.at(-1);
       if (side === "none" && top?.kind === "binary" && top.binds === binds) {
         report(chained(top.operator, operator, span));
@@ -99,13 +101,13 @@ export function foldOperators(
     // `x ?? -1 ** 2` must not take the power into the alternative: the sign belongs to the number.
     const binds = before?.kind === "binary" && before.operator === "??" ? before.binds : prefixBinds;
     for (const prefix of operand.prefixes) {
-      const operator = prefix.image === "!" ? "!" : "-";
+      const operator = prefix.tokenType === Bang ? "!" : "-";
       pending.push({ kind: "prefix", operator, span: spanOf(file, prefix), binds });
     }
     values.push(operand.value);
   });
   apply(0, true);
-  return values[0] ?? { kind: "error", span: { file, start: 0, end: 0 } };
+  return values[0] ?? { kind: "error", span: spanAt(file, 0) };
 }
 
 function joined(operator: BinaryOperator | "??", operatorSpan: Span, left: Expression, right: Expression): Expression {
@@ -114,20 +116,14 @@ function joined(operator: BinaryOperator | "??", operatorSpan: Span, left: Expre
   return { kind: "binary", operator, operatorSpan, left, right, span };
 }
 
+/** By the token's type, since its text may be a sign that stands for the operator. */
 function operatorOf(token: IToken): BinaryOperator | "??" {
-  for (const operator of Object.keys(binary)) {
-    if (operator === token.image) return operator as BinaryOperator | "??";
-  }
-  return "*";
+  const text = token.tokenType.PATTERN;
+  return operators.find((operator) => operator === text) ?? "*";
 }
 
 function spanOf(file: SourceFile, token: IToken): Span {
-  return { file, start: token.startOffset, end: token.startOffset + token.image.length };
-}
-
-function emptyAfter(file: SourceFile, span: Span | undefined): Span {
-  const end = span?.end ?? 0;
-  return { file, start: end, end };
+  return spanAt(file, token.startOffset, endOf(token));
 }
 
 function missingOperator(left: Expression, right: Expression): Diagnostic {

@@ -61,6 +61,17 @@ export type InitSpec =
   | readonly ["random_normal" | "truncated_normal", number, number]
   | readonly ["orthogonal", number];
 
+/**
+ * A variable stored as panels of 8 columns, `[ceil(columns / 8)][depth][8]`, with zeros behind the last column. Element
+ * (k1, …, km, n) of the host's row-major array is at `k1*step1 + … + n*step`; it lies in memory at
+ * `floor(n / 8) * depth * 8 + k * 8 + n % 8`, where k counts (k1, …, km) row-major. Reading it back inverts this.
+ */
+export interface PanelSpec {
+  readonly columns: number;
+  readonly step: number;
+  readonly depth: readonly (readonly [extent: number, step: number])[];
+}
+
 export interface VariableSpec {
   readonly name: string;
   readonly dtype: DType;
@@ -69,6 +80,8 @@ export interface VariableSpec {
   readonly init: InitSpec;
   /** Byte offset. */
   readonly address: number;
+  /** Absent: stored row-major. */
+  readonly panels?: PanelSpec;
 }
 
 /** One call of a kernel. Its arguments are evaluated into the block: pointers first, then run dims. */

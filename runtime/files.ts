@@ -12,6 +12,15 @@ export interface ByteSource {
 /** Where bytes can come from; a string is a path in Node and a URL elsewhere. */
 export type FileSource = string | URL | Blob | ArrayBuffer | ArrayBufferView | ReadableStream<Uint8Array>;
 
+/** Files by name, for checkpoints that are not on a disk or a server. */
+export type FileSet = ReadonlyMap<string, FileSource> | Readonly<Record<string, FileSource>>;
+export type WeightsSource = FileSource | FileSet;
+
+export function isFileSet(from: WeightsSource): from is FileSet {
+  if (from instanceof Map) return true;
+  return typeof from === "object" && Object.getPrototypeOf(from) === Object.prototype;
+}
+
 interface Handle {
   stat(): Promise<{ readonly size: number; isFile(): boolean }>;
   read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;

@@ -1,8 +1,7 @@
 /** What generated modules and applications import from `tfgc/runtime`. */
 import type { Compiled } from "./abi.ts";
-import { openFile } from "./files.ts";
+import { openFile, type WeightsSource } from "./files.ts";
 import { randomValues } from "./random.ts";
-import type { WeightsSource } from "./restore.ts";
 import { readSafetensors } from "./safetensors.ts";
 import { openSessionWith } from "./session.ts";
 import type { AnySession, GraphTypes, SessionOf, SessionOptions } from "./signature.ts";
@@ -10,8 +9,8 @@ import type { AnySession, GraphTypes, SessionOf, SessionOptions } from "./signat
 export { ABI_VERSION, type Compiled, type DType, type Entry, type Kernels, type Program } from "./abi.ts";
 export type { ArrayOf, HostArray } from "./dtype.ts";
 export { TfgError } from "./errors.ts";
-export type { FileSource } from "./files.ts";
-export type { FileSet, RestoreReport, StoredTensor, Weights, WeightsMap, WeightsSource } from "./restore.ts";
+export type { FileSet, FileSource, WeightsSource } from "./files.ts";
+export type { RestoreReport, StoredTensor, Weights, WeightsMap } from "./restore.ts";
 export { type WritableTensor, writeSafetensors } from "./safetensors.ts";
 export type {
   AnyFeed, AnyFeeds, AnyResults, AnySession, Feed, FeedsOf, FeedValue, FetchOf, GraphTypes, Param, Progress,

@@ -2,11 +2,6 @@
 import type { DType, Program, VariableSpec } from "./abi.ts";
 import { rounders, toNumbers } from "./dtype.ts";
 import { editDistance, TfgError } from "./errors.ts";
-import type { FileSource } from "./files.ts";
-
-/** Files by name, for checkpoints that are not on a disk or a server. */
-export type FileSet = ReadonlyMap<string, FileSource> | Readonly<Record<string, FileSource>>;
-export type WeightsSource = FileSource | FileSet;
 
 /** Prefixes of the graph's names to prefixes of the file's names, or a function of the graph's name. */
 export type WeightsMap = Readonly<Record<string, string>> | ((name: string) => string);

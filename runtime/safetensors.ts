@@ -1,7 +1,7 @@
 /** Safetensors: eight bytes of header length, a JSON header, then the tensors' bytes without gaps. */
 import type { DType } from "./abi.ts";
 import { TfgError } from "./errors.ts";
-import { type ByteSource, type FileSource, openFile, truncated } from "./files.ts";
+import { type ByteSource, isFileSet, openFile, truncated, type WeightsSource } from "./files.ts";
 import type { StoredTensor, Weights } from "./restore.ts";
 
 const sizes: Record<string, number> = {
@@ -83,7 +83,10 @@ export async function readSafetensors(file: ByteSource): Promise<Weights> {
 }
 
 /** The reader of a module that carries no other. */
-export const readSafetensorsFrom = async (from: FileSource): Promise<Weights> => readSafetensors(await openFile(from));
+export async function readSafetensorsFrom(from: WeightsSource): Promise<Weights> {
+  if (isFileSet(from)) throw new TfgError("TFG0601", "this module reads one safetensors file, not a set of files");
+  return readSafetensors(await openFile(from));
+}
 
 /** A tensor to be written; `data` holds elements of `dtype`. */
 export interface WritableTensor {

@@ -4,7 +4,8 @@
  */
 import type { DType } from "./abi.ts";
 import type { ArrayOf, HostArray } from "./dtype.ts";
-import type { RestoreReport, WeightsMap, WeightsSource } from "./restore.ts";
+import type { WeightsSource } from "./files.ts";
+import type { RestoreReport, WeightsMap } from "./restore.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Data together with its shape; a `Tensor` of an earlier run is one. */

@@ -1,5 +1,6 @@
 /** Collects the values of one graph while it is elaborated, then drops what no output needs and numbers the rest. */
 import type { Span } from "../../grammar/source.ts";
+import { type Dim, dimOf, formatDim, literalOf, scaleDim, subDims } from "../ir/dims.ts";
 import type { Attributes, Call, CallId, DimCheck, Graph, Initializer, Input, Output, Value, ValueId, Variable } from "../ir/graph.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 import type { Facts } from "./facts.ts";
@@ -26,11 +27,25 @@ interface CallDraft {
   results: readonly ValueId[];
 }
 
-/** A size that the feeds must satisfy because nothing proves it: `difference >= 0`. */
-export type CheckDraft = DimCheck;
+/** `H >= 3` for H - 3 >= 0. */
+function orderText(difference: Dim): string {
+  const constant = difference.terms.find((term) => term.atoms.length === 0)?.coefficient ?? 0;
+  return `${formatDim(subDims(difference, dimOf(constant)))} >= ${-constant}`;
+}
 
 /** More values than any program that a person writes; a runaway `repeat` stops here. */
 const MOST_VALUES = 2_000_000;
+
+/** The graph under elaboration, for messages. */
+export interface GraphInfo {
+  readonly name: string;
+  /** `graph unet[N, H]` */
+  readonly head: string;
+  readonly dims: readonly string[];
+  spanOf(dim: string): Span | undefined;
+  /** The input that binds a run dim. */
+  feedOf(dim: string): string | undefined;
+}
 
 export class TooLarge extends Error {}
 
@@ -39,13 +54,18 @@ export class GraphBuilder {
   readonly variables: VariableDraft[] = [];
   readonly inputs: Input[] = [];
   readonly outputs: Output[] = [];
-  readonly checks: CheckDraft[] = [];
+  readonly checks: DimCheck[] = [];
   readonly #calls: CallDraft[] = [];
   readonly #names = new Map<ValueId, string>();
   readonly #usedInputs = new Set<string>();
   #sequence = 0;
+  readonly graph: GraphInfo | undefined;
   /** Offset in the text of the graph item under elaboration. */
   statement = 0;
+
+  constructor(graph?: GraphInfo) {
+    this.graph = graph;
+  }
 
   textOrder(): TextOrder {
     return [this.statement, this.#sequence++];
@@ -72,6 +92,22 @@ export class GraphBuilder {
   closeCall(id: CallId, results: readonly ValueId[]): void {
     const call = this.#calls[id];
     if (call) call.results = results;
+  }
+
+  /** Makes a check of the feeds of what must hold and could not be proved. False if no run can satisfy it. */
+  oblige(dim: Dim, minimum: number, span: Span, facts: Facts): boolean {
+    if (facts.atLeast(dim, minimum)) return true;
+    const literal = literalOf(dim);
+    if (literal !== undefined || !this.graph || facts.atLeast(scaleDim(dim, -1), 1 - minimum)) return false;
+    const difference = subDims(dim, dimOf(minimum));
+    this.addCheck({ difference, holds: ">= 0", text: orderText(difference), span });
+    facts.assume(difference);
+    return true;
+  }
+
+  addCheck(check: DimCheck): void {
+    const same = (other: DimCheck): boolean => other.difference.key === check.difference.key && JSON.stringify(other.holds) === JSON.stringify(check.holds);
+    if (!this.checks.some(same)) this.checks.push(check);
   }
 
   /** The first name that a value gets at graph level is the one it keeps. */

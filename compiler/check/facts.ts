@@ -37,6 +37,8 @@ export interface Facts {
   atLeast(dim: Dim, minimum: number): boolean;
   /** That `dim` is a multiple of `by`. */
   divisible(dim: Dim, by: Dim): boolean;
+  /** From here on `dim >= 0` holds, because the feeds are checked for it. */
+  assume(dim: Dim): void;
 }
 
 const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
@@ -86,7 +88,6 @@ export function factsOf(given: readonly Fact[]): Facts {
     for (const term of dim.terms) content = gcd(content, term.coefficient);
     if (content > 1) {
       divisor = by / gcd(content, by);
-      subject = { ...dimOf(0), terms: [] };
       subject = addDims(...dim.terms.map((term) => dimOfTerm(term.coefficient / content, term.atoms)));
     }
     if (divisor <= 1) return;
@@ -150,7 +151,7 @@ export function factsOf(given: readonly Fact[]): Facts {
     return dimOfTerm(1, [{ ...atom, left: restored(atom.left), right: restored(atom.right), key: `${atom.kind}(${restored(atom.left).key},${restored(atom.right).key})` }]);
   };
 
-  const bounds = boundsOf((name) => lowest.get(name) ?? 1, inequalities);
+  let bounds = boundsOf((name) => lowest.get(name) ?? 1, inequalities);
   const holds = (dim: Dim): boolean => proveNonNegative(reduced(dim), inequalities, bounds, DEPTH);
 
   return {
@@ -166,6 +167,10 @@ export function factsOf(given: readonly Fact[]): Facts {
     divisible(dim, by) {
       const remainder = reduced(subDims(dim, mulDims(by, floorDivDims(reduced(dim), by))));
       return literalOf(remainder) === 0;
+    },
+    assume(dim) {
+      inequalities.push(reduced(dim));
+      bounds = boundsOf((name) => lowest.get(name) ?? 1, inequalities);
     },
   };
 }

@@ -1,7 +1,10 @@
 /** Where an expression is elaborated: its names, the function and scope it belongs to, the graph it adds to. */
 import type { SourceFile, Span } from "../../grammar/source.ts";
-import type { Declaration, Expression, FunctionDeclaration, SyntaxFile, TypeSyntax } from "../../grammar/syntax.ts";
+import type { Declaration, Expression, FunctionDeclaration, SyntaxFile } from "../../grammar/syntax.ts";
 import type { CallId } from "../ir/graph.ts";
+import type { DType } from "../ir/types.ts";
+import type { Primitive } from "../ops/primitive.ts";
+import type { Arguments, ArgumentSpans, OperandEntity } from "./apply.ts";
 import type { GraphBuilder } from "./builder.ts";
 import type { ComprehensionDraft } from "./comprehension.ts";
 import type { BoundArgument, DimLabel, Entity, FunctionEntity, Supplied } from "./entity.ts";
@@ -32,10 +35,19 @@ export interface Slot {
   get(use: Span): Entity;
   /** Set for dims: generics and run dims. For a pack, one per dim. */
   readonly label?: DimLabel | readonly DimLabel[];
+  /** Set for a generic like `T: float`. */
+  readonly dtype?: DType;
   /** Set for inputs, params and states: for messages and `:=`. */
-  readonly variable?: { readonly kind: "input" | "param" | "state" };
+  readonly variable?: DeclaredVariable;
   /** A graph item that is no function: calls look past it. */
   readonly isData?: boolean;
+}
+
+/** An input, param or state, with the text of its declaration up to the end of the type and the dims in it. */
+export interface DeclaredVariable {
+  readonly kind: "input" | "param" | "state";
+  readonly span: Span;
+  readonly dims: readonly Span[];
 }
 
 /** Names of one block, in the scope of `outer`. */
@@ -93,6 +105,10 @@ export interface Check {
   evaluate(frame: Frame, expression: Expression): Entity;
   /** Of a function on arguments. */
   invoke(frame: Frame, fn: FunctionEntity, args: readonly Supplied[], site: CallSite): Entity;
+  /** The record of a primitive by its name. */
+  primitive(name: string): Primitive | undefined;
+  /** A primitive on operands; its complaints are thrown as failures. */
+  apply(frame: Frame, primitive: Primitive, operands: readonly OperandEntity[], args: Arguments, site: CallSite, spans?: ArgumentSpans): Entity;
   /** A top-level item as seen from `frame`; configs and consts are evaluated in the frame's graph. */
   itemEntity(frame: Frame, item: ModuleItem, use: Span): Entity;
 }
@@ -105,4 +121,3 @@ export interface CallSite {
   readonly spelling: string;
 }
 
-export type { TypeSyntax };

@@ -8,15 +8,19 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 /** `0.1.0` */
 export async function packageVersion(): Promise<string> {
-  const manifest: { version: string } = JSON.parse(await readFile(fileURLToPath(import.meta.resolve("tfgc/package.json")), "utf8"));
+  const manifest: { version: string } = JSON.parse(
+    await readFile(fileURLToPath(import.meta.resolve("tfgc/package.json")), "utf8"),
+  );
   return manifest.version;
 }
 
 /** The entry of the runtime for a bundler: the source in a clone, what was built from it elsewhere. */
-export const runtimeEntry = (): string => here(import.meta.url.endsWith(".ts") ? "../../runtime/index.ts" : "../../runtime/index.js");
+export const runtimeEntry = (): string =>
+  here(import.meta.url.endsWith(".ts") ? "../../runtime/index.ts" : "../../runtime/index.js");
 
 /** The runtime's sources; `dist/` holds a copy of them. */
-export const runtimeSources = (): Promise<RuntimeFiles> => readFolder(here("../../runtime"), /(?<!\.d)\.ts$/, "index.ts");
+export const runtimeSources = (): Promise<RuntimeFiles> =>
+  readFolder(here("../../runtime"), /(?<!\.d)\.ts$/, "index.ts");
 
 /** The runtime's declarations, which only a build makes. */
 export const runtimeDeclarations = (): Promise<RuntimeFiles> =>
@@ -25,6 +29,8 @@ export const runtimeDeclarations = (): Promise<RuntimeFiles> =>
 async function readFolder(folder: string, pattern: RegExp, entry: string): Promise<RuntimeFiles> {
   const names = globSync("**/*", { cwd: folder }).filter((name) => pattern.test(name));
   if (!names.includes(entry)) throw new Error(`${folder} holds no ${entry}: run \`npm run build\``);
-  const texts = await Promise.all(names.map(async (name) => [name, await readFile(`${folder}/${name}`, "utf8")] as const));
+  const texts = await Promise.all(
+    names.map(async (name) => [name, await readFile(`${folder}/${name}`, "utf8")] as const),
+  );
   return { texts: new Map(texts), entry };
 }

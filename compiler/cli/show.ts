@@ -42,7 +42,11 @@ function elementsText({ dtype, shape, data }: Shown): string {
   const shown = (extent: number): (number | undefined)[] =>
     isShort || extent <= 2 * edge
       ? Array.from({ length: extent }, (_, i) => i)
-      : [...Array.from({ length: edge }, (_, i) => i), undefined, ...Array.from({ length: edge }, (_, i) => extent - edge + i)];
+      : [
+          ...Array.from({ length: edge }, (_, i) => i),
+          undefined,
+          ...Array.from({ length: edge }, (_, i) => extent - edge + i),
+        ];
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
   const visible: number[] = [];
   const collect = (axis: number, at: number): void => {
@@ -54,7 +58,9 @@ function elementsText({ dtype, shape, data }: Shown): string {
   const width = Math.max(...visible.map((value) => format(value).length), 0);
   const print = (axis: number, at: number, indent: number): string => {
     if (axis === shape.length) return format(data[at] ?? 0).padStart(shape.length === 0 ? 0 : width);
-    const parts = shown(shape[axis] ?? 0).map((i) => (i === undefined ? "…" : print(axis + 1, at + i * (strides[axis] ?? 1), indent + 1)));
+    const parts = shown(shape[axis] ?? 0).map((i) =>
+      i === undefined ? "…" : print(axis + 1, at + i * (strides[axis] ?? 1), indent + 1),
+    );
     if (axis < shape.length - 1) return `[${parts.join(`\n${" ".repeat(indent + 1)}`)}]`;
     return `[${wrap(parts, indent + 1)}]`;
   };
@@ -80,6 +86,7 @@ function numberFormat(values: readonly number[], dtype: DType): (value: number) 
   if (dtype !== "f32" && dtype !== "f16" && dtype !== "bf16") return String;
   const sizes = values.filter((value) => Number.isFinite(value) && value !== 0).map(Math.abs);
   const isPlain = sizes.every((size) => size < 1e6) && Math.max(...sizes, 0) >= 1e-3;
-  if (values.every((value) => !Number.isFinite(value) || (Number.isInteger(value) && Math.abs(value) < 1e6))) return String;
+  if (values.every((value) => !Number.isFinite(value) || (Number.isInteger(value) && Math.abs(value) < 1e6)))
+    return String;
   return (value) => (Number.isFinite(value) ? (isPlain ? value.toFixed(6) : value.toExponential(6)) : String(value));
 }

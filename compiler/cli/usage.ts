@@ -61,14 +61,18 @@ export class Options {
   }
 
   list(name: string): readonly string[] {
-    return this.texts(name).flatMap((text) => text.split(",")).map((part) => part.trim()).filter((part) => part !== "");
+    return this.texts(name)
+      .flatMap((text) => text.split(","))
+      .map((part) => part.trim())
+      .filter((part) => part !== "");
   }
 
   integer(name: string, otherwise: number): number {
     const value = this.text(name);
     if (value === undefined) return otherwise;
     const number = Number(value);
-    if (!/^\d+$/.test(value) || !Number.isSafeInteger(number)) throw new UsageError(`--${name} takes an integer, not ${value}`);
+    if (!/^\d+$/.test(value) || !Number.isSafeInteger(number))
+      throw new UsageError(`--${name} takes an integer, not ${value}`);
     return number;
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Span } from "../../grammar/source.ts";
 import type { Dim } from "./dims.ts";
+import type { PanelSpec } from "../../runtime/abi.ts";
 import type { ConstantData, Graph, ValueId } from "./graph.ts";
 import type { Affine, Axis, AxisId, Kernel, NestScalar, Reduction, ScalarId } from "./nest.ts";
 import type { DType } from "./types.ts";
@@ -32,6 +33,8 @@ export interface Buffer {
   readonly data?: ConstantData;
   /** The same memory as another buffer, row-major, under other dims. */
   readonly alias?: BufferId;
+  /** Stored as panels for a contraction, which is its only reader; `dims` then counts the elements of the panels. */
+  readonly panels?: PanelSpec;
   /** Readable elements around the interior, per dim, which hold `fill`; set by `choose-layout`. */
   readonly halo?: { readonly sides: readonly Halo[]; readonly fill: number };
 }
@@ -71,6 +74,8 @@ export interface LoopStep {
 export interface LoopProgram {
   readonly graph: Graph;
   readonly buffers: readonly Buffer[];
+  /** Steps that make derived buffers; run again only when a variable changed. */
+  readonly derive: readonly LoopStep[];
   readonly steps: readonly LoopStep[];
   /** The buffer of each output, by position. */
   readonly outputs: readonly BufferId[];
@@ -87,6 +92,8 @@ export interface KernelProgram {
   readonly graph: Graph;
   readonly buffers: readonly Buffer[];
   readonly outputs: readonly BufferId[];
+  /** Buffers that hold panels. */
+  readonly packed: readonly BufferId[];
   readonly kernels: readonly Kernel[];
   readonly derive: readonly KernelCall[];
   readonly steps: readonly KernelCall[];

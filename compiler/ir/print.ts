@@ -130,8 +130,8 @@ function printReduced(nest: AnyNest, reduction: number): string {
 export function printLoops(program: LoopProgram): string {
   const name = (id: BufferId): string => program.buffers[id]?.name ?? `b${id}`;
   const lines = [...printBuffers(program.buffers), ""];
-  for (const step of program.steps) {
-    lines.push(`step ${step.name}`);
+  for (const step of [...program.derive, ...program.steps]) {
+    lines.push(`${program.derive.includes(step) ? "derive" : "step"} ${step.name}`);
     for (const nest of step.nests) {
       const print = (affine: Affine): string => printAffine(affine, axisLabel);
       const scalar = (id: number): string => {

@@ -133,11 +133,18 @@ export function times(a: Expr, b: Expr): Expr {
 
 // ---- building ------------------------------------------------------------------------------------------
 
+/** Names that no local takes: words of JavaScript, and what printed kernels refer to. */
+const reserved = (
+  "F I Math NaN Infinity nearest block arguments await break case catch class const continue debugger default delete do else " +
+  "enum eval export extends false finally for function if implements import in instanceof interface let new null package " +
+  "private protected public return static super switch this throw true try typeof undefined var void while with yield"
+).split(" ");
+
 /** Collects statements; `block` gathers nested ones. */
 export class CodeBuilder {
   readonly locals: Local[] = [];
   readonly #params: Local[] = [];
-  readonly #taken = new Map<string, number>();
+  readonly #taken = new Map<string, number>(reserved.map((name) => [name, 1]));
   readonly #prologue: Stmt[] = [];
   readonly #constants = new Map<string, Expr>();
   #current: Stmt[] = [];

@@ -66,7 +66,7 @@ function verifyNest(nest: AnyNest, affines: readonly Affine[], where: string): v
 }
 
 export function verifyLoops(program: LoopProgram): void {
-  for (const step of program.steps)
+  for (const step of [...program.derive, ...program.steps])
     for (const nest of step.nests) {
       const affines = nest.stores.flatMap((store) => store.at);
       for (const scalar of nest.scalars) {

@@ -6,13 +6,11 @@
 import { affineOf, axisIndex, isNonNegative, strideOf, substituteAxes } from "../ir/affine.ts";
 import { type Dim, equalDims, isLiteral, mulDims, ONE, subDims } from "../ir/dims.ts";
 import type { Affine, Axis, AxisId, Nest, NestScalar, Reduction } from "../ir/nest.ts";
-import type { AddressedProgram } from "./choose-layout.ts";
+import type { AddressedProgram, AddressedStep } from "./choose-layout.ts";
 
 export function canonicalise(program: AddressedProgram): AddressedProgram {
-  return {
-    ...program,
-    steps: program.steps.map((step) => ({ ...step, nests: step.nests.map(canonicaliseNest) })),
-  };
+  const canonical = (step: AddressedStep): AddressedStep => ({ ...step, nests: step.nests.map(canonicaliseNest) });
+  return { ...program, derive: program.derive.map(canonical), steps: program.steps.map(canonical) };
 }
 
 export function canonicaliseNest(nest: Nest): Nest {

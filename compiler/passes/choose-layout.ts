@@ -19,13 +19,15 @@ export interface AddressedStep {
   readonly spans: LoopStep["spans"];
 }
 
-export interface AddressedProgram extends Omit<LoopProgram, "steps"> {
+export interface AddressedProgram extends Omit<LoopProgram, "steps" | "derive"> {
+  readonly derive: readonly AddressedStep[];
   readonly steps: readonly AddressedStep[];
 }
 
 export function chooseLayout(program: LoopProgram): AddressedProgram {
   const padded = padBuffers(program);
-  return { ...padded, steps: padded.steps.map((step) => addressStep(padded.buffers, step)) };
+  const addressed = (step: LoopStep): AddressedStep => addressStep(padded.buffers, step);
+  return { ...padded, derive: padded.derive.map(addressed), steps: padded.steps.map(addressed) };
 }
 
 // ---- halos -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
  * whether it is read at the index that the kernel stores (`same`), at another one (`inner`), or several times
  * over (`repeated`).
  */
-import { equalDims, isLiteral } from "../ir/dims.ts";
+import { equalDims, isLiteral, literalOf } from "../ir/dims.ts";
 import type { Comprehension, Graph, Scalar, Value, ValueId } from "../ir/graph.ts";
 import { type Buffer, type BufferId, dependsOn, type LoopNest, type LoopProgram, type LoopStep } from "../ir/loops.ts";
 import { primitives } from "../ops/table.ts";
@@ -22,11 +22,12 @@ interface Use {
 
 export function fuse(graph: Graph): LoopProgram {
   const forced = new Set<ValueId>();
+  const derived = derivedValues(graph, countReaders(graph));
   // A value that could not be inlined after all (an index that is not affine, a reduction that would be repeated)
   // is given a buffer, and the kernels are formed again.
   for (;;) {
     try {
-      return formKernels(graph, decideRoots(graph, forced));
+      return formKernels(graph, decideRoots(graph, new Set([...forced, ...derived])), derived);
     } catch (problem) {
       if (!(problem instanceof NeedsBuffer) || forced.has(problem.value)) throw problem;
       forced.add(problem.value);
@@ -41,6 +42,31 @@ const valueOf = (graph: Graph, id: ValueId): Value => {
 };
 
 // ---- classes ---------------------------------------------------------------------------------------
+
+/** Values of variables and constants only, that are worth a buffer of their own: computed when a variable changes. */
+function derivedValues(graph: Graph, readers: readonly number[]): ReadonlySet<ValueId> {
+  const isStatic = graph.values.map(() => false);
+  const hasVariable = graph.values.map(() => false);
+  graph.values.forEach((value, id) => {
+    const isLiteralShape = value.type.shape.every((dim) => literalOf(dim) !== undefined);
+    const isSource = value.op === "variable" || value.op === "constant";
+    isStatic[id] = isSource || (!isLeaf(value) && isLiteralShape && value.args.length > 0 && value.args.every((arg) => isStatic[arg]));
+    hasVariable[id] = value.op === "variable" || value.args.some((arg) => hasVariable[arg]);
+  });
+  const derived = new Set<ValueId>();
+  const outputs = new Set(graph.outputs.map((output) => output.value));
+  const wants = (id: ValueId): void => {
+    // A view moves nothing; what it shows is derived, and the view stays with its reader.
+    const value = sourceOf(graph, id);
+    if (primitives[value.op]?.class === "view") for (const arg of value.args) wants(arg);
+    else if (isStatic[id] && hasVariable[id] && !isLeaf(value)) derived.add(id);
+  };
+  graph.values.forEach((value, id) => {
+    if (isStatic[id] || (readers[id] === 0 && !outputs.has(id))) return;
+    for (const arg of value.args) if (isStatic[arg]) wants(arg);
+  });
+  return derived;
+}
 
 /** What computes a value: its own primitive on its operands, or for a `part` that of the value it is a part of. */
 function sourceOf(graph: Graph, id: ValueId): Value {
@@ -226,9 +252,10 @@ function ownRows(graph: Graph, value: Value): "contraction" | number {
 
 // ---- kernels -----------------------------------------------------------------------------------------
 
-function formKernels(graph: Graph, roots: ReadonlySet<ValueId>): LoopProgram {
+function formKernels(graph: Graph, roots: ReadonlySet<ValueId>, derived: ReadonlySet<ValueId>): LoopProgram {
   const buffers: Buffer[] = [];
   const bufferOf = new Map<ValueId, BufferId>();
+  const isDerived = withProducers(graph, roots, derived);
   const names = new Set<string>();
   const unique = (wanted: string): string => {
     let name = wanted;
@@ -254,12 +281,13 @@ function formKernels(graph: Graph, roots: ReadonlySet<ValueId>): LoopProgram {
         name: named(kernelName(graph, id, new Set([id]))),
         dtype,
         dims,
-        place: source === undefined ? "arena" : (buffers[source]?.place ?? "arena"),
+        place: source === undefined ? (isDerived.has(id) ? "derived" : "arena") : (buffers[source]?.place ?? "arena"),
         value: id,
         ...(source === undefined ? {} : { alias: buffers[source]?.alias ?? source }),
       });
     }
   });
+  const derive: LoopStep[] = [];
   const steps: LoopStep[] = [];
   for (const id of [...roots].sort((a, b) => a - b)) {
     const buffer = buffers[bufferOf.get(id) ?? -1];
@@ -267,7 +295,7 @@ function formKernels(graph: Graph, roots: ReadonlySet<ValueId>): LoopProgram {
     const { nest, inlined, owners } = lower(graph, id, (value) => bufferOf.get(value));
     const unified = unifyRows(nest);
     requireHoisted(unified, owners, id);
-    steps.push({
+    (isDerived.has(id) ? derive : steps).push({
       name: kernelName(graph, id, inlined),
       nests: [unified],
       spans: [...inlined].sort((a, b) => a - b).map((value) => valueOf(graph, value).span),
@@ -278,7 +306,20 @@ function formKernels(graph: Graph, roots: ReadonlySet<ValueId>): LoopProgram {
     if (buffer === undefined) throw new Error(`output \`${output.name}\` has no buffer`);
     return buffer;
   });
-  return { graph, buffers, steps, outputs };
+  return { graph, buffers, derive, steps, outputs };
+}
+
+/** The derived values, and the roots that are computed for them alone. */
+function withProducers(graph: Graph, roots: ReadonlySet<ValueId>, derived: ReadonlySet<ValueId>): ReadonlySet<ValueId> {
+  const all = new Set(derived);
+  const visit = (id: ValueId): void => {
+    for (const arg of valueOf(graph, id).args) {
+      if (roots.has(arg)) all.add(arg);
+      visit(arg);
+    }
+  };
+  for (const id of derived) visit(id);
+  return all;
 }
 
 /**

@@ -1,11 +1,13 @@
 /**
  * A contraction reads its second operand in panels of 8 columns: `[ceil(N / 8)][K][8]`, so that the inner loop
- * walks one contiguous stream. The panel is a value derived from a variable or a constant, made again only when the
- * variable changed; from anything else it is made in every run, if there are rows enough to pay for it.
+ * walks one contiguous stream. A variable or constant that nothing else reads is stored that way. One with other
+ * readers keeps its plain form beside the panels, which are derived from it and made again only when it changed.
+ * From anything else panels are made in every run, if there are rows enough to pay for it.
  *
  * Recognised by the roles of axes: the column axis occurs in one factor of the product only and has stride 1 in the
  * store.
  */
+import type { PanelSpec } from "../../runtime/abi.ts";
 import { addAffine, affineOf, axisIndex, scaleAffine, strideOf } from "../ir/affine.ts";
 import { ceilDivDims, type Dim, dimOf, isLiteral, literalOf, mulDims, ONE } from "../ir/dims.ts";
 import type { Buffer, BufferId } from "../ir/loops.ts";
@@ -17,8 +19,6 @@ export const PANEL = 8;
 const MIN_ROWS = 12;
 
 export interface PackedProgram extends AddressedProgram {
-  /** Steps that make derived buffers, in order. */
-  readonly derive: readonly AddressedStep[];
   /** Buffers that hold panels. */
   readonly packed: ReadonlySet<BufferId>;
 }
@@ -68,8 +68,9 @@ function addressOf(nest: Nest, id: ScalarId): Affine {
 export function pack(program: AddressedProgram): PackedProgram {
   const buffers: Buffer[] = [...program.buffers];
   const packed = new Set<BufferId>();
-  const derive: AddressedStep[] = [];
+  const derive: AddressedStep[] = [...program.derive];
   const known = new Map<string, BufferId>();
+  const stored = onlyPanels(program);
   const steps = program.steps.flatMap((step): AddressedStep[] => {
     const made: AddressedStep[] = [];
     const operands = [...step.operands];
@@ -78,8 +79,13 @@ export function pack(program: AddressedProgram): PackedProgram {
       if (!plan) return nest;
       const key = `${plan.source} ${plan.key}`;
       let target = plan.isDerived ? known.get(key) : undefined;
-      if (target === undefined) {
-        const name = `${buffers[plan.source]?.name ?? "operand"}_packed`;
+      const source = buffers[plan.source];
+      if (target === undefined && source && stored.has(plan.source)) {
+        target = buffers.push(storePanels(source, plan)) - 1;
+        packed.add(target);
+        known.set(key, target);
+      } else if (target === undefined) {
+        const name = `${source?.name ?? "operand"}_packed`;
         target =
           buffers.push({ name, dtype: "f32", dims: [plan.elements], place: plan.isDerived ? "derived" : "arena" }) - 1;
         packed.add(target);
@@ -96,6 +102,51 @@ export function pack(program: AddressedProgram): PackedProgram {
   return { ...program, buffers, steps, derive, packed };
 }
 
+/** Variables and constants that are read as the columns of contractions only, all in one form. */
+function onlyPanels(program: AddressedProgram): ReadonlySet<BufferId> {
+  const forms = new Map<BufferId, Set<string>>();
+  const others = new Set<BufferId>(program.outputs);
+  program.buffers.forEach((buffer) => {
+    if (buffer.alias !== undefined) others.add(buffer.alias);
+  });
+  for (const step of [...program.derive, ...program.steps])
+    for (const nest of step.nests) {
+      const plan = planPanel(program.buffers, step, nest);
+      nest.scalars.forEach((scalar, id) => {
+        if (scalar.op !== "read") return;
+        const source = step.operands[scalar.access.operand] ?? -1;
+        if (plan?.isDerived && id === plan.contraction.columns) forms.set(source, (forms.get(source) ?? new Set()).add(plan.key));
+        else others.add(source);
+      });
+    }
+  const isStored = (id: BufferId): boolean => {
+    const buffer = program.buffers[id];
+    return !others.has(id) && buffer?.alias === undefined && (buffer?.place === "variable" || buffer?.place === "constant");
+  };
+  return new Set([...forms].flatMap(([id, keys]) => (keys.size === 1 && isStored(id) ? [id] : [])));
+}
+
+/** The buffer in place of a plain one: a constant's data is arranged here, a variable's by the runtime. */
+function storePanels(source: Buffer, plan: PanelPlan): Buffer {
+  const { data, ...rest } = source;
+  const panels = plan.panels;
+  const buffer = { ...rest, dims: [plan.elements] };
+  if (!data) return { ...buffer, panels };
+  const arranged = new Float32Array(literalOf(plan.elements) ?? 0);
+  const depth = panels.depth.reduce((n, [extent]) => n * extent, 1);
+  for (let k = 0; k < depth; k++) {
+    let from = 0;
+    let rest = k;
+    for (const [extent, step] of panels.depth.toReversed()) {
+      from += (rest % extent) * step;
+      rest = Math.floor(rest / extent);
+    }
+    for (let n = 0; n < panels.columns; n++)
+      arranged[Math.floor(n / PANEL) * depth * PANEL + k * PANEL + (n % PANEL)] = data.data[from + n * panels.step] ?? 0;
+  }
+  return { ...buffer, data: { data: arranged } };
+}
+
 interface PanelPlan {
   readonly contraction: Contraction;
   readonly source: BufferId;
@@ -105,6 +156,8 @@ interface PanelPlan {
   readonly address: Affine;
   readonly nest: Nest;
   readonly key: string;
+  /** Of a plan that is derived: all literal. */
+  readonly panels: PanelSpec;
 }
 
 function planPanel(buffers: readonly Buffer[], step: AddressedStep, nest: Nest): PanelPlan | undefined {
@@ -122,10 +175,14 @@ function planPanel(buffers: readonly Buffer[], step: AddressedStep, nest: Nest):
   const extent = (axis: AxisId): Dim => nest.axes[axis]?.extent ?? ONE;
   const columns = extent(columnAxis);
   const depth = mulDims(...over.map(extent));
-  const isDerived = (buffer.place === "variable" || buffer.place === "constant") && literalOf(mulDims(columns, depth)) !== undefined;
+  const literal = (dim: Dim): number => literalOf(dim) ?? 0;
+  const isDerived =
+    (buffer.place === "variable" || buffer.place === "constant" || buffer.place === "derived") &&
+    literalOf(mulDims(columns, depth)) !== undefined &&
+    isLiteral(from.plus, 0);
   const rows = literalOf(mulDims(...(nest.stores[0]?.over ?? []).filter((axis) => axis !== columnAxis).map(extent)));
   const isWorthwhile = rows === undefined || rows >= MIN_ROWS;
-  if (!isDerived && (!isWorthwhile || buffer.place === "derived")) return;
+  if (!isDerived && !isWorthwhile) return;
 
   const strides: Dim[] = [];
   let stride: Dim = ONE;
@@ -145,6 +202,11 @@ function planPanel(buffers: readonly Buffer[], step: AddressedStep, nest: Nest):
     isDerived,
     elements: mulDims(panels, depth, eight),
     address,
+    panels: {
+      columns: literal(columns),
+      step: literal(strideOf(from, columnAxis)),
+      depth: over.map((axis): [number, number] => [literal(extent(axis)), literal(strideOf(from, axis))]),
+    },
     nest: packingNest({ nest, from, columnAxis, over, columns, depth, panels }),
     key: [columns, depth, ...from.terms.map((t) => t.times), ...over.map(extent)].map((d) => d.key).join(" ") + from.plus.key,
   };

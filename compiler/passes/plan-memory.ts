@@ -52,9 +52,12 @@ export function planMemory(program: KernelProgram): MemoryPlan {
   const deriveBlock = reserve(blockWords(program.derive) * WORD);
   const stepsBlock = reserve(blockWords(program.steps) * WORD);
   const constantsAt = next;
+  // The plain form of what is stored as panels is nowhere.
+  const inPanels = new Set(program.packed.flatMap((id) => buffers[id]?.value ?? []));
+  const isReplaced = (id: BufferId): boolean => inPanels.has(buffers[id]?.value ?? -1) && !program.packed.includes(id);
   for (const place of ["constant", "variable", "derived"] as const)
     buffers.forEach((buffer, id) => {
-      if (buffer.place === place && buffer.alias === undefined)
+      if (buffer.place === place && buffer.alias === undefined && !isReplaced(id))
         places.set(id, { address: reserve((literalOf(elementsOf(buffer)) ?? 0) * WORD) });
     });
   const arenaAt = next;
@@ -134,7 +137,7 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
     if (!place) throw new Error(`buffer \`${buffers[id]?.name}\` has no place`);
     return "address" in place ? place.address : ["s", place.slot];
   };
-  const steps = (calls: readonly KernelCall[], forOf: (call: number) => number[]): StepSpec[] =>
+  const steps = (calls: readonly KernelCall[], forOf: (call: number) => readonly number[]): StepSpec[] =>
     calls.map((call, i) => {
       const kernel = program.kernels[call.kernel];
       return {
@@ -144,14 +147,15 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
       };
     });
   const bufferOfLeaf = (op: string, name: string): BufferId => {
-    const id = buffers.findIndex((b) => {
+    const id = buffers.findIndex((b, i) => {
       const value = b.value === undefined ? undefined : graph.values[b.value];
-      return value?.op === op && value.attributes["name"] === name;
+      return value?.op === op && value.attributes["name"] === name && plan.places.has(i);
     });
     if (id < 0) throw new Error(`${op} \`${name}\` has no buffer`);
     return id;
   };
   const needed = neededSteps(program);
+  const derived = variablesDerived(program);
   const literalAddress = (id: BufferId): number => {
     const place = plan.places.get(id);
     if (!place || !("address" in place)) throw new Error("a variable lies below the arena");
@@ -161,7 +165,7 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
   const words = new Uint8Array(constants.buffer);
   let end = 0;
   buffers.forEach((buffer, id) => {
-    if (buffer.place !== "constant" || !buffer.data || buffer.alias !== undefined) return;
+    if (buffer.place !== "constant" || !buffer.data || !plan.places.has(id) || buffer.alias !== undefined) return;
     const at = literalAddress(id) - plan.constantsAt;
     words.set(wordsOf(buffer.dtype, buffer.data.data), at);
     end = Math.max(end, at + buffer.data.data.length * WORD);
@@ -200,21 +204,26 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
         variables: graph.variables.flatMap((variable, k) => (leaves.variables.has(variable.name) ? [k] : [])),
       };
     }),
-    variables: graph.variables.map((variable) => ({
-      name: variable.name,
-      dtype: variable.dtype,
-      shape: variable.shape,
-      trainable: variable.trainable,
-      init: initOf(variable.init, variable.dtype),
-      address: literalAddress(bufferOfLeaf("variable", variable.name)),
-    })),
+    variables: graph.variables.map((variable) => {
+      const buffer = bufferOfLeaf("variable", variable.name);
+      const panels = buffers[buffer]?.panels;
+      return {
+        name: variable.name,
+        dtype: variable.dtype,
+        shape: variable.shape,
+        trainable: variable.trainable,
+        init: initOf(variable.init, variable.dtype),
+        address: literalAddress(buffer),
+        ...(panels ? { panels } : {}),
+      };
+    }),
     constants: toBase64(words.subarray(0, end)),
     constantsAt: plan.constantsAt,
     arenaAt: plan.arenaAt,
     slots: plan.slots.map((slot) => expr(slot.size)),
     deriveBlock: plan.deriveBlock,
     stepsBlock: plan.stepsBlock,
-    derive: steps(program.derive, (i) => variablesDerived(program, i)),
+    derive: steps(program.derive, (i) => derived[i] ?? []),
     steps: steps(program.steps, (i) => graph.outputs.flatMap((_, k) => (needed[k]?.has(i) ? [k] : []))),
   };
 }
@@ -276,15 +285,22 @@ function neededSteps(program: KernelProgram): readonly ReadonlySet<number>[] {
   });
 }
 
-function variablesDerived(program: KernelProgram, step: number): number[] {
-  const call = program.derive[step];
-  const kernel = call && program.kernels[call.kernel];
-  return (call?.operands ?? []).flatMap((id, k) => {
-    const buffer = program.buffers[id];
-    const value = buffer?.value === undefined ? undefined : program.graph.values[program.buffers[buffer.alias ?? id]?.value ?? -1];
-    if (kernel?.operands[k]?.access !== "read" || value?.op !== "variable") return [];
-    const at = program.graph.variables.findIndex((variable) => variable.name === value.attributes["name"]);
-    return at < 0 ? [] : [at];
+/** For each derive step the positions of the variables that its operands are made from, at however many removes. */
+function variablesDerived(program: KernelProgram): readonly (readonly number[])[] {
+  const madeFrom = new Map<BufferId, Set<number>>();
+  program.buffers.forEach((buffer, id) => {
+    const value = buffer.value === undefined ? undefined : program.graph.values[buffer.value];
+    if (value?.op !== "variable") return;
+    madeFrom.set(id, new Set([program.graph.variables.findIndex((variable) => variable.name === value.attributes["name"])]));
+  });
+  return program.derive.map((call) => {
+    const kernel = program.kernels[call.kernel];
+    const source = (id: BufferId): BufferId => program.buffers[id]?.alias ?? id;
+    const from = new Set(call.operands.flatMap((id) => [...(madeFrom.get(source(id)) ?? [])]));
+    call.operands.forEach((id, k) => {
+      if (kernel?.operands[k]?.access === "write") madeFrom.set(source(id), from);
+    });
+    return [...from].sort((a, b) => a - b);
   });
 }
 

@@ -7,7 +7,7 @@ import type { MemoryPlan } from "./plan-memory.ts";
 
 export function printSteps(program: AddressedProgram): string {
   const lines = [...printBuffers(program.buffers), ""];
-  for (const step of program.steps) {
+  for (const step of [...program.derive, ...program.steps]) {
     const operands = step.operands.map((id) => ({ dtype: program.buffers[id]?.dtype ?? "f32", access: "read" as const }));
     lines.push(printKernel({ name: step.name, nests: step.nests, operands, dims: [], spans: step.spans }));
     lines.push(`  with ${step.operands.map((id) => program.buffers[id]?.name).join(", ")}`);

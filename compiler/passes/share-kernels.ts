@@ -44,7 +44,7 @@ export function shareKernels(program: PackedProgram): KernelProgram {
   const derive = program.derive.map(call);
   const steps = program.steps.map(call);
   const { graph, buffers, outputs } = program;
-  return { graph, buffers, outputs, kernels, derive, steps };
+  return { graph, buffers, outputs, packed: [...program.packed], kernels, derive, steps };
 }
 
 function dimsOf(nest: Nest): Dim[] {

@@ -20,8 +20,8 @@ export interface ModuleGraph {
 export interface ModuleKernels {
   /** Bytes of the WebAssembly module in each profile. */
   readonly wasm?: { readonly fma: Uint8Array; readonly base: Uint8Array };
-  /** Source of a function `(memory) => ({ run, derive })`, valid as TypeScript and as JavaScript. */
-  readonly js?: string;
+  /** Source of a function `(memory) => ({ run, derive })`, with types or without. */
+  readonly js?: (isTyped: boolean) => string;
 }
 
 export interface ModuleOptions {
@@ -90,8 +90,8 @@ export async function printModule(graphs: readonly ModuleGraph[], options: Modul
  */
 class ExportNames {
   readonly #taken: ReadonlySet<string>;
-  readonly #values: string[] = [];
-  readonly #types: string[] = [];
+  readonly #values = new Set<string>();
+  readonly #types = new Set<string>();
 
   constructor(runtime: string) {
     this.#taken = new Set([...words, ...importedTypes, "openSession", ...(runtime.match(/[A-Za-z_$][\w$]*/g) ?? [])]);
@@ -99,16 +99,22 @@ class ExportNames {
 
   /** The local name of the export `name`, and the keyword that exports its declaration if the two are the same. */
   local(name: string, meaning: "value" | "type" | "both"): { readonly name: string; readonly prefix: string } {
-    if (!this.#taken.has(name)) return { name, prefix: "export " };
-    if (meaning === "type") this.#types.push(name);
-    else this.#values.push(name);
-    return { name: `${name}$`, prefix: "" };
+    const local = this.nameOf(name);
+    if (local === name) return { name, prefix: "export " };
+    (meaning === "type" ? this.#types : this.#values).add(name);
+    return { name: local, prefix: "" };
+  }
+
+  nameOf(name: string): string {
+    return this.#taken.has(name) ? `${name}$` : name;
   }
 
   exportClause(isTyped: boolean): string {
     const clause = (keyword: string, names: readonly string[]): string =>
       names.length === 0 ? "" : `export ${keyword}{ ${names.map((name) => `${name}$ as ${name}`).join(", ")} };\n`;
-    return clause("", this.#values) + (isTyped ? clause("type ", this.#types) : "");
+    // Where a value and a type share a name, one clause exports both.
+    const types = isTyped ? [...this.#types].filter((name) => !this.#values.has(name)) : [];
+    return clause("", [...this.#values]) + clause("type ", types);
   }
 }
 
@@ -149,7 +155,8 @@ async function printGraph(item: ModuleGraph, isOnly: boolean, names: ExportNames
   ].join(", ");
   const compiled = `{ program: ${program$}(), kernels: { ${kernels} } }`;
   const facts = signatureOf(program);
-  const session = isOnly ? names.local("Session", "type").name : `${own}.Session`;
+  const typeName = (name: string): string => (isOnly ? names.nameOf(name) : `${object.name}.${name}`);
+  const session = `Promise<${typeName("Session")}>`;
   const create = isOnly ? names.local("createSession", "value") : { name: `${own}$createSession`, prefix: "" };
   const sign = isOnly ? names.local("signature", "value") : { name: `${own}$signature`, prefix: "" };
   // A graph that bears the name of one of the module's own exports is reached through that export.
@@ -167,17 +174,16 @@ async function printGraph(item: ModuleGraph, isOnly: boolean, names: ExportNames
       ? typesOf(item, about, (name) => names.local(name, "type"), "")
       : `${objectDoc}${object.prefix}declare namespace ${object.name} {\n${typesOf(item, about, (name) => ({ name, prefix: "" }), "  ")}}\n`,
     values(isTyped) {
-      const signature = isTyped
-        ? `options?: SessionOptions): Promise<${isOnly ? session : `${object.name}.Session`}>`
-        : "options)";
+      const parameters = isTyped ? `(options?: SessionOptions): ${session}` : "(options)";
+      const open = isTyped ? `openSession<${typeName("Types")}>` : "openSession";
       return [
-        `${createDoc}${create.prefix}function ${create.name}(${signature} {\n  return openSession(${compiled}, options);\n}\n`,
+        `${createDoc}${create.prefix}function ${create.name}${parameters} {\n  return ${open}(${compiled}, options);\n}\n`,
         `${signatureDoc}${sign.prefix}const ${sign.name} = ${literal(facts)}${isTyped ? " as const" : ""};\n`,
         hasObject ? `${objectDoc}${object.prefix}const ${object.name} = ${objectLiteral};\n` : "",
       ].join("\n");
     },
     declared: [
-      `${createDoc}${create.prefix}declare function ${create.name}(options?: SessionOptions): Promise<${isOnly ? session : `${object.name}.Session`}>;\n`,
+      `${createDoc}${create.prefix}declare function ${create.name}(options?: SessionOptions): ${session};\n`,
       `${signatureDoc}${sign.prefix}declare const ${sign.name}: ${literalType(facts)};\n`,
       hasObject
         ? `${objectDoc}${object.prefix}declare const ${object.name}: { readonly createSession: typeof ${create.name}; readonly signature: typeof ${sign.name} };\n`
@@ -191,7 +197,7 @@ async function printGraph(item: ModuleGraph, isOnly: boolean, names: ExportNames
           : "",
         js === undefined
           ? ""
-          : `/** The same kernels in JavaScript. */\nconst ${js$}${isTyped ? ': NonNullable<Compiled["kernels"]["js"]>' : ""} = ${js};\n`,
+          : `/** The same kernels in JavaScript. */\nconst ${js$}${isTyped ? ': NonNullable<Compiled["kernels"]["js"]>' : ""} = ${js(isTyped)};\n`,
       ]
         .filter((piece) => piece !== "")
         .join("\n");
@@ -304,14 +310,14 @@ function typesOf(item: ModuleGraph, about: readonly string[], local: Local, inde
     face("Params", ["Element type and shape of each variable."], variables),
   ];
   const [dimsName, feedsName, shapesName, needsName, optionalName, paramsName] = blocks.map(({ own }) => own);
-  const session = face(
-    "Session",
-    about,
-    "{}",
-    ` extends SessionOf<{ dims: ${dimsName}; feeds: ${feedsName}; shapes: ${shapesName}; needs: ${needsName}; optional: ${optionalName}; params: ${paramsName} }>`,
+  const all = alias(
+    "Types",
+    ["All of the above, as the runtime's types take them."],
+    `{ dims: ${dimsName}; feeds: ${feedsName}; shapes: ${shapesName}; needs: ${needsName}; optional: ${optionalName}; params: ${paramsName} }`,
   );
+  const session = face("Session", about, "{}", ` extends SessionOf<${all.own}>`);
   const fetch = alias("Fetch", ["The names that can be fetched."], `keyof ${needsName}`);
-  return [...blocks, fetch, session].map(({ text }) => text).join("\n");
+  return [...blocks, fetch, all, session].map(({ text }) => text).join("\n");
 }
 
 /** A literal size, a run dim with its name, or a size that is computed from them. */

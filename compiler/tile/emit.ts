@@ -22,6 +22,7 @@ import {
   select,
   times,
 } from "../ir/stmt.ts";
+import { axesOfScalars, packedColumn } from "./roles.ts";
 import { applyScalar, scalarKind, splatOf, vectorKind } from "./scalars.ts";
 import type { Target } from "./target.ts";
 
@@ -104,8 +105,7 @@ export class NestEmitter {
   instead: (scalar: ScalarId, offsets: Offsets) => Expr | undefined = () => undefined;
   /** Told of every scalar that is computed, in the frame where it is. */
   onComputed: (scalar: ScalarId, value: Expr, offsets: Offsets) => void = () => {};
-  readonly #dependencies = new Map<ScalarId, ReadonlySet<AxisId>>();
-  readonly #reduced: ReadonlySet<AxisId>;
+  readonly #axes: readonly ReadonlySet<AxisId>[];
   #frames: Frame[];
 
   constructor(frame: KernelFrame, nest: Nest, lane: AxisId | undefined) {
@@ -114,7 +114,7 @@ export class NestEmitter {
     this.target = frame.target;
     this.nest = nest;
     this.lane = lane;
-    this.#reduced = new Set(nest.reductions.flatMap((reduction) => reduction.over));
+    this.#axes = axesOfScalars(nest);
     this.#frames = [{ body: this.code.open, values: new Map() }];
   }
 
@@ -145,32 +145,7 @@ export class NestEmitter {
 
   /** The axes a scalar varies with. */
   dependencies(id: ScalarId): ReadonlySet<AxisId> {
-    const before = this.#dependencies.get(id);
-    if (before) return before;
-    const scalar = this.scalar(id);
-    const found = new Set<AxisId>();
-    const addAll = (of: ScalarId): void => {
-      for (const axis of this.dependencies(of)) found.add(axis);
-    };
-    const addAffine = (at: Affine): void => {
-      for (const term of at.terms) found.add(term.axis);
-      for (const term of at.scalars) addAll(term.scalar);
-    };
-    if (scalar.op === "index") addAffine(scalar.at);
-    else if (scalar.op === "apply") for (const arg of scalar.args) addAll(arg);
-    else if (scalar.op === "read") {
-      addAffine(scalar.access.address);
-      for (const guard of scalar.guards) addAffine(guard.index);
-      if (scalar.outside !== undefined) addAll(scalar.outside);
-    } else if (scalar.op === "reduced") {
-      const reduction = this.nest.reductions[scalar.reduction];
-      if (reduction) {
-        addAll(reduction.value);
-        for (const axis of reduction.over) found.delete(axis);
-      }
-    }
-    this.#dependencies.set(id, found);
-    return found;
+    return this.#axes[id] ?? new Set();
   }
 
   // ---- frames ----------------------------------------------------------------------------------------
@@ -254,6 +229,12 @@ export class NestEmitter {
     this.at(this.dependencies(id), (values) => values.set(this.#key(id, offsets), value));
   }
 
+  /** Whether the scalar has a value already where it belongs. */
+  isKnown(id: ScalarId): boolean {
+    const frame = this.#frames[this.#level(this.dependencies(id))];
+    return frame?.values.has(this.#key(id, noOffsets)) ?? false;
+  }
+
   /** The scalar where the loops stand, plus `offsets`. */
   value(id: ScalarId, offsets: Offsets = noOffsets): Expr {
     const key = this.#key(id, offsets);
@@ -294,17 +275,8 @@ export class NestEmitter {
         const size = this.dim(scalar.dim);
         return scalarKind(scalar.dtype) === "f32" ? convert("float", "f32", [size]) : size;
       }
-      case "index": {
-        const index = this.#index(scalar.at, offsets);
-        if (!varying) return index;
-        const step = literalOf(scalar.at.terms.find((term) => term.axis === this.lane)?.times ?? { terms: [], key: "0" });
-        if (step === undefined) throw new Error("an index varies with lanes by a run dim");
-        const lanes = this.code.shared(`lanes:${step}`, "lanes", () => {
-          const counted = convert("lanes", "i32x4", []);
-          return step === 1 ? counted : op("mul", counted, constant("i32x4", step));
-        });
-        return op("add", convert("splat", "i32x4", [index]), lanes);
-      }
+      case "index":
+        return this.index(scalar.at, offsets, varying);
       case "apply": {
         const dtype = this.scalar(scalar.args[scalar.args.length - 1] ?? 0).dtype;
         return applyScalar(scalar.fn, dtype, scalar.dtype, scalar.args.map(part), this.code, this.target);
@@ -332,26 +304,33 @@ export class NestEmitter {
     return tests.reduce((a, b) => op("and", a, b));
   }
 
-  /** The value of an index expression in elements. */
-  #index(at: Affine, offsets: Offsets): Expr {
+  /** The value of an index expression in elements; of a varying one for four neighbours. */
+  index(at: Affine, offsets: Offsets, varying: boolean): Expr {
     const { base, offset } = this.#affine(at, offsets, constant("i32", 0), "i");
     const units = plus(base, constant("i32", offset));
-    if (this.target.word === 1) return units;
-    return units.op === "const" ? constant("i32", units.value / 4) : op("shr", units, constant("i32", 2));
+    const { word } = this.target;
+    const index = word === 1 ? units : units.op === "const" ? constant("i32", units.value / word) : op("shr", units, constant("i32", 2));
+    if (!varying) return index;
+    const stride = at.terms.find((term) => term.axis === this.lane)?.times;
+    const step = stride ? literalOf(stride) : 0;
+    if (step === undefined) throw new Error("an index varies with lanes by a run dim");
+    return op("add", convert("splat", "i32x4", [index]), this.lanes(step));
+  }
+
+  /** The i32x4 of 0, 1, 2, 3 times `step`. */
+  lanes(step: number): Expr {
+    return this.code.shared(`lanes:${step}`, "lanes", () => {
+      const counted = convert("lanes", "i32x4", []);
+      return step === 1 ? counted : op("mul", counted, constant("i32x4", step));
+    });
   }
 
   // ---- addresses -------------------------------------------------------------------------------------
 
-  /** The column axis of an operand packed in panels: the one that no reduction runs over. */
-  columnOf(access: Access): AxisId | undefined {
-    if (!this.frame.kernel.operands[access.operand]?.packed) return undefined;
-    return access.address.terms.find((term) => !this.#reduced.has(term.axis))?.axis;
-  }
-
   address(access: Access, offsets: Offsets = noOffsets): Address {
     const pointer = this.frame.pointers[access.operand];
     if (!pointer) throw new Error(`no operand ${access.operand}`);
-    return this.#affine(access.address, offsets, pointer, `p${access.operand}`, this.columnOf(access));
+    return this.#affine(access.address, offsets, pointer, `p${access.operand}`, packedColumn(this.frame.kernel, this.nest, access.operand, access.address));
   }
 
   /**

@@ -7,7 +7,9 @@ import { parseArgs } from "node:util";
 import { draw, pixels, readDigits, shuffle } from "./digits.ts";
 import { createSession } from "./generated/mnist.ts";
 
-const { values } = parseArgs({ options: { seed: { type: "string", default: "1" }, show: { type: "string", default: "6" } } });
+const { values } = parseArgs({
+  options: { seed: { type: "string", default: "1" }, show: { type: "string", default: "6" } },
+});
 const shown = Number(values.show);
 const perRow = 3;
 const batch = 100;
@@ -28,7 +30,13 @@ if (shown > 0) {
   });
   for (let i = 0; i < pictures.length; i += perRow) {
     const row = pictures.slice(i, i + perRow);
-    for (const line of row[0]?.keys() ?? []) console.log(row.map((picture) => (picture[line] ?? "").padEnd(30)).join("").trimEnd());
+    for (const line of row[0]?.keys() ?? [])
+      console.log(
+        row
+          .map((picture) => (picture[line] ?? "").padEnd(30))
+          .join("")
+          .trimEnd(),
+      );
     console.log();
   }
 }

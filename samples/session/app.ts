@@ -14,7 +14,9 @@ console.log(`W = ${Array.from(w, (value) => value.toFixed(6)).join(", ")}`);
 const x = Float32Array.of(1, 2, 3, 4, 5, 6);
 const y = Float32Array.of(1, 2);
 const { prediction } = await session.run("prediction", { x });
-console.log(`prediction ${prediction.shape.join(" x ")}: ${Array.from(prediction.data, (value) => value.toFixed(6)).join(", ")}`);
+console.log(
+  `prediction ${prediction.shape.join(" x ")}: ${Array.from(prediction.data, (value) => value.toFixed(6)).join(", ")}`,
+);
 const { loss } = await session.run("loss", { x, y });
 console.log(`loss = ${loss.toFixed(6)}`);
 

@@ -2,6 +2,7 @@
  * Runs a planned program directly: nest by nest, point by point, in float64, over one memory laid out as the plan
  * says. The arena starts as NaN, so reading what no kernel wrote shows, and so do buffers that share a slot too soon.
  */
+import type { PanelSpec } from "../../runtime/abi.ts";
 import { type Dim, evaluateDim } from "../../compiler/ir/dims.ts";
 import type { ConstantData } from "../../compiler/ir/graph.ts";
 import type { BufferId, KernelCall } from "../../compiler/ir/loops.ts";
@@ -45,7 +46,10 @@ export function evaluatePlanned(
           : value.op === "variable"
             ? given.variables.get(name)?.data
             : undefined;
-    if (data) words.set(Array.from(data), addressOf(id));
+    if (!data || !memory.places.has(id)) return;
+    const at = addressOf(id);
+    if (!buffer.panels) words.set(Array.from(data), at);
+    else storePanels(buffer.panels, data, words, at);
   });
   const call = ({ kernel, operands }: KernelCall): void => {
     const found = program.kernels[kernel] ?? fail("no kernel");
@@ -60,6 +64,20 @@ export function evaluatePlanned(
       return [output.name, words.slice(at, at + shape.reduce((a, b) => a * b, 1))];
     }),
   );
+}
+
+/** Element by element, from the definition of `PanelSpec`. */
+function storePanels({ columns, step, depth }: PanelSpec, data: ArrayLike<number>, words: Float64Array, at: number): void {
+  const rows = depth.reduce((n, [extent]) => n * extent, 1);
+  words.fill(0, at, at + Math.ceil(columns / 8) * rows * 8);
+  const visit = (axis: number, k: number, from: number): void => {
+    const [extent, along] = depth[axis] ?? [0, 0];
+    if (axis < depth.length) for (let i = 0; i < extent; i++) visit(axis + 1, k * extent + i, from + i * along);
+    else
+      for (let n = 0; n < columns; n++)
+        words[at + Math.floor(n / 8) * rows * 8 + k * 8 + (n % 8)] = data[from + n * step] ?? fail("the data are too short");
+  };
+  visit(0, 0, 0);
 }
 
 function fail(message: string): never {

@@ -1,0 +1,27 @@
+/** Puts the runtime into a JavaScript module: `--standalone --js`. */
+import { build } from "esbuild";
+import { runtimeEntry } from "./package.ts";
+
+/** The module with what it uses of the runtime, readable, as one ES module for Node and browsers. */
+export async function bundleRuntime(code: string): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents: code, loader: "js", sourcefile: "module.js" },
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+    charset: "utf8",
+    legalComments: "none",
+    logLevel: "silent",
+    plugins: [
+      {
+        name: "tfgc-runtime",
+        setup(builder) {
+          builder.onResolve({ filter: /^tfgc\/runtime$/ }, () => ({ path: runtimeEntry(), sideEffects: false }));
+        },
+      },
+    ],
+  });
+  return outputFiles[0]?.text ?? "";
+}

@@ -1,0 +1,26 @@
+/** WebAssembly text to bytes, by wabt. */
+import createWabt from "wabt";
+
+export interface Assembler {
+  /** Throws with wabt's message where the text is no valid module. */
+  assemble(name: string, text: string): Uint8Array;
+}
+
+let loading: Promise<Assembler> | undefined;
+
+/** The assembler is compiled WebAssembly itself and loads once. */
+export function loadAssembler(): Promise<Assembler> {
+  loading ??= createWabt().then((wabt) => ({
+    assemble(name, text) {
+      const module = wabt.parseWat(name, text, { simd: true, relaxed_simd: true });
+      try {
+        module.resolveNames();
+        module.validate();
+        return module.toBinary({ write_debug_names: false }).buffer;
+      } finally {
+        module.destroy();
+      }
+    },
+  }));
+  return loading;
+}

@@ -1,0 +1,243 @@
+/** From the place where the grammar stopped to a message that says what to do. */
+import { distance } from "fastest-levenshtein";
+import type { IToken } from "chevrotain";
+import type { Diagnostic, Label } from "./diagnostic.ts";
+import { spanAt, syntaxError } from "./messages.ts";
+import { is, type Opened } from "./parser.ts";
+import {
+  columnOf,
+  innermostOpen,
+  isBetweenStatements,
+  isCloser,
+  isDeclarationOutside,
+  isMissingComma,
+  startsDeclaration,
+} from "./repair.ts";
+import type { SourceFile, Span } from "./source.ts";
+import * as t from "./tokens.ts";
+
+export interface Mishap {
+  readonly file: SourceFile;
+  readonly words: readonly IToken[];
+  /** The word that does not fit; the number of words at the end of the file. */
+  readonly index: number;
+  /** What the grammar wanted there: a token in backquotes, `a name`, `an expression`. */
+  readonly expected: string;
+  /** The rule that was being read. */
+  readonly rule: string;
+  readonly opened: readonly Opened[];
+}
+
+export function complain(mishap: Mishap): Diagnostic {
+  const { words, index, expected } = mishap;
+  const word = words[index];
+  const opener = innermostOpen(words, index);
+  if (word !== undefined) {
+    const special =
+      strayCloser(mishap, word) ??
+      misplacedDeclaration(mishap, word) ??
+      wrongBeginning(mishap, word) ??
+      keywordAsName(mishap, word) ??
+      afterPipe(mishap, word);
+    if (special !== undefined) return special;
+  }
+  if (isMissingComma(mishap)) return commaMissing(mishap);
+  const closer = opener === undefined ? undefined : t.closers.get(opener.tokenType);
+  const isUnclosed = word === undefined || !isBetweenStatements(mishap) || isDeclarationOutside(mishap);
+  if (opener !== undefined && closer !== undefined && isUnclosed && (expected === closer.LABEL || isDeclarationOutside(mishap))) {
+    return unclosed(mishap, opener, closer.LABEL ?? closer.name, String(closer.PATTERN));
+  }
+  const want = isBetweenStatements(mishap) ? "a statement" : expected;
+  const trailing = trailingComma(mishap);
+  return syntaxError("TFG0101", `expected ${want}, found ${found(word)}`, behind(mishap, `expected ${want}`), {
+    helps: trailing === undefined ? [] : [{ text: "remove the last `,`", edits: [{ span: trailing, text: "" }] }],
+  });
+}
+
+function unclosed(mishap: Mishap, opener: IToken, label: string, text: string): Diagnostic {
+  const primary = behind(mishap, `expected ${label}`);
+  return syntaxError("TFG0101", `expected ${label} to close ${ownerOf(mishap.words, opener)}`, primary, {
+    related: [{ span: spanOf(mishap.file, opener), text: "opened here" }],
+    helps: [{ text: `insert ${label}`, edits: [{ span: primary.span, text: text.replace(/\\/g, "") }] }],
+  });
+}
+
+function commaMissing(mishap: Mishap): Diagnostic {
+  const primary = behind(mishap, "expected `,`");
+  return syntaxError("TFG0101", `expected \`,\` before ${found(mishap.words[mishap.index])}`, primary, {
+    helps: [{ text: "insert `,`", edits: [{ span: primary.span, text: "," }] }],
+  });
+}
+
+function strayCloser(mishap: Mishap, word: IToken): Diagnostic | undefined {
+  if (!isCloser(word) || !(isBetweenStatements(mishap) || mishap.opened.length === 0)) return undefined;
+  const span = spanOf(mishap.file, word);
+  return syntaxError("TFG0101", `\`${word.image}\` closes nothing`, { span, text: "nothing is open here" }, {
+    helps: [{ text: "remove it", edits: [{ span, text: "" }] }],
+  });
+}
+
+/** A declaration within another one. */
+function misplacedDeclaration(mishap: Mishap, word: IToken): Diagnostic | undefined {
+  const { file, words, index, opened } = mishap;
+  const isWanted = mishap.expected === "a statement" || isBetweenStatements(mishap);
+  if (!isWanted || word.tokenType === t.AttributeName || !startsDeclaration(words, index)) return undefined;
+  if (isDeclarationOutside(mishap) || opened.length === 0) return undefined;
+  const text = "move it to the top level of the file";
+  return syntaxError("TFG0101", `${article(word.image)} \`${word.image}\` cannot stand within another declaration`, {
+    span: spanOf(file, word),
+    text,
+  });
+}
+
+/** A line that begins neither a declaration nor a statement. */
+function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
+  const { file, words, index, expected, opened } = mishap;
+  const isInFile = expected === "a declaration";
+  if (!isInFile && expected !== "a statement" && !isBetweenStatements(mishap)) return undefined;
+  const span = spanOf(file, word);
+  const next = words[index + 1];
+  if (word.tokenType === t.For) {
+    return syntaxError("TFG0101", "there is no `for` statement", {
+      span,
+      text: "repeat with `repeat`, `fold`, `scan` or `while`, or index with `tensor(i in N: …)`",
+    });
+  }
+  if (!is(word, t.Ident)) return undefined;
+  const near = nearestKeyword(word.image, isInFile);
+  if (near !== undefined && next !== undefined && (is(next, t.Ident) || next.tokenType === t.StringLiteral)) {
+    return syntaxError("TFG0101", `unknown kind of ${isInFile ? "declaration" : "statement"} \`${word.image}\``, {
+      span,
+      text: `did you mean \`${near}\`?`,
+    }, { helps: [{ text: near, edits: [{ span, text: near }] }] });
+  }
+  if (isInFile) {
+    if (!t.softKeywords.has(word.tokenType) && next?.tokenType !== t.Equal && next?.tokenType !== t.ColonEqual) return undefined;
+    const text = `only \`import\`, \`config\`, \`const\`, \`def\`, \`layer\`, \`optimizer\`, \`graph\` and \`test\` stand here`;
+    const what = t.softKeywords.has(word.tokenType) ? `\`${word.image}\`` : "a binding";
+    return syntaxError("TFG0101", `${what} belongs in a graph or a function`, { span, text });
+  }
+  if (next?.tokenType === t.LeftParen && opened.length > 0) {
+    const text = `give it a name: \`y = ${word.image}(…)\``;
+    return syntaxError("TFG0101", "a value needs a name", { span, text });
+  }
+  const want = t.softKeywords.has(word.tokenType) ? `a name after \`${word.image}\`` : "`=`";
+  if (next !== undefined && t.hardKeywords.has(next.tokenType) && t.softKeywords.has(word.tokenType)) {
+    return keywordAsName({ ...mishap, index: index + 1, expected: "a name" }, next);
+  }
+  const primary = behind({ ...mishap, index: index + 1 }, `expected ${want}`);
+  return syntaxError("TFG0101", `expected ${want}, found ${found(next)}`, primary);
+}
+
+function keywordAsName({ file, expected }: Mishap, word: IToken): Diagnostic | undefined {
+  if (expected !== "a name" || !t.hardKeywords.has(word.tokenType)) return undefined;
+  return syntaxError("TFG0101", `\`${word.image}\` is a keyword, it cannot be a name`, {
+    span: spanOf(file, word),
+    text: "choose another name",
+  });
+}
+
+/** `x |> f + 1` */
+function afterPipe(mishap: Mishap, word: IToken): Diagnostic | undefined {
+  const { words, index, file } = mishap;
+  if (!is(word, t.BinaryOperator) && word.tokenType !== t.As) return undefined;
+  let open = 0;
+  for (let at = index - 1; at >= 0; at--) {
+    const before = words[at];
+    if (before === undefined) return undefined;
+    if (isCloser(before)) open++;
+    else if (t.closers.has(before.tokenType)) open--;
+    if (open < 0 || (open === 0 && (before.tokenType === t.Equal || before.tokenType === t.ColonEqual))) return undefined;
+    if (open === 0 && before.tokenType === t.Pipe) {
+      const text = `\`|>\` binds looser than \`${word.image}\`: put the pipe in parentheses`;
+      return syntaxError("TFG0101", `\`${word.image}\` cannot follow a pipe`, { span: spanOf(file, word), text });
+    }
+  }
+  return undefined;
+}
+
+/** A `,` before a closing bracket. */
+function trailingComma({ file, words, index }: Mishap): Span | undefined {
+  const before = words[index - 1];
+  const word = words[index];
+  if (before?.tokenType !== t.Comma || word === undefined || !isCloser(word)) return undefined;
+  return spanOf(file, before);
+}
+
+/** What the bracket `opener` belongs to, for "expected `]` to close …". */
+function ownerOf(words: readonly IToken[], opener: IToken): string {
+  const at = words.indexOf(opener);
+  const before = words[at - 1];
+  const image = opener.image;
+  if (image === "{") return ownerOfBlock(words, at);
+  if (before === undefined || !(is(before, t.Ident) || isCloser(before))) return image === "[" ? "the list" : "`(`";
+  const first = isCloser(before) ? matching(words, at - 1) - 1 : at - 1;
+  const name = words[first];
+  const introduced = words[first - 1];
+  const kind = introduced?.image ?? "";
+  if (/^(?:def|layer|optimizer|graph)$/.test(kind)) {
+    return `the ${image === "[" ? "generics" : "parameters"} of \`${name?.image ?? kind}\``;
+  }
+  if (introduced?.tokenType === t.Colon && words[first - 2] !== undefined && image === "[") {
+    return `the shape of \`${words[first - 2]?.image ?? ""}\``;
+  }
+  if (introduced?.tokenType === t.Arrow) return "the shape of the result";
+  if (name === undefined || !is(name, t.Ident)) return image === "[" ? "the index" : "the call";
+  return image === "[" ? `the index of \`${name.image}\`` : `the call of \`${name.image}\``;
+}
+
+function ownerOfBlock(words: readonly IToken[], at: number): string {
+  for (let back = at - 1; back >= 0; back--) {
+    const word = words[back];
+    if (word === undefined || word.tokenType === t.LeftBrace) break;
+    if (word.tokenType === t.RightBrace) back = matching(words, back);
+    if (/^(?:graph|def|layer|optimizer|step)$/.test(word.image)) return `the ${word.image} \`${words[back + 1]?.image ?? ""}\``;
+    if (/^(?:scope|test)$/.test(word.image)) return `the ${word.image} ${words[back + 1]?.image ?? ""}`;
+    if (/^(?:if|else|fn)$/.test(word.image)) return `the \`${word.image}\``;
+    if (word.tokenType === t.Import) return "the names to import";
+  }
+  return "`{`";
+}
+
+/** The index of the bracket that word `at` closes, or 0. */
+function matching(words: readonly IToken[], at: number): number {
+  let open = 0;
+  for (let back = at; back >= 0; back--) {
+    const word = words[back];
+    if (word === undefined) break;
+    if (isCloser(word)) open++;
+    else if (t.closers.has(word.tokenType) && --open === 0) return back;
+  }
+  return 0;
+}
+
+/** A label just behind the last good word. */
+function behind({ file, words, index }: Mishap, text: string): Label {
+  const before = words[index - 1];
+  const word = words[index];
+  if (before !== undefined) return { span: spanAt(file, t.endOf(before)), text };
+  return { span: word === undefined ? spanAt(file, file.text.length) : spanOf(file, word), text };
+}
+
+function found(word: IToken | undefined): string {
+  if (word === undefined) return "the end of the file";
+  if (word.tokenType === t.StringLiteral) return "a string";
+  return `\`${word.image.length > 30 ? `${word.image.slice(0, 30)}…` : word.image}\``;
+}
+
+function spanOf(file: SourceFile, word: IToken): Span {
+  return spanAt(file, word.startOffset, t.endOf(word));
+}
+
+function article(word: string): string {
+  return /^[aeiou]/.test(word) ? "an" : "a";
+}
+
+const declarations = ["import", "config", "const", "def", "layer", "optimizer", "graph", "test"];
+const statements = ["input", "output", "train", "step", "param", "state", "const", "return", "assert", "scope"];
+
+function nearestKeyword(word: string, isInFile: boolean): string | undefined {
+  const candidates = isInFile ? declarations : statements;
+  const near = candidates.filter((candidate) => distance(word, candidate) <= Math.min(2, word.length / 2));
+  return near.includes(word) ? undefined : near.toSorted((a, b) => distance(word, a) - distance(word, b))[0];
+}
