@@ -41,7 +41,11 @@ export function nodeModule<M extends keyof NodeModules>(name: M): NodeModules[M]
 export const truncated = (name: string, what: string): TfgError =>
   new TfgError("TFG0702", `"${name}" is truncated or altered: ${what}`);
 
-async function openPath(open: (path: string | URL) => Promise<Handle>, path: string | URL): Promise<ByteSource> {
+async function openPath(
+  open: (path: string | URL) => Promise<Handle>,
+  name: string,
+  path: string | URL,
+): Promise<ByteSource> {
   const within = async <T>(job: (handle: Handle) => Promise<T>): Promise<T> => {
     const handle = await open(path);
     try {
@@ -50,7 +54,6 @@ async function openPath(open: (path: string | URL) => Promise<Handle>, path: str
       await handle.close();
     }
   };
-  const name = String(path);
   return within(async (first) => {
     const stat = await first.stat();
     if (!stat.isFile()) throw new Error("not a file");
@@ -96,7 +99,8 @@ export async function openFile(from: FileSource, name = typeof from === "string"
   try {
     if (from instanceof ReadableStream) return await download(name, from);
     const fs = nodeModule("node:fs/promises");
-    if (fs && !/^(https?|data|blob):/.test(name)) return await openPath(fs.open, from);
+    if (fs && !/^(https?|data|blob):/.test(name))
+      return await openPath(fs.open, name, /^file:/.test(name) ? new URL(name) : name);
     const response = await fetch(from);
     if (!response.ok || !response.body) throw new Error(`${response.status} ${response.statusText}`);
     return await download(name, response.body);

@@ -1,8 +1,7 @@
 /** What generated modules and applications import from `tfgc/runtime`. */
 import type { Compiled } from "./abi.ts";
-import { openFile, type WeightsSource } from "./files.ts";
+import { readWeights } from "./formats.ts";
 import { randomValues } from "./random.ts";
-import { readSafetensors } from "./safetensors.ts";
 import { openSessionWith } from "./session.ts";
 import type { AnySession, GraphTypes, SessionOf, SessionOptions } from "./signature.ts";
 
@@ -11,17 +10,13 @@ export type { ArrayOf, HostArray } from "./dtype.ts";
 export { TfgError } from "./errors.ts";
 export type { FileSet, FileSource, WeightsSource } from "./files.ts";
 export type { RestoreReport, StoredTensor, Weights, WeightsMap } from "./restore.ts";
+export { readWeights } from "./formats.ts";
 export { type WritableTensor, writeSafetensors } from "./safetensors.ts";
 export type {
   AnyFeed, AnyFeeds, AnyResults, AnySession, Feed, FeedsOf, FeedValue, FetchOf, GraphTypes, Param, Progress,
   RestoreOptions, ResultsOf, RunOptions, SessionOf, SessionOptions, Stats,
 } from "./signature.ts";
 export { Tensor } from "./tensor.ts";
-
-/** Opens a weights file: safetensors or a TensorFlow checkpoint. */
-export async function readWeights(from: WeightsSource): Promise<import("./restore.ts").Weights> {
-  return readSafetensors(await openFile(from as string));
-}
 
 /**
  * Opens a session of a compiled program. The type argument says what its graph declares; generated modules pass

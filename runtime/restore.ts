@@ -29,6 +29,8 @@ export interface Weights {
   readonly name: string;
   readonly format: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Further names by which a tensor is known: TF 2 saves by the path of objects, programs know names of variables. */
+  readonly aliases?: ReadonlyMap<string, string>;
 }
 
 const readers: Readonly<Record<string, (bytes: ArrayBuffer) => ArrayLike<number | bigint>>> = {
@@ -100,7 +102,8 @@ export function fitWeights(program: Program, weights: Weights, map: WeightsMap |
   const unused = new Set(tensors.keys());
   for (const variable of program.variables) {
     const { name, dtype, shape } = variable;
-    const key = mapName(name, map);
+    const mapped = mapName(name, map);
+    const key = tensors.has(mapped) ? mapped : (weights.aliases?.get(mapped) ?? mapped);
     const tensor = tensors.get(key);
     unused.delete(key);
     if (!tensor) missing.push(variable);

@@ -1,8 +1,9 @@
 /** The session: owns the variables and the memory; checks a run before its first kernel, runs it, copies the results. */
 import { ABI_VERSION, type Compiled, type VariableSpec } from "./abi.ts";
-import { arrayTypes, load, loadNumber, store, storeNumber, storeNumbers } from "./dtype.ts";
+import { arrayTypes, load, loadNumber, store, storeNumber, storeNumbers, toNumbers } from "./dtype.ts";
 import { TfgError } from "./errors.ts";
 import { feedBinder } from "./feeds.ts";
+import { arrangePanels } from "./panels.ts";
 import { evaluate, type FetchSet, fetchSetOf, type Plan, planOf } from "./plan.ts";
 import type { randomValues } from "./random.ts";
 import type { WeightsSource } from "./files.ts";
@@ -127,11 +128,15 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
   };
 
   const write = (variable: VariableSpec, values: ArrayLike<number>): void => {
-    storeNumbers(machine, variable.address / 4, variable.dtype, values);
+    const { address, dtype, panels } = variable;
+    storeNumbers(machine, address / 4, dtype, panels ? arrangePanels(panels, values, false) : values);
     changed.add(variable);
   };
 
-  const valueOf = ({ address, shape, dtype }: VariableSpec) => load(machine, address / 4, countOf(shape), dtype);
+  const valueOf = ({ address, shape, dtype, panels }: VariableSpec) =>
+    panels
+      ? arrangePanels(panels, machine.f32.subarray(address / 4), true)
+      : load(machine, address / 4, countOf(shape), dtype);
 
   const initialize = (seed: number): void => {
     if (!Number.isSafeInteger(seed)) throw new TfgError("TFG0808", `seed ${seed} is not an integer`, graph);
@@ -139,8 +144,8 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
       const { init, shape, name: full } = variable;
       if (init[0] === "fill") write(variable, new Float64Array(countOf(shape)).fill(init[1]));
       else if (init[0] === "data") {
-        machine.i32.set(wordsOf(init[1]), variable.address / 4);
-        changed.add(variable);
+        const words = wordsOf(init[1]);
+        write(variable, variable.dtype[0] === "f" || variable.dtype === "bf16" ? new Float32Array(words.buffer) : words);
       } else if (parts.random) write(variable, parts.random(init, full, shape, seed));
       else throw new TfgError("TFG0811", `this module has no ${init[0]} to initialise "${full}" with`, graph);
     }
@@ -172,8 +177,7 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
         const count = countOf(shape);
         if (!(value instanceof arrayTypes[dtype]) || value.length !== count)
           throw new TfgError("TFG0808", `"${full}" takes a ${arrayTypes[dtype].name} of ${count} elements`, graph);
-        store(machine, variable.address / 4, dtype, value);
-        changed.add(variable);
+        write(variable, toNumbers(dtype, value));
       });
     return [full, { dtype, shape, get, set }];
   });

@@ -21,7 +21,7 @@ interface Linear {
 
 class Evaluation {
   /** The current point: one index per axis. */
-  readonly point: number[];
+  private readonly point: Int32Array;
   /** Names the current point: what was computed under the same stamp still holds. */
   private stamp = 0;
   /** The last stamp given; stamps are never given twice. */
@@ -37,7 +37,7 @@ class Evaluation {
     this.comprehension = comprehension;
     this.args = args;
     this.size = size;
-    this.point = comprehension.axes.map(() => 0);
+    this.point = new Int32Array(comprehension.axes.length);
     this.extents = comprehension.axes.map(({ extent }) => size(extent));
     this.countUses(comprehension.body);
   }
@@ -48,7 +48,7 @@ class Evaluation {
     const result = new Float64Array(elementsOf(spatial));
     const body = this.compile(this.comprehension.body);
     forEachPoint(spatial, (index, position) => {
-      for (let axis = 0; axis < spatial.length; axis++) this.point[axis] = index[axis] ?? 0;
+      this.point.set(index);
       this.stamp = ++this.stamps;
       result[position] = body();
     });
@@ -116,17 +116,15 @@ class Evaluation {
     const acc = accumulator(scalar.monoid, scalar.body.dtype);
     const body = this.compile(scalar.body);
     const { axes } = scalar;
+    const innermost = axes.length - 1;
     const run = (depth: number): void => {
-      const axis = axes[depth];
-      if (axis === undefined) {
-        acc.put(body());
-        return;
-      }
+      const axis = axes[depth] ?? 0;
       const extent = extents[axis] ?? 0;
       for (let i = 0; i < extent; i++) {
         point[axis] = i;
         this.stamp = ++this.stamps;
-        run(depth + 1);
+        if (depth === innermost) acc.put(body());
+        else run(depth + 1);
       }
     };
     return () => {
@@ -150,23 +148,45 @@ class Evaluation {
       throw new RangeError(`a read at [${scalar.at.map((index) => this.compile(index)()).join(", ")}] is outside of [${shape.join(", ")}]`);
     };
     if (linear.every((index) => index !== undefined)) {
-      // Per dim: the index as a short list of (axis, coefficient), and as one address for reads that cannot miss.
-      const terms = linear.map(({ times }) => times.flatMap((by, axis) => (by === 0 ? [] : [{ axis, by }])));
-      const rank = shape.length;
-      const axes = terms.map((list) => list.map(({ axis }) => axis));
-      const by = terms.map((list) => list.map((term) => term.by));
-      const plus = linear.map((index) => index.plus);
+      const isInside = linear.every(({ plus, times }, d) => {
+        const reach = times.map((by, axis) => by * ((this.extents[axis] ?? 1) - 1));
+        const low = reach.reduce((sum, by) => sum + Math.min(by, 0), plus);
+        const high = reach.reduce((sum, by) => sum + Math.max(by, 0), plus);
+        return low >= 0 && high < (shape[d] ?? 0);
+      });
+      if (isInside) {
+        // No point of this run misses the array, so its address is one sum: axis and coefficient in turn.
+        const start = linear.reduce((sum, { plus }, d) => sum + plus * (strides[d] ?? 0), 0);
+        const terms = Int32Array.from(
+          this.extents.flatMap((_, axis) => {
+            const by = linear.reduce((sum, { times }, d) => sum + (times[axis] ?? 0) * (strides[d] ?? 0), 0);
+            return by === 0 ? [] : [axis, by];
+          }),
+        );
+        return () => {
+          let address = start;
+          for (let t = 0; t < terms.length; t += 2) address += (point[terms[t] as number] as number) * (terms[t + 1] as number);
+          return data[address] as number;
+        };
+      }
+      // One flat row of numbers per dim: extent, stride, constant, how many terms, then axis and coefficient of each.
+      const rows = Int32Array.from(
+        linear.flatMap(({ plus, times }, d) => {
+          const terms = times.flatMap((by, axis) => (by === 0 ? [] : [axis, by]));
+          return [shape[d] ?? 0, strides[d] ?? 0, plus, terms.length / 2, ...terms];
+        }),
+      );
       return () => {
         let address = 0;
-        for (let d = 0; d < rank; d++) {
-          let i = plus[d] ?? 0;
-          const own = axes[d] ?? [];
-          const coefficients = by[d] ?? [];
-          for (let t = 0; t < own.length; t++) i += (point[own[t] ?? 0] ?? 0) * (coefficients[t] ?? 0);
-          if (i < 0 || i >= (shape[d] ?? 0)) return outside ? outside() : outOfRange();
-          address += i * (strides[d] ?? 0);
+        for (let r = 0; r < rows.length; ) {
+          const extent = rows[r++] as number;
+          const stride = rows[r++] as number;
+          let i = rows[r++] as number;
+          for (let terms = rows[r++] as number; terms > 0; terms--) i += (point[rows[r++] as number] as number) * (rows[r++] as number);
+          if (i < 0 || i >= extent) return outside ? outside() : outOfRange();
+          address += i * stride;
         }
-        return data[address] ?? Number.NaN;
+        return data[address] as number;
       };
     }
     const indices = scalar.at.map((index) => this.compile(index));

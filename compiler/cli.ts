@@ -1,0 +1,135 @@
+/**
+ * The command line. Exit codes: 0 done, 1 the input is wrong (messages on stderr), 2 the command line is wrong.
+ *
+ * Results go to stdout, everything said about them to stderr.
+ */
+import { type CAC, cac, type Command } from "cac";
+import { TfgError } from "../runtime/index.ts";
+import { checkCommand } from "./cli/check.ts";
+import { compileCommand } from "./cli/compile.ts";
+import { reasonOf } from "./cli/files.ts";
+import { namesCommand } from "./cli/names.ts";
+import { packageVersion } from "./cli/package.ts";
+import { runCommand } from "./cli/run.ts";
+import { terminal } from "./cli/terminal.ts";
+import { didYouMean, Options, UsageError } from "./cli/usage.ts";
+
+/** Marks words that look like numbers, so that the parser leaves them as they are: `00000123` is a folder. */
+const guard = "\u0000";
+const isNumeric = (word: string): boolean => word !== "" && Number.isFinite(Number(word));
+const guarded = (word: string): string =>
+  word.startsWith("-") ? word.replace(/(?<==)(.+)$/, (value) => (isNumeric(value) ? guard + value : value)) : isNumeric(word) ? guard + word : word;
+const unguarded = (value: unknown): string => String(value).replaceAll(guard, "");
+
+const text = { type: [unguarded] };
+
+function defineCommands(): CAC {
+  const cli = cac("tfgc");
+  const setting = (command: Command): Command =>
+    command.option("--set <NAME=VALUE>", "Give a config of the source another value; may be repeated", text);
+  setting(
+    cli
+      .command("[file]", "Compile a program to a module")
+      .usage("FILE.tfg -o DIR [options]")
+      .option("-o, --out <dir>", "Folder to write NAME.ts and NAME.wat to", text)
+      .option("--weights <path>", "Weights to write beside the module, as NAME.safetensors", text)
+      .option("--js", "Write NAME.js and NAME.d.ts instead of NAME.ts")
+      .option("--standalone", "Put the runtime into the module, which then imports nothing")
+      .option("--target <list>", "Kernels to embed: wasm,js (both unless given)", text)
+      .option("--emit <stage>", "Print syntax, graph, kernels, wat, js or ts", text)
+      .option("--print-after <pass>", "Print what a pass of the compiler made", text),
+  )
+    .example("  $ tfgc mnist.tfg -o generated")
+    .action((file: string | undefined, options: Record<string, unknown>) => {
+      if (file === undefined) throw new UsageError("say which file to compile");
+      return compileCommand(unguarded(file), new Options(options), terminal);
+    });
+  setting(
+    cli
+      .command("check <...files>", "Report what is wrong with programs")
+      .usage("check FILE.tfg… [options]")
+      .option("--json", "Print the messages as a JSON array on stdout"),
+  ).action((files: readonly string[], options: Record<string, unknown>) => checkCommand(files.map(unguarded), new Options(options), terminal));
+  setting(
+    cli
+      .command("run <file>", "Run a graph once")
+      .usage("run FILE.tfg --fetch a,b [options]")
+      .option("--graph <name>", "The graph to run, if the file has several", text)
+      .option("--fetch <names>", "Nodes to compute, separated by commas", text)
+      .option("--feeds <file>", "Safetensors file with one tensor per input", text)
+      .option("--weights <path>", "Safetensors file, TensorFlow checkpoint or SavedModel folder; without it variables are initialised", text)
+      .option("--seed <n>", "Seed of the initial values, 0 unless given", text)
+      .option("--target <name>", "wasm (unless given), js or interpret", text)
+      .option("-o, --out <file>", "Write the results as a safetensors file instead of printing them", text)
+      .option("--json", "Print the results as JSON: {name: {dtype, shape, data}}"),
+  ).action((file: string, options: Record<string, unknown>) => runCommand(unguarded(file), new Options(options), terminal));
+  setting(cli.command("names <file>", "List the variables of a checkpoint, a safetensors file or a program").usage("names FILE [options]")).action(
+    (file: string, options: Record<string, unknown>) => namesCommand(unguarded(file), new Options(options), terminal),
+  );
+  cli.option("-v, --version", "Print the version");
+  cli.help((sections) => sections.slice(1));
+  return cli;
+}
+
+/** Throws for an option that the command does not have, and for one that lacks its value. */
+function checkOptions(cli: CAC, command: Command): void {
+  const known = [...command.options, ...cli.globalCommand.options];
+  for (const name of Object.keys(cli.options)) {
+    if (name === "--" || known.some((option) => option.names.includes(name))) continue;
+    const dashed = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const candidates = known.map((option) => option.name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`));
+    const hint = didYouMean(dashed, candidates).replace("mean ", "mean --");
+    throw new UsageError(`unknown option ${dashed.length > 1 ? "--" : "-"}${dashed}${hint}`);
+  }
+}
+
+export async function main(args: readonly string[]): Promise<number> {
+  const cli = defineCommands();
+  try {
+    const [first, ...rest] = args;
+    const words = first === "help" ? [...rest, "--help"] : args;
+    cli.parse(["node", "tfgc", ...words.map(guarded)], { run: false });
+    const command = cli.matchedCommand;
+    if (cli.options.help === true) return 0;
+    if (command === undefined) throw new UsageError("say what to do");
+    if (cli.options.version === true) {
+      terminal.out(`tfgc ${await packageVersion()}\n`);
+      return 0;
+    }
+    if (args.length === 0) {
+      cli.outputHelp();
+      return 2;
+    }
+    checkOptions(cli, command);
+    checkPlainWords(cli, command);
+    return Number(await cli.runMatchedCommand());
+  } catch (error) {
+    return report(error);
+  }
+}
+
+/** A word too many is often a misspelt command. */
+function checkPlainWords(cli: CAC, command: Command): void {
+  const [word] = cli.args;
+  if (!command.isDefaultCommand || word === undefined || /\.tfg$/.test(word)) return;
+  const hint = didYouMean(word, cli.commands.map(({ name }) => name).filter((name) => name !== ""));
+  if (cli.args.length > 1 || hint !== "") throw new UsageError(`unknown command ${word}${hint}`);
+}
+
+function report(error: unknown): number {
+  if (error instanceof TfgError) {
+    terminal.error(`error[${error.code}]: ${error.text}\n`);
+    return 1;
+  }
+  const isUsage = error instanceof UsageError || (error instanceof Error && error.name === "CACError");
+  if (isUsage) {
+    terminal.error(`tfgc: ${error.message}\n\`tfgc --help\` lists commands and options\n`);
+    return 2;
+  }
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (/^E[A-Z]+$/.test(code)) {
+    terminal.error(`error[TFG0601]: ${reasonOf(error)}\n`);
+    return 1;
+  }
+  throw error;
+}

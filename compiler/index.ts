@@ -1,0 +1,49 @@
+/**
+ * The compiler as a library: text in, diagnostics and programs out. Pure but for the assembler, which is loaded on
+ * first use; reading and writing files is for `cli.ts` and the plugins.
+ */
+import type { Program } from "../runtime/abi.ts";
+import { writeProgram } from "./passes/plan-memory.ts";
+import { type Observer, type Planned, runPasses } from "./pipeline.ts";
+import type { Graph } from "./ir/graph.ts";
+import { type GeneratedCode, generate } from "./targets/code.ts";
+
+export type { Diagnostic } from "../grammar/diagnostic.ts";
+export type { Graph } from "./ir/graph.ts";
+export { nodeNames, selectOutputs, UnknownNode } from "./passes/select-outputs.ts";
+export { type Observer, passNames } from "./pipeline.ts";
+
+export interface CompileOptions {
+  /** What to make beside the text of the kernels. */
+  readonly targets: { readonly wasm: boolean; readonly js: boolean };
+  /** Told of each pass as it ends. */
+  readonly after?: Observer;
+  /** Checks what must hold after each pass; a violation throws. For tests, and cheap enough for always. */
+  readonly verify?: boolean;
+}
+
+export interface CompiledGraph {
+  /** After the passes that rewrite it: names and types are those of the source. */
+  readonly graph: Graph;
+  readonly planned: Planned;
+  readonly program: Program;
+  readonly code: GeneratedCode;
+}
+
+/** Compiles one checked graph. */
+export async function compileGraph(graph: Graph, options: CompileOptions): Promise<CompiledGraph> {
+  const planned = runPasses(graph, {
+    verify: options.verify ?? false,
+    ...(options.after ? { after: options.after } : {}),
+  });
+  const { kernels, memory } = planned;
+  const argCount = (call: { kernel: number; operands: readonly number[] }): number =>
+    call.operands.length + (kernels.kernels[call.kernel]?.dims.length ?? 0);
+  const calls = (list: typeof kernels.steps) => list.map((call) => ({ kernel: call.kernel, argCount: argCount(call) }));
+  const code = await generate(
+    kernels.kernels,
+    { derive: calls(kernels.derive), steps: calls(kernels.steps) },
+    options.targets,
+  );
+  return { graph: planned.graph, planned, program: writeProgram(kernels, memory), code };
+}
