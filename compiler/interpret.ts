@@ -53,7 +53,8 @@ class Run {
 
   fetch(name: string): NdArray {
     const output = this.#graph.outputs.find((known) => known.name === name);
-    const id = output?.value ?? this.#graph.values.findLastIndex((value) => value.name === name && value.call === undefined);
+    const id =
+      output?.value ?? this.#graph.values.findLastIndex((value) => value.name === name && value.call === undefined);
     if (id < 0) throw new TfgError("TFG0809", `\`${this.#graph.name}\` has no output or node \`${name}\``);
     this.#evaluate(id);
     return this.#result(id);
@@ -69,7 +70,12 @@ class Run {
     if ([...dimSymbols(check.difference)].some((name) => !this.#dims.has(name))) return;
     const difference = this.#size(check.difference);
     const { holds } = check;
-    const isMet = holds === "== 0" ? difference === 0 : holds === ">= 0" ? difference >= 0 : difference % this.#size(holds.divisibleBy) === 0;
+    const isMet =
+      holds === "== 0"
+        ? difference === 0
+        : holds === ">= 0"
+          ? difference >= 0
+          : difference % this.#size(holds.divisibleBy) === 0;
     if (isMet) return;
     const sizes = [...dimSymbols(check.difference)].map((name) => `${name} is ${this.#dimOf(name)}`);
     throw new TfgError("TFG0802", `where ${check.text}: ${sizes.join(", ")}`);
@@ -118,7 +124,8 @@ class Run {
     const fed = this.#options.feeds.get(name);
     if (fed) return this.#fitting(fed, type, `feed "${name}"`, "TFG0808");
     const input = this.#graph.inputs.find((known) => known.name === name);
-    if (input?.default !== undefined) return new Float64Array(elementsOf(type.shape.map(this.#size))).fill(input.default);
+    if (input?.default !== undefined)
+      return new Float64Array(elementsOf(type.shape.map(this.#size))).fill(input.default);
     throw new TfgError("TFG0803", `\`${name}\` is not fed; it is ${formatType(type)}`);
   }
 
@@ -130,8 +137,12 @@ class Run {
 
   #fitting(array: NdArray, type: TensorType, what: string, code: string): Float64Array {
     const shape = type.shape.map(this.#size);
-    const fits = array.dtype === type.dtype && array.shape.length === shape.length && array.shape.every((size, i) => size === shape[i]);
-    if (!fits) throw new TfgError(code, `${what}: ${array.dtype}[${array.shape.join(", ")}] does not fit ${formatType(type)}`);
+    const fits =
+      array.dtype === type.dtype &&
+      array.shape.length === shape.length &&
+      array.shape.every((size, i) => size === shape[i]);
+    if (!fits)
+      throw new TfgError(code, `${what}: ${array.dtype}[${array.shape.join(", ")}] does not fit ${formatType(type)}`);
     return array.data;
   }
 }
@@ -147,7 +158,10 @@ function bindDims(graph: Graph, options: InterpretOptions): Map<string, number> 
     const fed = options.feeds.get(name);
     if (!fed) continue;
     if (fed.shape.length !== type.shape.length)
-      throw new TfgError("TFG0808", `feed "${name}": ${fed.dtype}[${fed.shape.join(", ")}] does not fit ${formatType(type)}`);
+      throw new TfgError(
+        "TFG0808",
+        `feed "${name}": ${fed.dtype}[${fed.shape.join(", ")}] does not fit ${formatType(type)}`,
+      );
     for (const [i, dim] of type.shape.entries()) equations.push({ dim, size: fed.shape[i] ?? 0, of: name });
   }
   for (let before = -1; before !== dims.size; ) {
@@ -164,18 +178,25 @@ function bindDims(graph: Graph, options: InterpretOptions): Map<string, number> 
       throw new TfgError("TFG0801", `feed "${of}": a dimension is ${size}, but ${formatDim(dim)} is ${expected}`);
   }
   for (const [name, value] of dims)
-    if (!Number.isInteger(value) || value < 1) throw new TfgError("TFG0802", `${name} is ${value}, but dimensions are at least 1`);
+    if (!Number.isInteger(value) || value < 1)
+      throw new TfgError("TFG0802", `${name} is ${value}, but dimensions are at least 1`);
   return dims;
 }
 
 /** The one dim of `dim = size` that is not known, if the rest is and it occurs as a plain multiple. */
-function solve(dim: Dim, size: number, known: ReadonlyMap<string, number>): { name: string; value: number } | undefined {
+function solve(
+  dim: Dim,
+  size: number,
+  known: ReadonlyMap<string, number>,
+): { name: string; value: number } | undefined {
   const unknown = [...dimSymbols(dim)].filter((name) => !known.has(name));
   const [name] = unknown;
   if (name === undefined || unknown.length > 1) return undefined;
-  const at = (value: number) => evaluateDim(dim, (symbol) => (symbol === name ? value : (known.get(symbol) ?? Number.NaN)));
+  const at = (value: number) =>
+    evaluateDim(dim, (symbol) => (symbol === name ? value : (known.get(symbol) ?? Number.NaN)));
   const isLinear = dim.terms.every(
-    ({ atoms }) => atoms.every((atom) => atom.kind === "symbol") && atoms.filter((atom) => atom.key === name).length <= 1,
+    ({ atoms }) =>
+      atoms.every((atom) => atom.kind === "symbol") && atoms.filter((atom) => atom.key === name).length <= 1,
   );
   if (!isLinear) return undefined;
   const slope = at(1) - at(0);

@@ -3,30 +3,18 @@ import { distance } from "fastest-levenshtein";
 import type { IToken } from "chevrotain";
 import type { Diagnostic, Label } from "./diagnostic.ts";
 import { spanAt, syntaxError } from "./messages.ts";
-import { is, type Opened } from "./parser.ts";
 import {
-  columnOf,
   innermostOpen,
   isBetweenStatements,
   isCloser,
   isDeclarationOutside,
   isMissingComma,
+  type Mishap,
   startsDeclaration,
-} from "./repair.ts";
+} from "./outline.ts";
 import type { SourceFile, Span } from "./source.ts";
 import * as t from "./tokens.ts";
-
-export interface Mishap {
-  readonly file: SourceFile;
-  readonly words: readonly IToken[];
-  /** The word that does not fit; the number of words at the end of the file. */
-  readonly index: number;
-  /** What the grammar wanted there: a token in backquotes, `a name`, `an expression`. */
-  readonly expected: string;
-  /** The rule that was being read. */
-  readonly rule: string;
-  readonly opened: readonly Opened[];
-}
+import { is } from "./tokens.ts";
 
 export function complain(mishap: Mishap): Diagnostic {
   const { words, index, expected } = mishap;
@@ -44,7 +32,12 @@ export function complain(mishap: Mishap): Diagnostic {
   if (isMissingComma(mishap)) return commaMissing(mishap);
   const closer = opener === undefined ? undefined : t.closers.get(opener.tokenType);
   const isUnclosed = word === undefined || !isBetweenStatements(mishap) || isDeclarationOutside(mishap);
-  if (opener !== undefined && closer !== undefined && isUnclosed && (expected === closer.LABEL || isDeclarationOutside(mishap))) {
+  if (
+    opener !== undefined &&
+    closer !== undefined &&
+    isUnclosed &&
+    (expected === closer.LABEL || isDeclarationOutside(mishap))
+  ) {
     return unclosed(mishap, opener, closer.LABEL ?? closer.name, String(closer.PATTERN));
   }
   const want = isBetweenStatements(mishap) ? "a statement" : expected;
@@ -72,9 +65,14 @@ function commaMissing(mishap: Mishap): Diagnostic {
 function strayCloser(mishap: Mishap, word: IToken): Diagnostic | undefined {
   if (!isCloser(word) || !(isBetweenStatements(mishap) || mishap.opened.length === 0)) return undefined;
   const span = spanOf(mishap.file, word);
-  return syntaxError("TFG0101", `\`${word.image}\` closes nothing`, { span, text: "nothing is open here" }, {
-    helps: [{ text: "remove it", edits: [{ span, text: "" }] }],
-  });
+  return syntaxError(
+    "TFG0101",
+    `\`${word.image}\` closes nothing`,
+    { span, text: "nothing is open here" },
+    {
+      helps: [{ text: "remove it", edits: [{ span, text: "" }] }],
+    },
+  );
 }
 
 /** A declaration within another one. */
@@ -106,13 +104,19 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
   if (!is(word, t.Ident)) return undefined;
   const near = nearestKeyword(word.image, isInFile);
   if (near !== undefined && next !== undefined && (is(next, t.Ident) || next.tokenType === t.StringLiteral)) {
-    return syntaxError("TFG0101", `unknown kind of ${isInFile ? "declaration" : "statement"} \`${word.image}\``, {
-      span,
-      text: `did you mean \`${near}\`?`,
-    }, { helps: [{ text: near, edits: [{ span, text: near }] }] });
+    return syntaxError(
+      "TFG0101",
+      `unknown kind of ${isInFile ? "declaration" : "statement"} \`${word.image}\``,
+      {
+        span,
+        text: `did you mean \`${near}\`?`,
+      },
+      { helps: [{ text: near, edits: [{ span, text: near }] }] },
+    );
   }
   if (isInFile) {
-    if (!t.softKeywords.has(word.tokenType) && next?.tokenType !== t.Equal && next?.tokenType !== t.ColonEqual) return undefined;
+    if (!t.softKeywords.has(word.tokenType) && next?.tokenType !== t.Equal && next?.tokenType !== t.ColonEqual)
+      return undefined;
     const text = `only \`import\`, \`config\`, \`const\`, \`def\`, \`layer\`, \`optimizer\`, \`graph\` and \`test\` stand here`;
     const what = t.softKeywords.has(word.tokenType) ? `\`${word.image}\`` : "a binding";
     return syntaxError("TFG0101", `${what} belongs in a graph or a function`, { span, text });
@@ -147,7 +151,8 @@ function afterPipe(mishap: Mishap, word: IToken): Diagnostic | undefined {
     if (before === undefined) return undefined;
     if (isCloser(before)) open++;
     else if (t.closers.has(before.tokenType)) open--;
-    if (open < 0 || (open === 0 && (before.tokenType === t.Equal || before.tokenType === t.ColonEqual))) return undefined;
+    if (open < 0 || (open === 0 && (before.tokenType === t.Equal || before.tokenType === t.ColonEqual)))
+      return undefined;
     if (open === 0 && before.tokenType === t.Pipe) {
       const text = `\`|>\` binds looser than \`${word.image}\`: put the pipe in parentheses`;
       return syntaxError("TFG0101", `\`${word.image}\` cannot follow a pipe`, { span: spanOf(file, word), text });
@@ -191,7 +196,8 @@ function ownerOfBlock(words: readonly IToken[], at: number): string {
     const word = words[back];
     if (word === undefined || word.tokenType === t.LeftBrace) break;
     if (word.tokenType === t.RightBrace) back = matching(words, back);
-    if (/^(?:graph|def|layer|optimizer|step)$/.test(word.image)) return `the ${word.image} \`${words[back + 1]?.image ?? ""}\``;
+    if (/^(?:graph|def|layer|optimizer|step)$/.test(word.image))
+      return `the ${word.image} \`${words[back + 1]?.image ?? ""}\``;
     if (/^(?:scope|test)$/.test(word.image)) return `the ${word.image} ${words[back + 1]?.image ?? ""}`;
     if (/^(?:if|else|fn)$/.test(word.image)) return `the \`${word.image}\``;
     if (word.tokenType === t.Import) return "the names to import";

@@ -190,10 +190,17 @@ export abstract class ExpressionReader {
     const value = Number(token.image);
     const span = this.at(token);
     if (value === Infinity) {
-      this.report(syntaxError("TFG0101", "this number is too large", { span, text: "the largest is 1.7976931348623157e308" }));
+      this.report(
+        syntaxError("TFG0101", "this number is too large", { span, text: "the largest is 1.7976931348623157e308" }),
+      );
     }
     // A badly written number, which has its message, is read as 0.
-    return { kind: "number", value: Number.isNaN(value) ? 0 : value, isFloat: token.tokenType.name === "FloatLiteral", span };
+    return {
+      kind: "number",
+      value: Number.isNaN(value) ? 0 : value,
+      isFloat: token.tokenType.name === "FloatLiteral",
+      span,
+    };
   }
 
   protected string(token: IToken): s.StringExpression {

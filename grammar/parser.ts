@@ -6,8 +6,9 @@
  * productions, which accept a wrong program to give it a better message: `a if c else b`, and `2 x`.
  */
 import { CstParser, EOF } from "chevrotain";
-import type { CstNode, IParserErrorMessageProvider, IToken, ParserMethod, TokenType } from "chevrotain";
+import type { CstNode, IParserErrorMessageProvider, IToken, ParserMethod } from "chevrotain";
 import * as t from "./tokens.ts";
+import { endsValue, is } from "./tokens.ts";
 
 /** Expressions and blocks within each other; one level costs up to 60 frames of the stack. */
 export const deepestNesting = 100;
@@ -557,10 +558,7 @@ export class Grammar extends CstParser {
       {
         ALT: () => {
           this.CONSUME(t.LeftParen);
-          this.OR2([
-            { ALT: () => this.SUBRULE(this.comprehension) },
-            { ALT: () => this.SUBRULE(this.argumentList) },
-          ]);
+          this.OR2([{ ALT: () => this.SUBRULE(this.comprehension) }, { ALT: () => this.SUBRULE(this.argumentList) }]);
           this.CONSUME(t.RightParen);
         },
       },
@@ -740,14 +738,4 @@ export class Grammar extends CstParser {
   private ascend(): void {
     this.depth--;
   }
-}
-
-/** Whether `token` is of `type` or of a kind of it. */
-export function is(token: IToken, type: TokenType): boolean {
-  return token.tokenType === type || (token.tokenType.CATEGORIES ?? []).includes(type);
-}
-
-/** Whether a value may end with `token`, so that `(` or `[` behind it is a call or an index. */
-export function endsValue(token: IToken): boolean {
-  return is(token, t.Ident) || is(token, t.RightParen) || is(token, t.RightBracket);
 }

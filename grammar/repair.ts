@@ -7,10 +7,25 @@
  */
 import type { CstNode, IParserErrorMessageProvider, IToken, TokenType } from "chevrotain";
 import type { Diagnostic } from "./diagnostic.ts";
-import { complain, type Mishap } from "./complain.ts";
-import { deepestNesting, Grammar, is, TooDeep, type Opened } from "./parser.ts";
+import { complain } from "./complain.ts";
 import { spanAt, syntaxError } from "./messages.ts";
-import { positionAt, type SourceFile } from "./source.ts";
+import {
+  closerOf,
+  columnOf,
+  innermostOpen,
+  isBetweenStatements,
+  isCloser,
+  isDeclarationOutside,
+  isKeyword,
+  isMissingComma,
+  type Mishap,
+  openBrackets,
+  startsDeclaration,
+  startsLine,
+  startsStatement,
+} from "./outline.ts";
+import { deepestNesting, Grammar, type Opened, TooDeep } from "./parser.ts";
+import type { SourceFile } from "./source.ts";
 import * as t from "./tokens.ts";
 
 /** After so many messages the rest of the file is left out: they are no longer about the first mistakes. */
@@ -79,7 +94,7 @@ export function parseFile(file: SourceFile, words: readonly IToken[]): Parsed {
       repairs = 0;
     }
     const index = attempt.error.index - Math.max(base, 0);
-    const mishap: Mishap = { ...attempt.error, index, file, words: rest, opened: attempt.opened };
+    const mishap: Mishap = { ...attempt.error, index, file, words: rest, opened: attempt.opened, end: "the end of the file" };
     const isStuck = stuckAt === (rest[index] ?? "end");
     stuckAt = rest[index] ?? "end";
     const repair = isStuck ? leaveOut(mishap) : mend(mishap, diagnostics);
@@ -90,11 +105,16 @@ export function parseFile(file: SourceFile, words: readonly IToken[]): Parsed {
 }
 
 /** Reads one expression, for the holes of strings; undefined after an error. */
-export function parseExpression(file: SourceFile, words: readonly IToken[]): { tree?: CstNode; diagnostics: Diagnostic[] } {
+export function parseExpression(
+  file: SourceFile,
+  words: readonly IToken[],
+): { tree?: CstNode; diagnostics: Diagnostic[] } {
   const attempt = tryRule(file, [...words], "expression");
   if (attempt.error === undefined) return { tree: attempt.tree, diagnostics: [] };
-  const mishap: Mishap = { ...attempt.error, file, words, opened: [] };
-  return { diagnostics: [complain({ ...mishap, expected: mishap.expected === "a declaration" ? "`}`" : mishap.expected })] };
+  const mishap: Mishap = { ...attempt.error, file, words, opened: [], end: "`}`" };
+  return {
+    diagnostics: [complain({ ...mishap, expected: mishap.expected === "a declaration" ? "`}`" : mishap.expected })],
+  };
 }
 
 type Attempt =
@@ -140,9 +160,14 @@ function mend(mishap: Mishap, diagnostics: Diagnostic[]): IToken[] {
   if (mishap.rule === "nesting") {
     const word = words[index];
     const start = word?.startOffset ?? file.text.length;
-    const primary = { span: spanAt(file, start, word === undefined ? start : t.endOf(word)), text: "one level too many" };
+    const primary = {
+      span: spanAt(file, start, word === undefined ? start : t.endOf(word)),
+      text: "one level too many",
+    };
     const helps = [{ text: "give a part of it a name, or make it a `def`" }];
-    diagnostics.push(syntaxError("TFG0101", `more than ${deepestNesting} levels within each other`, primary, { helps }));
+    diagnostics.push(
+      syntaxError("TFG0101", `more than ${deepestNesting} levels within each other`, primary, { helps }),
+    );
     return leaveOut(mishap);
   }
   diagnostics.push(complain(mishap));
@@ -155,7 +180,11 @@ function mend(mishap: Mishap, diagnostics: Diagnostic[]): IToken[] {
   if (opener === undefined) return leaveOut(mishap);
   if (isMissingComma(mishap)) return words.toSpliced(index, 0, missing(t.Comma, words[index - 1]));
   if (word === undefined || isDeclarationOutside(mishap)) {
-    return words.toSpliced(index, 0, ...openBrackets(words, index).map((open) => missing(closerOf(open), words[index - 1])));
+    return words.toSpliced(
+      index,
+      0,
+      ...openBrackets(words, index).map((open) => missing(closerOf(open), words[index - 1])),
+    );
   }
   if (mishap.expected === closerOf(opener).LABEL && !isBetweenStatements(mishap)) {
     return words.toSpliced(index, 0, missing(closerOf(opener), words[index - 1]));
@@ -180,7 +209,8 @@ function leaveOut(mishap: Mishap): IToken[] {
   const equal = definitionSign(words, start, index);
   const from = equal === undefined ? start : equal + 1;
   const isEmpty = end - from === 1 && words[from]?.tokenType === t.Skipped;
-  if (equal !== undefined && !isEmpty) return words.toSpliced(from, end - from, skipped(words.slice(from, end), words[equal]));
+  if (equal !== undefined && !isEmpty)
+    return words.toSpliced(from, end - from, skipped(words.slice(from, end), words[equal]));
   const last = Math.max(end, start + 1);
   if (start >= words.length) {
     const closers = openBrackets(words, index).map((open) => missing(closerOf(open), words[index - 1]));
@@ -223,138 +253,13 @@ function endOfStatement(mishap: Mishap, start: number, isInFile: boolean): numbe
     }
     if (at < index || at === start || !startsLine(file, words, at)) continue;
     const isAligned = columnOf(file, word) <= column;
-    if (isInFile ? startsDeclaration(words, at) && isAligned : startsStatement(words, at) && (isAligned || (braces === 0 && isKeyword(word)))) {
+    if (
+      isInFile
+        ? startsDeclaration(words, at) && isAligned
+        : startsStatement(words, at) && (isAligned || (braces === 0 && isKeyword(word)))
+    ) {
       return at;
     }
   }
   return words.length;
-}
-
-/** Whether the error is where a statement could have begun, and none does. */
-export function isBetweenStatements({ expected, words, index }: Mishap): boolean {
-  return expected === "`}`" && innermostOpen(words, index)?.tokenType === t.LeftBrace;
-}
-
-/** Whether a value follows a value in a call, a list or a shape. */
-export function isMissingComma({ file, words, index, expected }: Mishap): boolean {
-  const word = words[index];
-  const before = words[index - 1];
-  const opener = innermostOpen(words, index);
-  if (word === undefined || before === undefined || opener === undefined || opener.tokenType === t.LeftBrace) return false;
-  if (expected !== closerOf(opener).LABEL || !isListOpener(words, opener)) return false;
-  const startsValue =
-    is(word, t.Ident) ||
-    is(word, t.NumberLiteral) ||
-    [t.StringLiteral, t.True, t.False, t.Fn, t.If, t.New, t.LeftBracket].includes(word.tokenType);
-  if (!startsValue) return false;
-  if (is(word, t.Ident) && startsStatement(words, index) && startsLine(file, words, index)) {
-    const isNamedArgument = !isKeyword(word) && words[index + 1]?.tokenType === t.Equal;
-    return isNamedArgument && columnOf(file, word) > columnOf(file, lineStart(file, words, opener));
-  }
-  return true;
-}
-
-/** A `graph`, `def` and so on at the column of the declaration around it: a `}` is missing before it. */
-export function isDeclarationOutside({ file, words, index, opened }: Mishap): boolean {
-  const [outer] = opened;
-  if (outer === undefined || words[index] === outer.first) return false;
-  return (
-    startsDeclaration(words, index) &&
-    startsLine(file, words, index) &&
-    columnOf(file, words[index]) <= columnOf(file, outer.first)
-  );
-}
-
-/** The bracket that is open before word `index`. */
-export function innermostOpen(words: readonly IToken[], index: number): IToken | undefined {
-  return openBrackets(words, index)[0];
-}
-
-/** The brackets that are open before word `index`, innermost first. */
-function openBrackets(words: readonly IToken[], index: number): IToken[] {
-  const open: IToken[] = [];
-  for (let at = 0; at < index; at++) {
-    const word = words[at];
-    if (word === undefined) break;
-    if (t.closers.has(word.tokenType)) open.unshift(word);
-    else if (isCloser(word)) {
-      const match = open.findIndex((candidate) => closerOf(candidate) === word.tokenType);
-      if (match >= 0) open.splice(0, match + 1);
-    }
-  }
-  return open;
-}
-
-function closerOf(open: IToken): TokenType {
-  return t.closers.get(open.tokenType) ?? t.RightBrace;
-}
-
-export function isCloser(word: IToken): boolean {
-  return word.tokenType === t.RightParen || word.tokenType === t.RightBracket || word.tokenType === t.RightBrace;
-}
-
-/** Whether commas separate what stands behind `opener`. */
-function isListOpener(words: readonly IToken[], opener: IToken): boolean {
-  if (opener.tokenType === t.LeftBracket) return true;
-  const before = words[words.indexOf(opener) - 1];
-  return before !== undefined && (is(before, t.Ident) || isCloser(before) || before.tokenType === t.Fn);
-}
-
-function isKeyword(word: IToken): boolean {
-  return t.softKeywords.has(word.tokenType) || t.hardKeywords.has(word.tokenType);
-}
-
-const declarationWords: ReadonlySet<TokenType> = new Set([
-  t.Import,
-  t.Config,
-  t.Def,
-  t.Layer,
-  t.Optimizer,
-  t.Graph,
-  t.Test,
-]);
-
-/** Whether a declaration that is no statement begins with word `at`. */
-export function startsDeclaration(words: readonly IToken[], at: number): boolean {
-  const word = words[at];
-  const next = words[at + 1];
-  if (word === undefined) return false;
-  if (word.tokenType === t.AttributeName) return true;
-  if (!declarationWords.has(word.tokenType)) return false;
-  if (word.tokenType === t.Import || word.tokenType === t.Def) return true;
-  return next !== undefined && (is(next, t.Ident) || next.tokenType === t.StringLiteral);
-}
-
-/** Whether a statement or declaration begins with word `at`, as far as can be told from a few words. */
-export function startsStatement(words: readonly IToken[], at: number): boolean {
-  const word = words[at];
-  if (word === undefined) return false;
-  if (startsDeclaration(words, at)) return true;
-  if ([t.Const, t.Return, t.Assert, t.If].includes(word.tokenType)) return true;
-  if (!is(word, t.Ident)) return false;
-  const next = words[at + 1];
-  if (next === undefined) return false;
-  if (t.softKeywords.has(word.tokenType) && (is(next, t.Ident) || next.tokenType === t.StringLiteral)) return true;
-  let after = at + 1;
-  while (words[after]?.tokenType === t.Comma && words[after + 1]?.tokenType === t.Ident) after += 2;
-  const sign = words[after]?.tokenType;
-  return sign === t.Equal || sign === t.ColonEqual || sign === t.Colon;
-}
-
-export function startsLine(file: SourceFile, words: readonly IToken[], at: number): boolean {
-  const word = words[at];
-  const before = words[at - 1];
-  if (word === undefined || before === undefined) return true;
-  return /[\n\r]/.test(file.text.slice(t.endOf(before), word.startOffset));
-}
-
-/** The first word of the line of `word`. */
-function lineStart(file: SourceFile, words: readonly IToken[], word: IToken): IToken {
-  let at = words.indexOf(word);
-  while (at > 0 && !startsLine(file, words, at)) at--;
-  return words[at] ?? word;
-}
-
-export function columnOf(file: SourceFile, word: IToken | undefined): number {
-  return word === undefined ? 1 : positionAt(file, word.startOffset).column;
 }

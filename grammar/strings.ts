@@ -69,7 +69,9 @@ function readInside(
     return { kind: "error", span: inside };
   }
   if (file.text.slice(inside.start, inside.end).trim() === "") {
-    report(syntaxError("TFG0101", "expected an expression between `{` and `}`", { span: hole, text: "nothing is here" }));
+    report(
+      syntaxError("TFG0101", "expected an expression between `{` and `}`", { span: hole, text: "nothing is here" }),
+    );
     return { kind: "error", span: inside };
   }
   return readHole(inside);

@@ -98,7 +98,12 @@ export interface TestDeclaration extends Declared {
 
 export type Generic =
   | { readonly kind: "dim"; readonly name: Name; readonly span: Span }
-  | { readonly kind: "dtype"; readonly name: Name; readonly class: "num" | "float" | "int" | "any"; readonly span: Span }
+  | {
+      readonly kind: "dtype";
+      readonly name: Name;
+      readonly class: "num" | "float" | "int" | "any";
+      readonly span: Span;
+    }
   | { readonly kind: "pack"; readonly name: Name; readonly span: Span };
 
 export interface FunctionParam extends Declared {
@@ -125,7 +130,11 @@ export type DimSyntax =
 
 export type ResultSyntax =
   | { readonly kind: "single"; readonly type: TypeSyntax; readonly span: Span }
-  | { readonly kind: "named"; readonly parts: readonly { readonly name: Name; readonly type: TypeSyntax }[]; readonly span: Span };
+  | {
+      readonly kind: "named";
+      readonly parts: readonly { readonly name: Name; readonly type: TypeSyntax }[];
+      readonly span: Span;
+    };
 
 // ---- statements -------------------------------------------------------------------------------
 
@@ -256,7 +265,10 @@ export interface NumberExpression extends Node {
 /** Text pieces and `{expr}` holes in order; a plain string has one text piece (or none when empty). */
 export interface StringExpression extends Node {
   readonly kind: "string";
-  readonly parts: readonly ({ readonly text: string; readonly span: Span } | { readonly value: Expression; readonly span: Span })[];
+  readonly parts: readonly (
+    | { readonly text: string; readonly span: Span }
+    | { readonly value: Expression; readonly span: Span }
+  )[];
 }
 export interface BooleanExpression extends Node {
   readonly kind: "boolean";
@@ -277,7 +289,22 @@ export interface UnaryExpression extends Node {
   readonly operand: Expression;
 }
 export type BinaryOperator =
-  | "||" | "&&" | "==" | "!=" | "<=" | ">=" | "<" | ">" | ".." | "+" | "-" | "*" | "/" | "%" | "@" | "**";
+  | "||"
+  | "&&"
+  | "=="
+  | "!="
+  | "<="
+  | ">="
+  | "<"
+  | ">"
+  | ".."
+  | "+"
+  | "-"
+  | "*"
+  | "/"
+  | "%"
+  | "@"
+  | "**";
 export interface BinaryExpression extends Node {
   readonly kind: "binary";
   readonly operator: BinaryOperator;
@@ -352,7 +379,7 @@ export interface ConditionalExpression extends Node {
 }
 export interface LambdaExpression extends Node {
   readonly kind: "lambda";
-  readonly patterns: readonly ({ readonly names: readonly Name[]; readonly isTuple: boolean; readonly span: Span })[];
+  readonly patterns: readonly { readonly names: readonly Name[]; readonly isTuple: boolean; readonly span: Span }[];
   readonly body: Expression | Block;
 }
 export interface ParenthesizedExpression extends Node {

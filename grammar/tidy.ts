@@ -5,9 +5,9 @@
 import type { IToken, TokenType } from "chevrotain";
 import type { Diagnostic, Edit } from "./diagnostic.ts";
 import { spanAt, syntaxError } from "./messages.ts";
-import { endsValue, is } from "./parser.ts";
 import type { SourceFile, Span } from "./source.ts";
 import * as t from "./tokens.ts";
+import { endsValue, is } from "./tokens.ts";
 
 export interface Tidied {
   readonly tokens: IToken[];
@@ -53,7 +53,10 @@ class Tidier {
     const span = this.spanOf(word);
     switch (word.tokenType) {
       case t.Semicolon:
-        this.say("TFG0102", "statements are not separated by `;`", span, "remove this", "remove it", { span, text: "" });
+        this.say("TFG0102", "statements are not separated by `;`", span, "remove this", "remove it", {
+          span,
+          text: "",
+        });
         return;
       case t.OpenComment:
         this.damage.push({ at: span.start, toEnd: true });
@@ -66,10 +69,17 @@ class Tidier {
       }
       case t.OpenString:
         this.damage.push({ at: span.start, toEnd: false });
-        this.say("TFG0101", 'expected `"` to close the string', spanAt(this.file, span.end), 'expected `"`', 'insert `"`', {
-          span: spanAt(this.file, span.end),
-          text: '"',
-        });
+        this.say(
+          "TFG0101",
+          'expected `"` to close the string',
+          spanAt(this.file, span.end),
+          'expected `"`',
+          'insert `"`',
+          {
+            span: spanAt(this.file, span.end),
+            text: '"',
+          },
+        );
         this.replace(word, t.StringLiteral);
         return;
       case t.ForeignString: {
@@ -110,7 +120,8 @@ class Tidier {
     this.damage.push({ at: span.start, toEnd: false });
     const text = this.file.text.slice(span.start, span.end);
     const known = signs[text];
-    const label = known ?? (/^\p{L}+$/u.test(text) ? "names are made of a-z, A-Z, 0-9 and `_`" : "it has no meaning here");
+    const label =
+      known ?? (/^\p{L}+$/u.test(text) ? "names are made of a-z, A-Z, 0-9 and `_`" : "it has no meaning here");
     this.say("TFG0101", `unknown character${[...text].length === 1 ? "" : "s"} ${shown(text)}`, span, label);
   }
 
@@ -163,7 +174,10 @@ class Tidier {
     const before = this.out.at(-1);
     const left = this.operandBefore();
     const right = word.image.slice(1);
-    const edit = { span: spanAt(this.file, before === undefined ? span.start : t.endOf(before), span.end), text: ` @ ${right}` };
+    const edit = {
+      span: spanAt(this.file, before === undefined ? span.start : t.endOf(before), span.end),
+      text: ` @ ${right}`,
+    };
     const message = `\`${word.image}\` reads as an attribute`;
     this.say("TFG0105", message, span, "the matrix product needs spaces", `${left} @ ${right}`, edit);
     this.out.push(t.makeWord(t.At, word.startOffset, "@"), t.makeWord(t.Ident, word.startOffset + 1, right));
@@ -180,7 +194,9 @@ class Tidier {
       else if (is(token, t.LeftParen) || is(token, t.LeftBracket)) open--;
       const before = this.out[first - 1];
       const goesOn =
-        open > 0 || (before !== undefined && (before.image === "." || token.image === "." || (isOpening(token) && endsValue(before))));
+        open > 0 ||
+        (before !== undefined &&
+          (before.image === "." || token.image === "." || (isOpening(token) && endsValue(before))));
       if (!goesOn) break;
     }
     const [from, to] = [this.out[Math.max(first, 0)], this.out.at(-1)];
@@ -199,7 +215,8 @@ class Tidier {
     const before = this.out.at(-1);
     const after = this.words[this.at + 1];
     if (after === undefined || this.breaks(word, after) || !startsOperand(after)) return false;
-    const follows = before !== undefined && !this.breaks(before, word) && (endsValue(before) || is(before, t.NumberLiteral));
+    const follows =
+      before !== undefined && !this.breaks(before, word) && (endsValue(before) || is(before, t.NumberLiteral));
     const meant = follows ? joining[word.image] : word.image === "not" && after.image !== "(" ? t.Bang : undefined;
     const text = meant?.PATTERN;
     if (meant !== undefined && typeof text === "string") {
@@ -230,7 +247,10 @@ class Tidier {
     const inside = names.map((name) => (name.tokenType === t.Comma ? ", " : name.image)).join("");
     const whole = spanAt(this.file, span.start, t.endOf(colon));
     const text = `fn(${inside}) =>`;
-    this.say("TFG0101", "a function is written `fn(x) => …`", whole, "this is the Python form", text, { span: whole, text });
+    this.say("TFG0101", "a function is written `fn(x) => …`", whole, "this is the Python form", text, {
+      span: whole,
+      text,
+    });
     this.replace(word, t.Fn);
     this.out.push(t.makeWord(t.LeftParen, span.end), ...names, t.makeWord(t.RightParen, t.endOf(last)));
     this.replace(colon, t.FatArrow);
@@ -246,7 +266,10 @@ class Tidier {
     const span = spanAt(this.file, operator.startOffset, t.endOf(word));
     const text = `:= ${name.image} ${operator.image}`;
     const message = `\`${operator.image}=\` is not part of the language`;
-    this.say("TFG0101", message, span, `an update is written \`${name.image} ${text} …\``, `${name.image} ${text} …`, { span, text });
+    this.say("TFG0101", message, span, `an update is written \`${name.image} ${text} …\``, `${name.image} ${text} …`, {
+      span,
+      text,
+    });
     this.out.pop();
     this.out.push(t.makeWord(t.ColonEqual, span.start, `${operator.image}=`));
     this.out.push(t.makeWord(t.Ident, span.end), t.makeWord(operator.tokenType, span.end));

@@ -30,7 +30,7 @@ token({ name: "DocComment", pattern: /\/\/\/(?!\/)[^\n\r]*/, group: "docs", star
 token({ name: "LineComment", pattern: /\/\/[^\n\r]*/, group: Lexer.SKIPPED, start_chars_hint: ["/"] });
 token({
   name: "BlockComment",
-  pattern: /\/\*[^]*?\*\//,
+  pattern: /\/\*[\s\S]*?\*\//,
   group: Lexer.SKIPPED,
   line_breaks: true,
   start_chars_hint: ["/"],
@@ -40,7 +40,7 @@ token({
 
 export const OpenComment = token({
   name: "OpenComment",
-  pattern: /\/\*[^]*/,
+  pattern: /\/\*[\s\S]*/,
   line_breaks: true,
   start_chars_hint: ["/"],
 });
@@ -247,4 +247,14 @@ export function makeWord(type: TokenType, start: number, image = ""): IToken {
 /** The offset behind the last character. */
 export function endOf(word: IToken): number {
   return word.startOffset + word.image.length;
+}
+
+/** Whether `token` is of `type` or of a kind of it. */
+export function is(token: IToken, type: TokenType): boolean {
+  return token.tokenType === type || (token.tokenType.CATEGORIES ?? []).includes(type);
+}
+
+/** Whether a value may end with `token`, so that `(` or `[` behind it is a call or an index. */
+export function endsValue(token: IToken): boolean {
+  return is(token, Ident) || is(token, RightParen) || is(token, RightBracket);
 }

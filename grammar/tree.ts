@@ -32,7 +32,12 @@ export class TreeReader extends ExpressionReader {
     if (rule === undefined || !("children" in rule)) return undefined;
     switch (rule.name) {
       case "importDeclaration":
-        return { kind: "import", ...declared, ...this.imported(rule), from: this.string(aToken(rule, "StringLiteral")) };
+        return {
+          kind: "import",
+          ...declared,
+          ...this.imported(rule),
+          from: this.string(aToken(rule, "StringLiteral")),
+        };
       case "configDeclaration":
         return {
           kind: "config",
@@ -195,7 +200,13 @@ export class TreeReader extends ExpressionReader {
     if (output !== undefined) {
       const value = this.maybeExpression(output);
       const name = this.named(output);
-      return { kind: "output", ...declared, name, ...this.maybeType(output), ...(value === undefined ? {} : { value }) };
+      return {
+        kind: "output",
+        ...declared,
+        name,
+        ...this.maybeType(output),
+        ...(value === undefined ? {} : { value }),
+      };
     }
     const train = maybeNode(node, "trainStatement");
     if (train !== undefined) {

@@ -6,7 +6,7 @@ import { TfgError } from "./errors.ts";
 import { type ByteSource, truncated } from "./files.ts";
 import type { StoredTensor, Weights } from "./restore.ts";
 import { keyText, readTable, type Table } from "./table.ts";
-import { cursorOf, type Field, fieldsOf, MalformedError, maskedCrc, takeBytes, takeVarint, textOf } from "./wire.ts";
+import { cursorOf, type Field, fieldsOf, MalformedError, maskedCrc, noBytes, takeBytes, takeVarint, textOf } from "./wire.ts";
 
 /** Opens a file beside the index; undefined where there is none. */
 export type OpenFile = (name: string) => Promise<ByteSource | undefined>;
@@ -24,7 +24,7 @@ interface Slice {
   readonly sizes: readonly number[];
 }
 
-interface Entry {
+interface BundleEntry {
   readonly dtype: string;
   readonly width: number;
   readonly shape: readonly number[];
@@ -36,7 +36,7 @@ interface Entry {
   readonly slices: readonly Slice[];
 }
 
-const countOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+const elementsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 const fieldsBy = (message: Uint8Array<ArrayBuffer>, number: number): Field[] =>
   [...fieldsOf(message)].filter((field) => field.number === number);
@@ -44,7 +44,7 @@ const valueOf = (message: Uint8Array<ArrayBuffer>, number: number): number => fi
 
 function shapeOf(message: Uint8Array<ArrayBuffer>): number[] {
   const shape = fieldsBy(message, 2).map((dim) => valueOf(dim.bytes, 1));
-  if (shape.some((size) => size < 0) || !Number.isSafeInteger(countOf(shape)))
+  if (shape.some((size) => size < 0) || !Number.isSafeInteger(elementsOf(shape)))
     throw new MalformedError(`the shape [${shape.join(", ")}]`);
   return shape;
 }
@@ -59,7 +59,7 @@ function sliceOf(message: Uint8Array<ArrayBuffer>, shape: readonly number[]): Sl
   return { starts, sizes };
 }
 
-function entryOf(message: Uint8Array<ArrayBuffer>): Entry {
+function entryOf(message: Uint8Array<ArrayBuffer>): BundleEntry {
   // A value that is a reference has 100 added.
   const type = valueOf(message, 1) % 100;
   const [dtype, width] = dtypes[type] ?? [`type ${type}`, 0];
@@ -144,7 +144,7 @@ export async function readCheckpoint(index: ByteSource, open: OpenFile): Promise
     const name = keyText(key);
     if (!(shard >= 0 && shard < shards)) throw refuse(`"${name}" lies in file ${shard} of ${shards}`);
     // A slice's entry has the shape of the slice.
-    if (width && size !== countOf(shape) * width) throw refuse(`"${name}" is ${dtype}[${shape.join(", ")}] in ${size} bytes`);
+    if (width && size !== elementsOf(shape) * width) throw refuse(`"${name}" is ${dtype}[${shape.join(", ")}] in ${size} bytes`);
     const digits = (n: number): string => String(n).padStart(5, "0");
     const path = `${prefix}.data-${digits(shard)}-of-${digits(shards)}`;
     const file = files.get(shard) ?? (await open(path));
@@ -154,23 +154,23 @@ export async function readCheckpoint(index: ByteSource, open: OpenFile): Promise
       throw truncated(file.name, `"${name}" ends at byte ${offset + size}, the file at ${file.size}`);
   }
 
-  const readEntry = async (name: string, { shard, offset, size, crc, dtype }: Entry): Promise<Uint8Array<ArrayBuffer>> => {
+  const readEntry = async (name: string, { shard, offset, size, crc, dtype }: BundleEntry): Promise<Uint8Array<ArrayBuffer>> => {
     const file = files.get(shard);
     if (!file) throw refuse(`"${name}" lies in no file`);
     const bytes = await file.read(offset, offset + size);
     if (dtype !== "string" && maskedCrc(bytes) !== crc) throw truncated(file.name, `the crc of "${name}" does not agree`);
     return bytes;
   };
-  const readSlices = async (name: string, { slices, shape, width }: Entry): Promise<Uint8Array<ArrayBuffer>> => {
-    const whole = new Uint8Array(countOf(shape) * width);
+  const readSlices = async (name: string, { slices, shape, width }: BundleEntry): Promise<Uint8Array<ArrayBuffer>> => {
+    const whole = new Uint8Array(elementsOf(shape) * width);
     let count = 0;
     for (const slice of slices) {
       const part = entries.get(sliceKey(name, slice));
       if (!part || part.shape.join() !== slice.sizes.join() || part.width !== width) throw refuse(`"${name}" lacks its part at [${slice.starts}]`);
       place(whole, shape, await readEntry(name, part), slice, width);
-      count += countOf(slice.sizes);
+      count += elementsOf(slice.sizes);
     }
-    if (count !== countOf(shape)) throw refuse(`the parts of "${name}" have ${count} elements of ${countOf(shape)}`);
+    if (count !== elementsOf(shape)) throw refuse(`the parts of "${name}" have ${count} elements of ${elementsOf(shape)}`);
     return whole;
   };
 
@@ -199,10 +199,13 @@ function namesOf(bytes: Uint8Array<ArrayBuffer>): Map<string, string> {
   // The crc of the lengths lies between them and the text.
   takeBytes(cursor, 4);
   const names = new Map<string, string>();
+  const ambiguous = new Set<string>();
   for (const node of fieldsBy(takeBytes(cursor, size), 1))
     for (const attribute of fieldsBy(node.bytes, 2)) {
-      const [full, key] = [2, 3].map((number) => fieldsBy(attribute.bytes, number).at(-1));
-      if (full?.bytes.length && key) names.set(textOf(full.bytes), readable(textOf(key.bytes)));
+      const [full = "", key = ""] = [2, 3].map((number) => textOf(fieldsBy(attribute.bytes, number).at(-1)?.bytes ?? noBytes()));
+      if (names.has(full) && names.get(full) !== readable(key)) ambiguous.add(full);
+      names.set(full, readable(key));
     }
+  for (const name of ambiguous) names.delete(name);
   return names;
 }

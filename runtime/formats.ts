@@ -71,7 +71,7 @@ export async function readWeights(from: WeightsSource): Promise<Weights> {
   for (const end of ["", ".index", "/variables/variables.index", "/variables.index", "/checkpoint"]) {
     const file = await open(path + end);
     const weights = file && (await readAs(file, open));
-    if (weights) return weights;
+    if (weights) return { ...weights, name: path };
     other ??= file;
   }
   if (other) throw new TfgError("TFG0702", `"${other.name}" is neither a safetensors file nor a TensorFlow checkpoint`);

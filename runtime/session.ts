@@ -21,7 +21,7 @@ export interface Parts {
   readonly random?: typeof randomValues | undefined;
 }
 
-const wordsOf = (text: string): Int32Array => new Int32Array(fromBase64(text).buffer);
+const wordsFrom64 = (text: string): Int32Array => new Int32Array(fromBase64(text).buffer);
 const countOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** Opens a session of a compiled program whose types are known at run time only. */
@@ -35,7 +35,7 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
   signal?.throwIfAborted();
   onProgress?.({ phase: "compile", done: 0, total: 1, what: name });
   const machine = await startMachine(kernels, options, program.arenaAt + 64);
-  machine.i32.set(wordsOf(program.constants), program.constantsAt / 4);
+  machine.i32.set(wordsFrom64(program.constants), program.constantsAt / 4);
   onProgress?.({ phase: "compile", done: 1, total: 1, what: name });
 
   /** Variables changed since `derive`; before the first one everything is. */
@@ -144,7 +144,7 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
       const { init, shape, name: full } = variable;
       if (init[0] === "fill") write(variable, new Float64Array(countOf(shape)).fill(init[1]));
       else if (init[0] === "data") {
-        const words = wordsOf(init[1]);
+        const words = wordsFrom64(init[1]);
         write(variable, variable.dtype[0] === "f" || variable.dtype === "bf16" ? new Float32Array(words.buffer) : words);
       } else if (parts.random) write(variable, parts.random(init, full, shape, seed));
       else throw new TfgError("TFG0811", `this module has no ${init[0]} to initialise "${full}" with`, graph);

@@ -8,7 +8,9 @@ import { readSafetensorsFrom } from "./safetensors.ts";
 import { openSessionWith } from "./session.ts";
 import type { AnySession, GraphTypes, SessionOf, SessionOptions } from "./signature.ts";
 
+export type { Compiled } from "./abi.ts";
 export { TfgError } from "./errors.ts";
+export type { FeedValue, SessionOf, SessionOptions } from "./signature.ts";
 
 /** As `openSession` of `tfgc/runtime`; `restore` takes safetensors only. */
 export function openSession(compiled: Compiled, options?: SessionOptions): Promise<AnySession>;

@@ -45,7 +45,7 @@ export interface Field {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-const noBytes = (): Uint8Array<ArrayBuffer> => new Uint8Array(0);
+export const noBytes = (): Uint8Array<ArrayBuffer> => new Uint8Array(0);
 
 /** The fields of a message in order. */
 export function* fieldsOf(message: Uint8Array<ArrayBuffer>): Generator<Field, void> {

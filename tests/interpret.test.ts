@@ -14,14 +14,24 @@ const typeOf = (dtype: DType, ...shape: readonly (Dim | number)[]): TensorType =
   dtype,
   shape: shape.map((dim) => (typeof dim === "number" ? dimOf(dim) : dim)),
 });
-const array = (dtype: DType, shape: readonly number[], ...data: readonly number[]): NdArray => ({ dtype, shape, data: Float64Array.from(data) });
+const array = (dtype: DType, shape: readonly number[], ...data: readonly number[]): NdArray => ({
+  dtype,
+  shape,
+  data: Float64Array.from(data),
+});
 
 class Sketch {
   readonly values: Value[] = [];
   readonly inputs: Input[] = [];
   readonly checks: DimCheck[] = [];
 
-  add(op: string, type: TensorType, args: readonly ValueId[] = [], attributes: Attributes = {}, more: Partial<Value> = {}): ValueId {
+  add(
+    op: string,
+    type: TensorType,
+    args: readonly ValueId[] = [],
+    attributes: Attributes = {},
+    more: Partial<Value> = {},
+  ): ValueId {
     return this.values.push({ op, type, args, attributes, span: span(), ...more }) - 1;
   }
   input(name: string, type: TensorType, rest: Partial<Input> = {}): ValueId {
@@ -54,7 +64,12 @@ function affine() {
   return sketch.graph({ y, s });
 }
 
-const run = (graph: Graph, feeds: Readonly<Record<string, NdArray>>, fetches: readonly string[], variables: Readonly<Record<string, NdArray>> = {}) =>
+const run = (
+  graph: Graph,
+  feeds: Readonly<Record<string, NdArray>>,
+  fetches: readonly string[],
+  variables: Readonly<Record<string, NdArray>> = {},
+) =>
   interpret(graph, { feeds: new Map(Object.entries(feeds)), variables: new Map(Object.entries(variables)), fetches });
 
 function codeOf(act: () => unknown): string {
@@ -88,9 +103,15 @@ interpreter("only what the fetches need is evaluated", () => {
   const sketch = new Sketch();
   const a = sketch.input("a", typeOf("f32"));
   const b = sketch.input("b", typeOf("f32"));
-  const graph = sketch.graph({ twice: sketch.add("add", typeOf("f32"), [a, a]), both: sketch.add("add", typeOf("f32"), [a, b]) });
+  const graph = sketch.graph({
+    twice: sketch.add("add", typeOf("f32"), [a, a]),
+    both: sketch.add("add", typeOf("f32"), [a, b]),
+  });
   assert.equal(run(graph, { a: array("f32", [], 2) }, ["twice"]).get("twice"), array("f32", [], 4));
-  assert.is(codeOf(() => run(graph, { a: array("f32", [], 2) }, ["both"])), "TFG0803");
+  assert.is(
+    codeOf(() => run(graph, { a: array("f32", [], 2) }, ["both"])),
+    "TFG0803",
+  );
 });
 
 interpreter("a dim is solved from a size that it occurs in, and must be the same everywhere", () => {
@@ -100,25 +121,54 @@ interpreter("a dim is solved from a size that it occurs in, and must be the same
   const size = sketch.add("dim", typeOf("i32"), [], { dim: N });
   const graph = sketch.graph({ size, x });
   assert.equal(run(graph, { x: array("f32", [7], 1, 2, 3, 4, 5, 6, 7) }, ["size"]).get("size"), array("i32", [], 3));
-  assert.is(codeOf(() => run(graph, { x: array("f32", [6], 1, 2, 3, 4, 5, 6) }, ["size"])), "TFG0802");
-  assert.is(codeOf(() => run(graph, { x: array("f32", [3], 1, 2, 3), z: array("f32", [2], 1, 2) }, ["size"])), "TFG0801");
+  assert.is(
+    codeOf(() => run(graph, { x: array("f32", [6], 1, 2, 3, 4, 5, 6) }, ["size"])),
+    "TFG0802",
+  );
+  assert.is(
+    codeOf(() => run(graph, { x: array("f32", [3], 1, 2, 3), z: array("f32", [2], 1, 2) }, ["size"])),
+    "TFG0801",
+  );
 });
 
 interpreter("feeds, variables and fetches that do not fit have the codes of the run time", () => {
   const x = array("f32", [1, 2], 1, 0);
   const graph = affine();
-  assert.is(codeOf(() => run(graph, {}, ["y"], { w })), "TFG0803");
-  assert.is(codeOf(() => run(graph, { x, q: x }, ["y"], { w })), "TFG0804");
-  assert.is(codeOf(() => run(graph, { x }, ["nothing"], { w })), "TFG0809");
-  assert.is(codeOf(() => run(graph, { x }, ["y"])), "TFG0701");
-  assert.is(codeOf(() => run(graph, { x: array("i32", [1, 2], 1, 0) }, ["y"], { w })), "TFG0808");
-  assert.is(codeOf(() => run(graph, { x: array("f32", [2], 1, 0) }, ["y"], { w })), "TFG0808");
+  assert.is(
+    codeOf(() => run(graph, {}, ["y"], { w })),
+    "TFG0803",
+  );
+  assert.is(
+    codeOf(() => run(graph, { x, q: x }, ["y"], { w })),
+    "TFG0804",
+  );
+  assert.is(
+    codeOf(() => run(graph, { x }, ["nothing"], { w })),
+    "TFG0809",
+  );
+  assert.is(
+    codeOf(() => run(graph, { x }, ["y"])),
+    "TFG0701",
+  );
+  assert.is(
+    codeOf(() => run(graph, { x: array("i32", [1, 2], 1, 0) }, ["y"], { w })),
+    "TFG0808",
+  );
+  assert.is(
+    codeOf(() => run(graph, { x: array("f32", [2], 1, 0) }, ["y"], { w })),
+    "TFG0808",
+  );
 });
 
 interpreter("a check of the graph that does not hold refuses the run", () => {
   const sketch = new Sketch();
   const x = sketch.input("x", typeOf("f32", N));
-  sketch.checks.push({ difference: addDims(dimOf(4), mulDims(N, dimOf(-1))), holds: ">= 0", text: "N <= 4", span: span() });
+  sketch.checks.push({
+    difference: addDims(dimOf(4), mulDims(N, dimOf(-1))),
+    holds: ">= 0",
+    text: "N <= 4",
+    span: span(),
+  });
   sketch.checks.push({ difference: N, holds: { divisibleBy: dimOf(2) }, text: "N % 2 == 0", span: span() });
   const graph = sketch.graph({ y: x });
   const of = (n: number) => codeOf(() => run(graph, { x: array("f32", [n], ...new Array<number>(n).fill(0)) }, ["y"]));
@@ -138,7 +188,10 @@ interpreter("in the mode `dtype` each value is what its dtype holds", () => {
   const graph = sketch.graph({ y: sketch.add("mul", typeOf("f32"), [x, third]) });
   const options = { feeds: new Map([["x", array("f32", [], 0.1)]]), variables: new Map(), fetches: ["y"] };
   assert.is(interpret(graph, options).get("y")?.data[0], 0.1 * (1 / 3));
-  assert.is(interpret(graph, { ...options, rounding: "dtype" }).get("y")?.data[0], Math.fround(Math.fround(0.1) * Math.fround(1 / 3)));
+  assert.is(
+    interpret(graph, { ...options, rounding: "dtype" }).get("y")?.data[0],
+    Math.fround(Math.fround(0.1) * Math.fround(1 / 3)),
+  );
 });
 
 interpreter("several results of one primitive are its parts", () => {
@@ -148,10 +201,13 @@ interpreter("several results of one primitive are its parts", () => {
   const first = sketch.add("split", half, [x], { axis: 0 }, { more: [half] });
   const second = sketch.add("part", half, [first], { index: 1 });
   const results = run(sketch.graph({ first, second }), { x: array("f32", [4], 1, 2, 3, 4) }, ["first", "second"]);
-  assert.equal([...results.values()].map(({ data }) => [...data]), [
-    [1, 2],
-    [3, 4],
-  ]);
+  assert.equal(
+    [...results.values()].map(({ data }) => [...data]),
+    [
+      [1, 2],
+      [3, 4],
+    ],
+  );
 });
 
 interpreter.run();

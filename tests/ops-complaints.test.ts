@@ -12,7 +12,8 @@ import { type SourceFile, type Span, sourceFile } from "../grammar/source.ts";
 import { callOf, Complained } from "./ops/cases.ts";
 
 const N = dimSymbol("N");
-const dims = (...sizes: readonly (number | Dim)[]): readonly Dim[] => sizes.map((size) => (typeof size === "number" ? dimOf(size) : size));
+const dims = (...sizes: readonly (number | Dim)[]): readonly Dim[] =>
+  sizes.map((size) => (typeof size === "number" ? dimOf(size) : size));
 
 /** The span of the n-th occurrence of `text`. */
 function spanOf(file: SourceFile, text: string, occurrence = 0): Span {
@@ -42,18 +43,39 @@ interface Written {
 }
 
 /** A complaint of `op` called in `source`, at operands found by their text. */
-function complain(op: string, source: string, expression: string, operator: string, operands: readonly Written[], args: Readonly<Record<string, Argument>> = {}, spans?: Readonly<Record<string, string>>, rest: Partial<PrimitiveCall> = {}): Complaint {
+function complain(
+  op: string,
+  source: string,
+  expression: string,
+  operator: string,
+  operands: readonly Written[],
+  args: Readonly<Record<string, Argument>> = {},
+  spans?: Readonly<Record<string, string>>,
+  rest: Partial<PrimitiveCall> = {},
+): Complaint {
   const file = sourceFile("bad.tfg", source);
   const whole = spanOf(file, expression);
-  const inside = (text: string) => ({ file, start: whole.start + expression.indexOf(text), end: whole.start + expression.indexOf(text) + text.length });
+  const inside = (text: string) => ({
+    file,
+    start: whole.start + expression.indexOf(text),
+    end: whole.start + expression.indexOf(text) + text.length,
+  });
   const call = callOf(
-    operands.map(({ dtype, shape, text, origin, declared }) => ({ dtype, shape, span: inside(text), origin: origin ?? inside(text), ...(declared ? { declared } : {}) })),
+    operands.map(({ dtype, shape, text, origin, declared }) => ({
+      dtype,
+      shape,
+      span: inside(text),
+      origin: origin ?? inside(text),
+      ...(declared ? { declared } : {}),
+    })),
     args,
     {
       span: whole,
       operator: inside(operator),
       spelling: operator.trim(),
-      ...(spans ? { spans: Object.fromEntries(Object.entries(spans).map(([name, text]) => [name, inside(text)])) } : {}),
+      ...(spans
+        ? { spans: Object.fromEntries(Object.entries(spans).map(([name, text]) => [name, inside(text)])) }
+        : {}),
       ...rest,
     },
   );
@@ -65,10 +87,16 @@ function repaired(complaint: Complaint): string | undefined {
   const edits = [...(complaint.helps?.[0]?.edits ?? [])].sort((a, b) => b.span.start - a.span.start);
   const [first] = edits;
   if (!first) return undefined;
-  return edits.reduce((text, edit) => text.slice(0, edit.span.start) + edit.text + text.slice(edit.span.end), first.span.file.text);
+  return edits.reduce(
+    (text, edit) => text.slice(0, edit.span.start) + edit.text + text.slice(edit.span.end),
+    first.span.file.text,
+  );
 }
 
-const labels = (complaint: Complaint) => [complaint.primary, ...(complaint.related ?? [])].map(({ span, text }) => `${span.file.text.slice(span.start, span.end)}: ${text}`);
+const labels = (complaint: Complaint) =>
+  [complaint.primary, ...(complaint.related ?? [])].map(
+    ({ span, text }) => `${span.file.text.slice(span.start, span.end)}: ${text}`,
+  );
 
 const complaints = suite("complaints of the type rules");
 
@@ -76,12 +104,34 @@ complaints("TFG0301 names the inner dims of a product where they are declared, a
   const source = "graph g[N] {\n  input x: f32[N, 784]\n  param w: f32[728, 10] = zeros\n  output y = x @ w\n}";
   const file = sourceFile("bad.tfg", source);
   const complaint = complain("matmul", source, "x @ w", "@", [
-    { dtype: "f32", shape: dims(N, 784), text: "x", declared: { kind: "input", span: spanOf(file, "input x: f32[N, 784]"), dims: [spanOf(file, "N", 1), spanOf(file, "784")] } },
-    { dtype: "f32", shape: dims(728, 10), text: "w", declared: { kind: "param", span: spanOf(file, "param w: f32[728, 10]"), dims: [spanOf(file, "728"), spanOf(file, "10")] } },
+    {
+      dtype: "f32",
+      shape: dims(N, 784),
+      text: "x",
+      declared: {
+        kind: "input",
+        span: spanOf(file, "input x: f32[N, 784]"),
+        dims: [spanOf(file, "N", 1), spanOf(file, "784")],
+      },
+    },
+    {
+      dtype: "f32",
+      shape: dims(728, 10),
+      text: "w",
+      declared: {
+        kind: "param",
+        span: spanOf(file, "param w: f32[728, 10]"),
+        dims: [spanOf(file, "728"), spanOf(file, "10")],
+      },
+    },
   ]);
   assert.is(complaint.code, "TFG0301");
   assert.is(complaint.message, "shapes do not agree in `x @ w`");
-  assert.equal(labels(complaint), ["x @ w: f32[N, 784] @ f32[728, 10]", "784: the inner dimension of `x` is 784", "728: the inner dimension of `w` is 728"]);
+  assert.equal(labels(complaint), [
+    "x @ w: f32[N, 784] @ f32[728, 10]",
+    "784: the inner dimension of `x` is 784",
+    "728: the inner dimension of `w` is 728",
+  ]);
   assert.is(complaint.helps?.[0]?.text, "did you mean `param w: f32[784, 10]`?");
   assert.ok(repaired(complaint)?.includes("param w: f32[784, 10] = zeros"));
 });
@@ -138,10 +188,24 @@ complaints("TFG0304 for functions of floats, means of integers and sums of bools
   const exp = complain("exp", "y = exp(ids)", "exp(ids)", "exp", [{ dtype: "i32", shape: [], text: "ids" }]);
   assert.is(exp.message, "`exp` takes floats, not `i32`");
   assert.is(repaired(exp), "y = exp(ids as f32)");
-  const mean = complain("reduce_mean", "y = mean(ids)", "mean(ids)", "mean", [{ dtype: "i32", shape: dims(N), text: "ids" }], { axis: [0], keep: false });
+  const mean = complain(
+    "reduce_mean",
+    "y = mean(ids)",
+    "mean(ids)",
+    "mean",
+    [{ dtype: "i32", shape: dims(N), text: "ids" }],
+    { axis: [0], keep: false },
+  );
   assert.is(mean.code, "TFG0304");
   assert.is(repaired(mean), "y = mean(ids as f32)");
-  const sum = complain("reduce_sum", "y = sum(a == 1)", "sum(a == 1)", "sum", [{ dtype: "bool", shape: dims(N), text: "a == 1" }], { axis: [0], keep: false });
+  const sum = complain(
+    "reduce_sum",
+    "y = sum(a == 1)",
+    "sum(a == 1)",
+    "sum",
+    [{ dtype: "bool", shape: dims(N), text: "a == 1" }],
+    { axis: [0], keep: false },
+  );
   assert.is(sum.code, "TFG0304");
   assert.is(repaired(sum), "y = sum((a == 1) as i32)");
 });
@@ -154,24 +218,45 @@ complaints("TFG0304 for a mask of numbers, whose way out is a comparison, and fo
   ]);
   assert.is(mask.code, "TFG0304");
   assert.is(mask.helps?.[0]?.text, "m != 0");
-  const cast = complain("cast", "y = x as bool", "x as bool", "bool", [{ dtype: "f32", shape: [], text: "x" }], { to: "bool" });
+  const cast = complain("cast", "y = x as bool", "x as bool", "bool", [{ dtype: "f32", shape: [], text: "x" }], {
+    to: "bool",
+  });
   assert.is(cast.code, "TFG0304");
 });
 
 complaints("TFG0305 counts the elements on both sides, and offers flatten", () => {
   const source = "v = reshape(maps, [N, 784])";
-  const complaint = complain("reshape", source, source.slice(4), "reshape", [{ dtype: "f32", shape: dims(N, 26, 26, 32), text: "maps" }], { shape: dims(N, 784) }, { shape: "[N, 784]" });
+  const complaint = complain(
+    "reshape",
+    source,
+    source.slice(4),
+    "reshape",
+    [{ dtype: "f32", shape: dims(N, 26, 26, 32), text: "maps" }],
+    { shape: dims(N, 784) },
+    { shape: "[N, 784]" },
+  );
   assert.is(complaint.code, "TFG0305");
   assert.is(complaint.message, "`reshape` would lose elements");
   assert.equal(labels(complaint), ["[N, 784]: N·784 elements, but `maps` has N·21632"]);
   assert.equal(complaint.helps, [{ text: "`flatten(maps)` is f32[N, 21632]" }]);
-  const more = complain("reshape", source, source.slice(4), "reshape", [{ dtype: "f32", shape: dims(N, 28), text: "maps" }], { shape: dims(N, 784) });
+  const more = complain(
+    "reshape",
+    source,
+    source.slice(4),
+    "reshape",
+    [{ dtype: "f32", shape: dims(N, 28), text: "maps" }],
+    { shape: dims(N, 784) },
+  );
   assert.is(more.message, "`reshape` would need more elements");
 });
 
 complaints("TFG0309 lists the axes there are", () => {
   const file = sourceFile("bad.tfg", "output r = sum(x, axis=3)");
-  const operand: Operand = { type: { dtype: "f32", shape: dims(N, dimSymbol("T"), 16) }, span: spanOf(file, "x"), origin: spanOf(file, "x") };
+  const operand: Operand = {
+    type: { dtype: "f32", shape: dims(N, dimSymbol("T"), 16) },
+    span: spanOf(file, "x"),
+    origin: spanOf(file, "x"),
+  };
   const { fail } = callOf([]);
   const complaint = complaintOf(() => resolveAxis(3, operand, spanOf(file, "3"), fail));
   assert.is(complaint.code, "TFG0309");
@@ -182,7 +267,11 @@ complaints("TFG0309 lists the axes there are", () => {
 
 complaints("TFG0308 for a dim that two axes have, that none has, and that is a mere size", () => {
   const file = sourceFile("bad.tfg", "output r = mean(gram, over=N)");
-  const operand: Operand = { type: { dtype: "f32", shape: dims(N, N, 4) }, span: spanOf(file, "gram"), origin: spanOf(file, "gram") };
+  const operand: Operand = {
+    type: { dtype: "f32", shape: dims(N, N, 4) },
+    span: spanOf(file, "gram"),
+    origin: spanOf(file, "gram"),
+  };
   const { fail } = callOf([]);
   const over = (dim: Dim, text: string) => resolveOver(dim, operand, spanOf(file, "N"), text, fail);
   const ambiguous = complaintOf(() => over(N, "N"));
@@ -213,23 +302,51 @@ complaints("TFG0311 says how the sizes were rounded, when they differ, and what 
   );
   assert.is(complaint.code, "TFG0311");
   assert.is(complaint.message, "cannot prove that H/4 equals (H + 3)/4");
-  assert.equal(labels(complaint), ["+: ", "pool(image): rounds down: f32[N, H/4]", "conv(image): rounds up: f32[N, (H + 3)/4]"]);
+  assert.equal(labels(complaint), [
+    "+: ",
+    "pool(image): rounds down: f32[N, H/4]",
+    "conv(image): rounds up: f32[N, (H + 3)/4]",
+  ]);
   assert.equal(complaint.notes, ["they differ when H % 4 != 0"]);
-  assert.equal(complaint.helps, [{ text: "state it: `graph unet[N, H] where H % 4 == 0`; it is checked when `image` is fed" }]);
+  assert.equal(complaint.helps, [
+    { text: "state it: `graph unet[N, H] where H % 4 == 0`; it is checked when `image` is fed" },
+  ]);
 });
 
 complaints("TFG0315 for a range that ends behind its axis", () => {
-  const complaint = complain("slice", "y = slice(x, axis=0, at=3, size=2)", "slice(x, axis=0, at=3, size=2)", "slice", [{ dtype: "f32", shape: dims(4), text: "x" }], { axis: 0, at: dimOf(3), size: dimOf(2) });
+  const complaint = complain(
+    "slice",
+    "y = slice(x, axis=0, at=3, size=2)",
+    "slice(x, axis=0, at=3, size=2)",
+    "slice",
+    [{ dtype: "f32", shape: dims(4), text: "x" }],
+    { axis: 0, at: dimOf(3), size: dimOf(2) },
+  );
   assert.is(complaint.code, "TFG0315");
   assert.is(complaint.primary.text, "ends at 4, but the axis has 4 positions");
 });
 
 complaints("TFG0310 for a split into parts that are not equal, TFG0312 for a number of results that varies", () => {
-  const split = complain("split", "y = split(x, 3)", "split(x, 3)", "split", [{ dtype: "f32", shape: dims(8), text: "x" }], { n: 3, axis: 0 }, { n: "3" });
+  const split = complain(
+    "split",
+    "y = split(x, 3)",
+    "split(x, 3)",
+    "split",
+    [{ dtype: "f32", shape: dims(8), text: "x" }],
+    { n: 3, axis: 0 },
+    { n: "3" },
+  );
   assert.is(split.code, "TFG0310");
   assert.is(split.message, "8 is not divisible by 3");
   assert.is(split.primary.text, "8 % 3 = 2");
-  const unstack = complain("unstack", "y = unstack(x)", "unstack(x)", "unstack", [{ dtype: "f32", shape: dims(N), text: "x" }], { axis: 0 });
+  const unstack = complain(
+    "unstack",
+    "y = unstack(x)",
+    "unstack(x)",
+    "unstack",
+    [{ dtype: "f32", shape: dims(N), text: "x" }],
+    { axis: 0 },
+  );
   assert.is(unstack.code, "TFG0312");
 });
 

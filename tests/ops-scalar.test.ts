@@ -3,7 +3,15 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { DType } from "../compiler/ir/types.ts";
-import { belongsTo, canCast, integerRange, roundTo, scalarFunction, scalarFunctions, scalarResult } from "../compiler/ops/scalar.ts";
+import {
+  belongsTo,
+  canCast,
+  integerRange,
+  roundTo,
+  scalarFunction,
+  scalarFunctions,
+  scalarResult,
+} from "../compiler/ops/scalar.ts";
 
 const RUNS = { numRuns: 400, seed: 7 };
 const edge = { i32: [-2147483648, -2147483647, -1, 0, 1, 2147483647], u32: [0, 1, 2, 2147483648, 4294967295] };
@@ -152,7 +160,12 @@ functions("erf has the values of the tables, is odd, and tends to 1", () => {
 
 functions("every law that a function states holds", () => {
   const special = [0, 1, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  const values = { f32: fc.oneof(fc.constantFrom(...special), fc.double({ min: -100, max: 100 })), i32, u32, bool: fc.nat(1) };
+  const values = {
+    f32: fc.oneof(fc.constantFrom(...special), fc.double({ min: -100, max: 100 })),
+    i32,
+    u32,
+    bool: fc.nat(1),
+  };
   const same = (x: number, y: number) => x === y || (Number.isNaN(x) && Number.isNaN(y));
   for (const fn of scalarFunctions.values())
     for (const dtype of ["f32", "i32", "u32", "bool"] as const) {
@@ -165,8 +178,10 @@ functions("every law that a function states holds", () => {
           const x = (p: number, q = 0) => f(p, q, 0);
           if (commutative) assert.ok(same(x(a, b), x(b, a)), `${fn.name} commutes`);
           if (associative && isExact) assert.ok(same(x(x(a, b), c), x(a, x(b, c))), `${fn.name} associates`);
-          if (identity !== undefined) assert.ok(same(x(a, identity), a), `${fn.name}(${a}, ${identity}) is ${x(a, identity)}`);
-          if (idempotent) assert.ok(same(fn.arity === 1 ? x(x(a)) : x(a, a), fn.arity === 1 ? x(a) : a), `${fn.name} repeats`);
+          if (identity !== undefined)
+            assert.ok(same(x(a, identity), a), `${fn.name}(${a}, ${identity}) is ${x(a, identity)}`);
+          if (idempotent)
+            assert.ok(same(fn.arity === 1 ? x(x(a)) : x(a, a), fn.arity === 1 ? x(a) : a), `${fn.name} repeats`);
           if (involution) assert.ok(same(x(x(a)), a), `${fn.name} undoes itself`);
         }),
         { numRuns: 60, seed: 3 },

@@ -16,7 +16,14 @@ const RUNS = { numRuns: 60, seed: 20 };
 /** The value that the checker would make of a call. */
 function valueOf(op: string, own: Case): Value {
   const { type, attributes, more } = primitiveOf(op).infer(callOf(own.operands, own.args));
-  return { op, args: own.operands.map((_, k) => k), attributes: attributes ?? {}, type, span: span(), ...(more ? { more } : {}) };
+  return {
+    op,
+    args: own.operands.map((_, k) => k),
+    attributes: attributes ?? {},
+    type,
+    span: span(),
+    ...(more ? { more } : {}),
+  };
 }
 
 const contextOf = ({ type }: Value): MeaningContext => ({ type, shape: type.shape.map(sizeOf), size: sizeOf });
@@ -43,7 +50,11 @@ const calls = records.filter((record) => record.class !== "leaf");
 table("every record is documented, named once, and either a leaf, a routine, or lowered to a nest", () => {
   for (const record of records) {
     assert.ok(record.doc.length > 20 && record.doc.endsWith("."), `${record.name} has a doc of whole sentences`);
-    assert.is(record.nest === undefined, record.class === "leaf" || record.class === "routine", `${record.name} has a nest`);
+    assert.is(
+      record.nest === undefined,
+      record.class === "leaf" || record.class === "routine",
+      `${record.name} has a nest`,
+    );
     assert.is(primitives[record.name], record);
   }
 });
@@ -73,7 +84,8 @@ for (const record of calls) {
           assert.is(data.length, elementsOf(shape.map(sizeOf)));
           if (dtype === "f32") continue;
           const [least, most] = integerRange(dtype);
-          for (const x of data) assert.ok(Number.isInteger(x) && x >= least && x <= most && !Object.is(x, -0), `${x} is no ${dtype}`);
+          for (const x of data)
+            assert.ok(Number.isInteger(x) && x >= least && x <= most && !Object.is(x, -0), `${x} is no ${dtype}`);
         }
       }),
       RUNS,
@@ -102,7 +114,10 @@ table("a size that only the run knows stays symbolic in the result's type", () =
     ],
     seed: 1,
   });
-  assert.equal(value.type.shape.map(({ key }) => key), ["1*N", "1*P"]);
+  assert.equal(
+    value.type.shape.map(({ key }) => key),
+    ["1*N", "1*P"],
+  );
 });
 
 table.run();

@@ -14,7 +14,7 @@
  */
 import { deflateRawSync } from "node:zlib";
 import wabt from "wabt";
-import type { Compiled, Kernels, Program } from "../runtime/abi.ts";
+import type { Compiled, Expr, InputSpec, Kernels, Program } from "../runtime/abi.ts";
 
 const N = ["d", 0] as const;
 const x = ["s", 0] as const;
@@ -142,3 +142,36 @@ export const pack = (fma: Uint8Array, base: Uint8Array): NonNullable<Kernels["wa
 const bytes = await assemble(text);
 
 export const toy: Compiled = { program, kernels: { wasm: pack(bytes, bytes), js: jsKernels } };
+
+/** A program without kernels, whose outputs are its inputs: what is fed comes back. */
+export function echo(
+  inputs: readonly Pick<InputSpec, "name" | "dtype" | "shape" | "type" | "accepts">[],
+  dims: readonly string[] = [],
+  more: Partial<Program> = {},
+): Compiled {
+  const specs = inputs.map((input, i): InputSpec => ({ ...input, address: ["s", i], line: i + 2 }));
+  const outputs = specs.map(({ name, dtype, shape, type, address }, i) => ({
+    name: `${name}_out`,
+    dtype,
+    shape,
+    type,
+    address,
+    inputs: [i],
+    variables: [],
+  }));
+  const slots = specs.map(({ shape }) => shape.reduce<Expr>((a, b) => ["*", a, b], 4));
+  return {
+    program: { ...program, name: "echo", source: "echo.tfg:1", dims, checks: [], inputs: specs, outputs, variables: [], slots, derive: [], steps: [], ...more },
+    kernels: { js: () => ({ derive() {}, run() {} }) },
+  };
+}
+
+/** The message of a failure; "" if there is none. */
+export async function messageOf(job: () => unknown): Promise<string> {
+  try {
+    await job();
+    return "";
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -143,7 +143,8 @@ export function evaluateNest(nest: Nest, kernel: Kernel, memory: readonly Float6
       const target = memory[store.access.operand];
       const address = at(store.access.address, point);
       if (!target || address < 0 || address >= target.length) throw new Error("a store outside of its operand");
-      target[address] = valueOf(store.value, point);
+      const value = valueOf(store.value, point);
+      target[address] = kernel.operands[store.access.operand]?.dtype === "f32" ? Math.fround(value) : value;
     });
 }
 
@@ -237,7 +238,8 @@ export function meaningOf(kernel: Kernel, operands: readonly Data[], dims: Dims)
   return memory;
 }
 
-/** Every target computes what the nest means: floats within `tolerance` of the largest value, integers exactly. */
+/** Every target computes what the nest means: floats within `tolerance` of the largest value or of 1
+ * (the size of the operands' elements, whose sums may cancel), integers exactly. */
 export async function assertMeaning(kernel: Kernel, operands: readonly Data[], dims: Dims = {}, tolerance = 2e-6): Promise<void> {
   const expected = meaningOf(kernel, operands, dims);
   for (const { target, run } of await compileKernel(kernel)) {
@@ -245,7 +247,7 @@ export async function assertMeaning(kernel: Kernel, operands: readonly Data[], d
     kernel.operands.forEach((operand, i) => {
       const [wanted, found] = [expected[i], actual[i]];
       if (!wanted || !found) throw new Error("an operand is missing");
-      const scale = operand.dtype === "f32" ? wanted.reduce((a, b) => (Number.isFinite(b) ? Math.max(a, Math.abs(b)) : a), 1e-30) : 0;
+      const scale = operand.dtype === "f32" ? wanted.reduce((a, b) => (Number.isFinite(b) ? Math.max(a, Math.abs(b)) : a), 1) : 0;
       wanted.forEach((value, k) => {
         const got = found[k] ?? Number.NaN;
         const isSame = Object.is(value, got) || value === got || Math.abs(value - got) <= tolerance * scale;

@@ -3,11 +3,11 @@ import type { SourceFile, Span } from "../../grammar/source.ts";
 import type { Declaration, Expression, FunctionDeclaration, SyntaxFile } from "../../grammar/syntax.ts";
 import type { CallId } from "../ir/graph.ts";
 import type { DType } from "../ir/types.ts";
-import type { Primitive } from "../ops/primitive.ts";
+import type { Complaint, Primitive } from "../ops/primitive.ts";
 import type { Arguments, ArgumentSpans, OperandEntity } from "./apply.ts";
 import type { GraphBuilder } from "./builder.ts";
 import type { ComprehensionDraft } from "./comprehension.ts";
-import type { BoundArgument, DimLabel, Entity, FunctionEntity, Supplied } from "./entity.ts";
+import type { BoundArgument, DimLabel, Entity, FunctionEntity, Supplied, TensorEntity } from "./entity.ts";
 import type { Facts } from "./facts.ts";
 import type { Modules } from "./modules.ts";
 import type { Reporter } from "./report.ts";
@@ -87,6 +87,8 @@ export interface Frame {
   readonly facts: Facts;
   /** Owner of the variables made here. */
   readonly scope: ScopeNode;
+  /** Set inside of a shared layer instance: variables are found, not made, and `next` is its next inner layer. */
+  readonly reuse?: { next: number };
   /** What the innermost function may contain; a graph's own items are `graph`. */
   readonly form: "file" | "def" | "layer" | "graph";
   readonly activation?: Activation;
@@ -103,6 +105,10 @@ export interface Check {
   readonly settings: ReadonlyMap<string, string>;
   /** Of an expression; never throws, reports and gives ⊥. */
   evaluate(frame: Frame, expression: Expression): Entity;
+  /** Of what stands in front of `(`. */
+  evaluateCallee(frame: Frame, callee: Expression): Entity;
+  /** Why a tensor has fewer dims than wanted, if the source shows it: "without `axis` or `over` this is a scalar". */
+  whyRank(frame: Frame, tensor: TensorEntity, span: Span): Pick<Complaint, "related" | "helps"> | undefined;
   /** Of a function on arguments. */
   invoke(frame: Frame, fn: FunctionEntity, args: readonly Supplied[], site: CallSite): Entity;
   /** The record of a primitive by its name. */

@@ -16,7 +16,14 @@ export class ScopeNode {
   readonly children: ScopeNode[] = [];
   #name: string | undefined;
 
-  constructor(parent: ScopeNode | undefined, base: string, isFixed: boolean, order: TextOrder) {
+  /** The layer that it is an instance of; undefined for the graph and for `scope` blocks. */
+  readonly layer: string | undefined;
+  /** Where the name was given, or the call. */
+  readonly span: Span | undefined;
+
+  constructor(parent: ScopeNode | undefined, base: string, isFixed: boolean, order: TextOrder, layer?: string, span?: Span) {
+    this.layer = layer;
+    this.span = span;
     this.parent = parent;
     this.base = base;
     this.isFixed = isFixed;
@@ -39,18 +46,16 @@ export class ScopeNode {
     }
   }
 
+  /** The last component of the path, once it is settled. */
+  get name(): string {
+    return this.#name ?? this.base;
+  }
+
   /** `block/conv2d_1`; empty for the graph itself. Names are settled first. */
   get path(): string {
     if (!this.parent) return "";
-    return joinPath(this.parent.path, this.#name ?? this.base);
+    return joinPath(this.parent.path, this.name);
   }
 }
 
 export const joinPath = (scope: string, last: string): string => (scope === "" ? last : `${scope}/${last}`);
-
-/** A layer instance that `reuse=` can find again. */
-export interface Instance {
-  readonly node: ScopeNode;
-  readonly layer: string;
-  readonly span: Span;
-}

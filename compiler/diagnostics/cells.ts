@@ -40,7 +40,10 @@ export function showLine(source: string, labels: readonly Label[]): ShownLine {
   return cut(shown, marks);
 }
 
-function cut(shown: readonly { readonly text: string; readonly column: number }[], marks: ShownLine["marks"]): ShownLine {
+function cut(
+  shown: readonly { readonly text: string; readonly column: number }[],
+  marks: ShownLine["marks"],
+): ShownLine {
   const leftmost = Math.min(...marks.map(({ start }) => start));
   const from = Math.max(0, leftmost - margin);
   const to = from + widest;
@@ -51,7 +54,10 @@ function cut(shown: readonly { readonly text: string; readonly column: number }[
     const first = Math.min(start, to) - shift;
     return { label, start: first, end: Math.max(Math.min(end, to) - shift, first + 1) };
   });
-  return { text: `${lead}${kept.map(({ text }) => text).join("")}${shown.length > kept.length ? "…" : ""}`, marks: moved };
+  return {
+    text: `${lead}${kept.map(({ text }) => text).join("")}${shown.length > kept.length ? "…" : ""}`,
+    marks: moved,
+  };
 }
 
 /** Control characters must not reach the terminal; Unicode has pictures of them. */

@@ -49,7 +49,9 @@ export function render(diagnostic: Diagnostic, options: RenderOptions = {}): str
   const indent = " ".repeat(width + 9);
   for (const note of diagnostic.notes) out.push(`${bullet}${colors.bold("note")}: ${hang(note, indent)}`);
   for (const { text, edits } of diagnostic.helps) {
-    out.push(`${bullet}${colors.bold("help")}: ${hang(text, indent)}${edits === undefined ? "" : colors.green("  [fix]")}`);
+    out.push(
+      `${bullet}${colors.bold("help")}: ${hang(text, indent)}${edits === undefined ? "" : colors.green("  [fix]")}`,
+    );
   }
   return out.join("\n");
 }
@@ -108,7 +110,10 @@ function rows(marks: ShownLine["marks"], primary: Label, colors: Colors, accent:
   if (hanging.length > 0) out.push(line(drops(hanging, paint)));
   for (let mark = hanging.pop(); mark !== undefined; mark = hanging.pop()) {
     const column = mark.start;
-    const row = drops(hanging.filter((other) => other.start < column), paint);
+    const row = drops(
+      hanging.filter((other) => other.start < column),
+      paint,
+    );
     row[column] = { text: mark.label.text, paint: paint(mark.label) };
     out.push(line(row));
   }
@@ -137,7 +142,8 @@ function line(cells: readonly Cell[]): string {
       continue;
     }
     let text = cell.text;
-    for (column++; cells[column]?.paint === cell.paint && cells[column]?.text === cell.text; column++) text += cell.text;
+    for (column++; cells[column]?.paint === cell.paint && cells[column]?.text === cell.text; column++)
+      text += cell.text;
     out += cell.paint(text);
   }
   return out;

@@ -7,17 +7,30 @@ import type { Operand, PrimitiveCall } from "./primitive.ts";
 type Fail = PrimitiveCall["fail"];
 
 function listed(items: readonly string[], conjunction: string): string {
-  return items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} ${conjunction} ${items[items.length - 1]}`;
+  return items.length < 2
+    ? items.join("")
+    : `${items.slice(0, -1).join(", ")} ${conjunction} ${items[items.length - 1]}`;
 }
 
 /**
  * The axis from 0 for one counted from either end; TFG0309 where there is none. `rank` is more than the operand's
  * for `stack`, whose axis is one of the result.
  */
-export function resolveAxis(axis: number, operand: Operand, span: Span, fail: Fail, rank = operand.type.shape.length): number {
+export function resolveAxis(
+  axis: number,
+  operand: Operand,
+  span: Span,
+  fail: Fail,
+  rank = operand.type.shape.length,
+): number {
   if (Number.isInteger(axis) && axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
   const axes = operand.type.shape.map((dim, i) => `${i} (${formatDim(dim)})`);
-  const which = axes.length === 0 ? "it has no axes" : axes.length === 1 ? `its axis is ${axes[0]}` : `its axes are ${listed(axes, "and")}`;
+  const which =
+    axes.length === 0
+      ? "it has no axes"
+      : axes.length === 1
+        ? `its axis is ${axes[0]}`
+        : `its axes are ${listed(axes, "and")}`;
   return fail({
     code: "TFG0309",
     message: `axis ${axis} does not exist`,
@@ -31,10 +44,12 @@ export function resolveOver(dim: Dim, operand: Operand, span: Span, text: string
   const found = shape.flatMap((own, i) => (own.key === dim.key ? [i] : []));
   const [axis] = found;
   if (found.length === 1 && axis !== undefined) return axis;
-  const choices = (axes: readonly number[]) => listed(axes.map((i) => `\`axis=${i}\``), "or");
-  const origin = operand.declared
-    ? { span: operand.declared.span, text: "" }
-    : { span: operand.origin, text: "" };
+  const choices = (axes: readonly number[]) =>
+    listed(
+      axes.map((i) => `\`axis=${i}\``),
+      "or",
+    );
+  const origin = operand.declared ? { span: operand.declared.span, text: "" } : { span: operand.origin, text: "" };
   if (literalOf(dim) !== undefined)
     return fail({
       code: "TFG0308",
@@ -47,7 +62,17 @@ export function resolveOver(dim: Dim, operand: Operand, span: Span, text: string
       code: "TFG0308",
       message: `${nameOf(operand)} has no dimension \`${text}\``,
       primary: { span, text: `${nameOf(operand)} is ${formatType(operand.type)}` },
-      helps: shape.length > 0 ? [{ text: `its axes are ${listed(shape.map((own, i) => `${i} (${formatDim(own)})`), "and")}` }] : [],
+      helps:
+        shape.length > 0
+          ? [
+              {
+                text: `its axes are ${listed(
+                  shape.map((own, i) => `${i} (${formatDim(own)})`),
+                  "and",
+                )}`,
+              },
+            ]
+          : [],
     });
   const counts = ["no", "one", "two", "three", "four"];
   return fail({

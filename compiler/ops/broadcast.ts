@@ -12,11 +12,7 @@ import type { NdArray, NestBuilder, Operand, PrimitiveCall } from "./primitive.t
 type Broadcast = { readonly shape: readonly Dim[] } | { readonly disagree: readonly [Dim, Dim] | undefined };
 
 /** The common shape, or the first pair of dims (from the left) that stands against it. */
-export function broadcastShapes(
-  a: readonly Dim[],
-  b: readonly Dim[],
-  equal: (a: Dim, b: Dim) => boolean,
-): Broadcast {
+export function broadcastShapes(a: readonly Dim[], b: readonly Dim[], equal: (a: Dim, b: Dim) => boolean): Broadcast {
   if (a.length === 0) return { shape: b };
   if (b.length === 0) return { shape: a };
   const [longer, shorter] = a.length >= b.length ? [a, b] : [b, a];

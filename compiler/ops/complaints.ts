@@ -40,7 +40,9 @@ function castHelp(whole: Span, operand: Operand, to: DType): NonNullable<Complai
   const { span } = operand;
   const cast = castText(operand, to);
   const inside = whole.file === span.file && whole.start <= span.start && span.end <= whole.end;
-  const text = inside ? whole.file.text.slice(whole.start, span.start) + cast + whole.file.text.slice(span.end, whole.end) : cast;
+  const text = inside
+    ? whole.file.text.slice(whole.start, span.start) + cast + whole.file.text.slice(span.end, whole.end)
+    : cast;
   return { text: text.includes("\n") || text.length > 60 ? cast : text, edits: [{ span, text: cast }] };
 }
 
@@ -69,12 +71,25 @@ const CLASS_NAMES: Readonly<Record<DTypeClass, string>> = {
 export function failClass(call: PrimitiveCall, operand: Operand, takes: DTypeClass): never {
   const { dtype } = operand.type;
   const isStorage = dtype === "i8" || dtype === "u8" || dtype === "bf16";
-  const to: DType | undefined = takes === "float" ? "f32" : takes === "bool" ? undefined : isStorage && dtype !== "bf16" ? "i32" : takes === "int" ? "i32" : "f32";
+  const to: DType | undefined =
+    takes === "float"
+      ? "f32"
+      : takes === "bool"
+        ? undefined
+        : isStorage && dtype !== "bf16"
+          ? "i32"
+          : takes === "int"
+            ? "i32"
+            : "f32";
   const helps: Complaint["helps"] =
     to !== undefined && canCast(dtype, to)
       ? [castHelp(call.span, operand, to)]
       : takes === "bool"
-        ? [{ text: `${needsParentheses(spanText(operand.span)) ? `(${spanText(operand.span)})` : spanText(operand.span)} != 0` }]
+        ? [
+            {
+              text: `${needsParentheses(spanText(operand.span)) ? `(${spanText(operand.span)})` : spanText(operand.span)} != 0`,
+            },
+          ]
         : [];
   return call.fail({
     code: "TFG0304",
@@ -91,13 +106,20 @@ export function failClass(call: PrimitiveCall, operand: Operand, takes: DTypeCla
 function isPlain(dim: Dim): boolean {
   if (literalOf(dim) !== undefined) return true;
   const [term] = dim.terms;
-  return dim.terms.length === 1 && term?.coefficient === 1 && term.atoms.length === 1 && term.atoms[0]?.kind === "symbol";
+  return (
+    dim.terms.length === 1 && term?.coefficient === 1 && term.atoms.length === 1 && term.atoms[0]?.kind === "symbol"
+  );
 }
 
 const VERBS: Readonly<Record<string, string>> = { "+": "add", "-": "subtract", "*": "multiply by", "/": "divide by" };
 
 /** TFG0302 or TFG0311 for two shapes that do not broadcast; `a`, `b` are the dims of the first pair that disagrees. */
-export function failBroadcast(call: PrimitiveCall, left: Operand, right: Operand, pair: readonly [Dim, Dim] | undefined): never {
+export function failBroadcast(
+  call: PrimitiveCall,
+  left: Operand,
+  right: Operand,
+  pair: readonly [Dim, Dim] | undefined,
+): never {
   if (pair && !(isPlain(pair[0]) && isPlain(pair[1]))) return failUnproved(call, [left, right], pair);
   const [longer, shorter] = left.type.shape.length >= right.type.shape.length ? [left, right] : [right, left];
   const rest = longer.type.shape.length - shorter.type.shape.length;
@@ -108,8 +130,13 @@ export function failBroadcast(call: PrimitiveCall, left: Operand, right: Operand
     const indices = [...shorter.type.shape.map(() => ":"), ...new Array<string>(rest).fill("new")].join(", ");
     const indexed = `${needsParentheses(text) ? `(${text})` : text}[${indices}]`;
     const isOperator = call.operands.length === 2 && call.operator.start > left.span.start;
-    const whole = longer === left ? `${spanText(left.span)} ${call.spelling} ${indexed}` : `${indexed} ${call.spelling} ${spanText(right.span)}`;
-    helps.push({ text: `to ${VERBS[call.spelling] ?? "use"} one value per row write \`${isOperator && !whole.includes("\n") ? whole : indexed}\`` });
+    const whole =
+      longer === left
+        ? `${spanText(left.span)} ${call.spelling} ${indexed}`
+        : `${indexed} ${call.spelling} ${spanText(right.span)}`;
+    helps.push({
+      text: `to ${VERBS[call.spelling] ?? "use"} one value per row write \`${isOperator && !whole.includes("\n") ? whole : indexed}\``,
+    });
   }
   return call.fail({
     code: "TFG0302",
@@ -125,24 +152,42 @@ export function failBroadcast(call: PrimitiveCall, left: Operand, right: Operand
 function rounding(dim: Dim): { readonly of: Dim; readonly by: Dim; readonly up: boolean } | undefined {
   const [term] = dim.terms;
   const atom = term?.atoms[0];
-  if (dim.terms.length !== 1 || term?.coefficient !== 1 || term.atoms.length !== 1 || atom?.kind !== "floor") return undefined;
+  if (dim.terms.length !== 1 || term?.coefficient !== 1 || term.atoms.length !== 1 || atom?.kind !== "floor")
+    return undefined;
   const constant = atom.numerator.terms.find(({ atoms }) => atoms.length === 0)?.coefficient ?? 0;
   const up = constant !== 0 && isLiteral(subDims(atom.denominator, ONE), constant);
-  return { of: up ? subDims(atom.numerator, subDims(atom.denominator, ONE)) : atom.numerator, by: atom.denominator, up };
+  return {
+    of: up ? subDims(atom.numerator, subDims(atom.denominator, ONE)) : atom.numerator,
+    by: atom.denominator,
+    up,
+  };
 }
 
 /** TFG0311: neither equal nor different can be proved. Labels stand where the operands were made. */
-export function failUnproved(call: PrimitiveCall, operands: readonly [Operand, Operand], dims: readonly [Dim, Dim]): never {
+export function failUnproved(
+  call: PrimitiveCall,
+  operands: readonly [Operand, Operand],
+  dims: readonly [Dim, Dim],
+): never {
   const made = operands.map((operand, i) => ({ operand, dim: dims[i] ?? ONE }));
   made.sort((a, b) => a.operand.origin.start - b.operand.origin.start);
   const roundings = made.map(({ dim }) => rounding(dim));
   const [first, second] = roundings;
-  const differ = first && second && first.up !== second.up && equalDims(first.of, second.of) && equalDims(first.by, second.by);
+  const differ =
+    first && second && first.up !== second.up && equalDims(first.of, second.of) && equalDims(first.by, second.by);
   const texts = made.map(({ dim }) => formatDim(dim));
   const difference = literalOf(subDims(dims[0], dims[1]));
   const condition = differ ? `${formatDim(first.of)} % ${formatDim(first.by)}` : undefined;
   const head = call.graph ? `${call.graph.head} ` : "";
-  const feed = first ? [...new Set(first.of.terms.flatMap(({ atoms }) => atoms.map((atom) => (atom.kind === "symbol" ? call.graph?.feedOf(atom.name) : undefined))))].find((name) => name !== undefined) : undefined;
+  const feed = first
+    ? [
+        ...new Set(
+          first.of.terms.flatMap(({ atoms }) =>
+            atoms.map((atom) => (atom.kind === "symbol" ? call.graph?.feedOf(atom.name) : undefined)),
+          ),
+        ),
+      ].find((name) => name !== undefined)
+    : undefined;
   const fact = condition ? `${condition} == 0` : `${texts[0]} == ${texts[1]}`;
   return call.fail({
     code: "TFG0311",
@@ -150,18 +195,35 @@ export function failUnproved(call: PrimitiveCall, operands: readonly [Operand, O
     primary: { span: call.operator, text: "" },
     related: made.map(({ operand }, i) => {
       const rounded = roundings[i];
-      return { span: operand.origin, text: `${rounded ? `rounds ${rounded.up ? "up" : "down"}: ` : ""}${formatType(operand.type)}` };
+      return {
+        span: operand.origin,
+        text: `${rounded ? `rounds ${rounded.up ? "up" : "down"}: ` : ""}${formatType(operand.type)}`,
+      };
     }),
-    notes: condition ? [`they differ when ${condition} != 0`] : difference !== undefined ? [`they always differ by ${Math.abs(difference)}`] : [],
+    notes: condition
+      ? [`they differ when ${condition} != 0`]
+      : difference !== undefined
+        ? [`they always differ by ${Math.abs(difference)}`]
+        : [],
     helps:
       difference !== undefined
         ? []
-        : [{ text: `state it: \`${head}where ${fact}\`; it is checked when ${feed ? `\`${feed}\` is` : "the inputs are"} fed` }],
+        : [
+            {
+              text: `state it: \`${head}where ${fact}\`; it is checked when ${feed ? `\`${feed}\` is` : "the inputs are"} fed`,
+            },
+          ],
   });
 }
 
 /** TFG0301 for the inner dims of a product. */
-export function failInner(call: PrimitiveCall, left: Operand, right: Operand, leftAxis: number, rightAxis: number): never {
+export function failInner(
+  call: PrimitiveCall,
+  left: Operand,
+  right: Operand,
+  leftAxis: number,
+  rightAxis: number,
+): never {
   const inner: readonly (readonly [Operand, number])[] = [
     [left, leftAxis],
     [right, rightAxis],
@@ -190,7 +252,12 @@ export function failInner(call: PrimitiveCall, left: Operand, right: Operand, le
 }
 
 /** TFG0301 for anything else whose shapes must agree. */
-export function failShapes(call: PrimitiveCall, why: string, operands: readonly Operand[], notes: readonly string[] = []): never {
+export function failShapes(
+  call: PrimitiveCall,
+  why: string,
+  operands: readonly Operand[],
+  notes: readonly string[] = [],
+): never {
   return call.fail({
     code: "TFG0301",
     message: `shapes do not agree in \`${call.spelling}\``,
@@ -207,7 +274,10 @@ export function failRank(call: PrimitiveCall, operand: Operand, needs: string): 
     code: "TFG0303",
     message: `\`${call.spelling}\` needs ${needs}, ${nameOf(operand)} has ${has === 0 ? "none" : has}`,
     primary: typeLabel(operand),
-    related: operand.origin.start === operand.span.start && operand.origin.file === operand.span.file ? [] : [{ span: operand.origin, text: "made here" }],
+    related:
+      operand.origin.start === operand.span.start && operand.origin.file === operand.span.file
+        ? []
+        : [{ span: operand.origin, text: "made here" }],
   });
 }
 

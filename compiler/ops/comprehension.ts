@@ -65,7 +65,10 @@ class Evaluation {
     const known = this.compiled.get(scalar);
     if (known) return known;
     const made = this.translate(scalar);
-    const evaluate = (this.uses.get(scalar) ?? 0) > 1 && scalar.kind !== "axis" && scalar.kind !== "constant" ? this.remembered(made) : made;
+    const evaluate =
+      (this.uses.get(scalar) ?? 0) > 1 && scalar.kind !== "axis" && scalar.kind !== "constant"
+        ? this.remembered(made)
+        : made;
     this.compiled.set(scalar, evaluate);
     return evaluate;
   }
@@ -99,7 +102,10 @@ class Evaluation {
         const first = scalar.args[0];
         const last = scalar.args[scalar.args.length - 1];
         // The mask of a select comes first, so the last argument has the dtype that the function works on.
-        const fn = scalarFunction(scalar.fn).meaning((scalar.fn === "cast" ? first : last)?.dtype ?? scalar.dtype, scalar.dtype);
+        const fn = scalarFunction(scalar.fn).meaning(
+          (scalar.fn === "cast" ? first : last)?.dtype ?? scalar.dtype,
+          scalar.dtype,
+        );
         const [a, b, c] = scalar.args.map((arg) => this.compile(arg));
         if (!a) throw new Error(`\`${scalar.fn}\` has operands`);
         if (!b) return () => fn(a(), 0, 0);
@@ -145,7 +151,9 @@ class Evaluation {
     const outside = scalar.outside && this.compile(scalar.outside);
     const linear = scalar.at.map((index) => this.linear(index));
     const outOfRange = () => {
-      throw new RangeError(`a read at [${scalar.at.map((index) => this.compile(index)()).join(", ")}] is outside of [${shape.join(", ")}]`);
+      throw new RangeError(
+        `a read at [${scalar.at.map((index) => this.compile(index)()).join(", ")}] is outside of [${shape.join(", ")}]`,
+      );
     };
     if (linear.every((index) => index !== undefined)) {
       const isInside = linear.every(({ plus, times }, d) => {
@@ -165,7 +173,8 @@ class Evaluation {
         );
         return () => {
           let address = start;
-          for (let t = 0; t < terms.length; t += 2) address += (point[terms[t] as number] as number) * (terms[t + 1] as number);
+          for (let t = 0; t < terms.length; t += 2)
+            address += (point[terms[t] as number] as number) * (terms[t + 1] as number);
           return data[address] as number;
         };
       }
@@ -182,7 +191,8 @@ class Evaluation {
           const extent = rows[r++] as number;
           const stride = rows[r++] as number;
           let i = rows[r++] as number;
-          for (let terms = rows[r++] as number; terms > 0; terms--) i += (point[rows[r++] as number] as number) * (rows[r++] as number);
+          for (let terms = rows[r++] as number; terms > 0; terms--)
+            i += (point[rows[r++] as number] as number) * (rows[r++] as number);
           if (i < 0 || i >= extent) return outside ? outside() : outOfRange();
           address += i * stride;
         }

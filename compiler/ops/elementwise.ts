@@ -20,7 +20,9 @@ function commonDType(call: PrimitiveCall, operands: readonly Operand[], takes: S
 /** The lift of a scalar function of one or two operands: element by element, broadcast by language.md 4.4. */
 function lifted(fn: ScalarFunction, callee?: string): Primitive {
   const signature: Parameter[] =
-    fn.arity === 1 ? [{ name: "x", kind: "tensor" }] : NAMES.slice(0, fn.arity).map((name) => ({ name, kind: "tensor" }));
+    fn.arity === 1
+      ? [{ name: "x", kind: "tensor" }]
+      : NAMES.slice(0, fn.arity).map((name) => ({ name, kind: "tensor" }));
   return {
     name: fn.name,
     ...(callee === undefined ? {} : { callee }),
@@ -142,7 +144,16 @@ export const clamp: Primitive = {
   },
 };
 
-const DTYPES: Readonly<Record<string, DType>> = { f32: "f32", i32: "i32", u32: "u32", bool: "bool", f16: "f16", bf16: "bf16", i8: "i8", u8: "u8" };
+const DTYPES: Readonly<Record<string, DType>> = {
+  f32: "f32",
+  i32: "i32",
+  u32: "u32",
+  bool: "bool",
+  f16: "f16",
+  bf16: "bf16",
+  i8: "i8",
+  u8: "u8",
+};
 
 export const cast: Primitive = {
   name: "cast",

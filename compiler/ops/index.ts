@@ -68,7 +68,9 @@ export const take: Primitive = {
     checkIds(call, ids);
     const axis = argNumber(call, "axis");
     const shape = x.type.shape.filter((_, i) => i !== axis);
-    const agree = shape.length === ids.type.shape.length && shape.every((dim, i) => call.facts.equal(dim, ids.type.shape[i] ?? ONE));
+    const agree =
+      shape.length === ids.type.shape.length &&
+      shape.every((dim, i) => call.facts.equal(dim, ids.type.shape[i] ?? ONE));
     if (!agree) failShapes(call, `the ids must have the shape of the first operand without axis ${axis}`, [x, ids]);
     return { type: { dtype: x.type.dtype, shape }, attributes: { axis } };
   },
@@ -170,8 +172,16 @@ export const cumsum: Primitive = {
     const { dtype } = value.type;
     const over = build.reduceAxis("k", value.type.shape[axis] ?? ONE);
     const k = build.index(over);
-    const x = build.operand(0, at.map((own, i) => (i === axis ? k : own)));
-    const isBefore = build.apply("less_equal", "bool", build.indexValue(k), build.indexValue(at[axis] ?? build.literal(0)));
+    const x = build.operand(
+      0,
+      at.map((own, i) => (i === axis ? k : own)),
+    );
+    const isBefore = build.apply(
+      "less_equal",
+      "bool",
+      build.indexValue(k),
+      build.indexValue(at[axis] ?? build.literal(0)),
+    );
     return build.reduce("sum", [over], build.apply("select", dtype, isBefore, x, build.constant(0, dtype)), dtype);
   },
 };

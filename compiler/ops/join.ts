@@ -30,7 +30,11 @@ function checkOthers(call: PrimitiveCall, first: Operand, other: Operand, axis: 
   const b = other.type.shape;
   const agree = a.length === b.length && a.every((dim, i) => i === axis || call.facts.equal(dim, b[i] ?? ONE));
   if (!agree)
-    failShapes(call, axis === undefined ? "all shapes must be equal" : `all dimensions but axis ${axis} must be equal`, [first, other]);
+    failShapes(
+      call,
+      axis === undefined ? "all shapes must be equal" : `all dimensions but axis ${axis} must be equal`,
+      [first, other],
+    );
 }
 
 // ---- concat, stack ----------------------------------------------------------------------------------------
@@ -57,7 +61,12 @@ export const concat: Primitive = {
     const result = new Float64Array(elementsOf(shape));
     let at = 0;
     for (const arg of args) {
-      place(result, shape, arg, shape.map((_, i) => (i === axis ? at : 0)));
+      place(
+        result,
+        shape,
+        arg,
+        shape.map((_, i) => (i === axis ? at : 0)),
+      );
       at += arg.shape[axis] ?? 0;
     }
     return result;
@@ -69,7 +78,11 @@ export const concat: Primitive = {
     let offset: Dim = ZERO;
     for (const k of value.args.keys()) {
       const index = at.map((own, i) => (i === axis ? build.add(own, scaleDim(offset, -1)) : own));
-      scalar = build.operand(k, index, value.args.length === 1 ? undefined : (scalar ?? build.constant(0, value.type.dtype)));
+      scalar = build.operand(
+        k,
+        index,
+        value.args.length === 1 ? undefined : (scalar ?? build.constant(0, value.type.dtype)),
+      );
       offset = addDims(offset, build.typeOf(k).shape[axis] ?? ONE);
     }
     return firstOf(scalar === undefined ? [] : [scalar]);
@@ -102,7 +115,12 @@ export const stack: Primitive = {
     const result = new Float64Array(elementsOf(shape));
     for (const [k, arg] of args.entries()) {
       const inside = [...arg.shape.slice(0, axis), 1, ...arg.shape.slice(axis)];
-      place(result, shape, { ...arg, shape: inside }, shape.map((_, i) => (i === axis ? k : 0)));
+      place(
+        result,
+        shape,
+        { ...arg, shape: inside },
+        shape.map((_, i) => (i === axis ? k : 0)),
+      );
     }
     return result;
   },
@@ -138,9 +156,15 @@ export const pad: Primitive = {
     const { shape, dtype } = x.type;
     const pads = argDims(call, "pads");
     if (pads.length !== 2 * shape.length)
-      failArgument(call, "pads", `\`${call.spelling}\` needs one pair for each of the ${shape.length} axes`, `${formatType(x.type)} has ${shape.length}`);
+      failArgument(
+        call,
+        "pads",
+        `\`${call.spelling}\` needs one pair for each of the ${shape.length} axes`,
+        `${formatType(x.type)} has ${shape.length}`,
+      );
     for (const size of pads)
-      if (!call.facts.oblige(size, 0)) failArgument(call, "pads", `a padding cannot be ${formatDim(size)}`, "paddings are at least 0");
+      if (!call.facts.oblige(size, 0))
+        failArgument(call, "pads", `a padding cannot be ${formatDim(size)}`, "paddings are at least 0");
     const padded = shape.map((dim, i) => addDims(dim, pads[2 * i] ?? ZERO, pads[2 * i + 1] ?? ZERO));
     const fill = argNumber(call, "value");
     if (dtype !== "f32" && dtype !== "f16" && !Number.isInteger(fill))
@@ -204,7 +228,12 @@ export const updateSlice: Primitive = {
     const axis = numberOf(value, "axis");
     const start = positionFor(value, at, size, (x.shape[axis] ?? 0) - (v.shape[axis] ?? 0));
     const result = x.data.slice();
-    place(result, shape, v, shape.map((_, i) => (i === axis ? start : 0)));
+    place(
+      result,
+      shape,
+      v,
+      shape.map((_, i) => (i === axis ? start : 0)),
+    );
     return result;
   },
   nest(build, value, at) {

@@ -16,7 +16,8 @@ function roles(type: TensorType, side: "left" | "right") {
   return { batch: shape.slice(0, Math.max(rank - 2, 0)), free, summed, inner: shape[summed] ?? ONE };
 }
 
-const freeDims = (type: TensorType, free: number | undefined): readonly Dim[] => (free === undefined ? [] : [type.shape[free] ?? ONE]);
+const freeDims = (type: TensorType, free: number | undefined): readonly Dim[] =>
+  free === undefined ? [] : [type.shape[free] ?? ONE];
 
 export const matmul: Primitive = {
   name: "matmul",
@@ -42,9 +43,12 @@ export const matmul: Primitive = {
     const batch = broadcastShapes(a.batch, b.batch, call.facts.equal);
     if ("disagree" in batch) {
       const pair = batch.disagree?.map(formatDim);
-      failShapes(call, `the batch dimensions ${pair ? `${pair[0]} and ${pair[1]} ` : ""}differ`, [left, right], [
-        "a symbolic dimension is never stretched",
-      ]);
+      failShapes(
+        call,
+        `the batch dimensions ${pair ? `${pair[0]} and ${pair[1]} ` : ""}differ`,
+        [left, right],
+        ["a symbolic dimension is never stretched"],
+      );
     }
     return {
       type: {

@@ -1,5 +1,18 @@
 /** Parts of one axis: `slice`, and `split` and `unstack`, which have several results. */
-import { addDims, type Dim, dimOf, divideExactly, floorDivDims, formatDim, literalOf, modDims, ONE, scaleDim, subDims, ZERO } from "../ir/dims.ts";
+import {
+  addDims,
+  type Dim,
+  dimOf,
+  divideExactly,
+  floorDivDims,
+  formatDim,
+  literalOf,
+  modDims,
+  ONE,
+  scaleDim,
+  subDims,
+  ZERO,
+} from "../ir/dims.ts";
 import type { Value } from "../ir/graph.ts";
 import type { Affine } from "../ir/nest.ts";
 import type { TensorType } from "../ir/types.ts";
@@ -24,7 +37,11 @@ const withSize = (type: TensorType, axis: number, size: Dim): TensorType => ({
 export function checkPosition(call: PrimitiveCall, at: Operand): void {
   if (at.type.dtype !== "i32") failClass(call, at, "int");
   if (at.type.shape.length > 0)
-    call.fail({ code: "TFG0303", message: `\`at\` is one position, ${nameOf(at)} has dimensions`, primary: typeLabel(at) });
+    call.fail({
+      code: "TFG0303",
+      message: `\`at\` is one position, ${nameOf(at)} has dimensions`,
+      primary: typeLabel(at),
+    });
 }
 
 /** `at` from operand `k`, clamped so that `size` positions fit into `extent`. */
@@ -35,12 +52,7 @@ export function clampedPosition(build: NestBuilder, k: number, extent: Dim, size
 }
 
 /** The position as a number: an attribute, or operand `k` clamped likewise. */
-export function positionFor(
-  value: Value,
-  at: NdArray | undefined,
-  size: (dim: Dim) => number,
-  room: number,
-): number {
+export function positionFor(value: Value, at: NdArray | undefined, size: (dim: Dim) => number, room: number): number {
   if (!at) return size(dimOfAttribute(value, "at"));
   return Math.min(Math.max(at.data[0] ?? 0, 0), room);
 }
@@ -95,7 +107,10 @@ function failDivision(call: PrimitiveCall, extent: Dim, n: number): never {
   return call.fail({
     code: "TFG0310",
     message: `${formatDim(extent)} is not divisible by ${n}`,
-    primary: { span: call.spans?.["n"] ?? call.span, text: literal === undefined ? `${n} equal parts` : `${literal} % ${n} = ${literal % n}` },
+    primary: {
+      span: call.spans?.["n"] ?? call.span,
+      text: literal === undefined ? `${n} equal parts` : `${literal} % ${n} = ${literal % n}`,
+    },
   });
 }
 
@@ -114,7 +129,11 @@ export const split: Primitive = {
     const n = argNumber(call, "n");
     const axis = argNumber(call, "axis");
     const extent = x.type.shape[axis] ?? ONE;
-    const part = n >= 1 ? divideExactly(extent, dimOf(n)) ?? (call.facts.equal(modDims(extent, dimOf(n)), ZERO) ? floorDivDims(extent, dimOf(n)) : undefined) : undefined;
+    const part =
+      n >= 1
+        ? (divideExactly(extent, dimOf(n)) ??
+          (call.facts.equal(modDims(extent, dimOf(n)), ZERO) ? floorDivDims(extent, dimOf(n)) : undefined))
+        : undefined;
     if (!part) return failDivision(call, extent, n);
     const type = withSize(x.type, axis, part);
     return { type, attributes: { axis }, more: new Array<TensorType>(n - 1).fill(type) };
@@ -122,7 +141,9 @@ export const split: Primitive = {
   meaning([x], value, { shape }) {
     const axis = numberOf(value, "axis");
     return [value.type, ...(value.more ?? [])].map((_, part) =>
-      gathered(firstOf(x ? [x] : []), shape, (index) => index.map((i, own) => (own === axis ? i + part * (shape[axis] ?? 0) : i))),
+      gathered(firstOf(x ? [x] : []), shape, (index) =>
+        index.map((i, own) => (own === axis ? i + part * (shape[axis] ?? 0) : i)),
+      ),
     );
   },
   nest(build, value, at, result = 0) {

@@ -10,7 +10,10 @@ export function stridesOf(shape: readonly number[]): number[] {
 }
 
 /** Calls `visit` for each point in row-major order. The index array is one and the same, and must not be kept. */
-export function forEachPoint(shape: readonly number[], visit: (index: readonly number[], position: number) => void): void {
+export function forEachPoint(
+  shape: readonly number[],
+  visit: (index: readonly number[], position: number) => void,
+): void {
   const index = new Array<number>(shape.length).fill(0);
   const count = elementsOf(shape);
   for (let position = 0; position < count; position++) {

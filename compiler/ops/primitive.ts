@@ -40,7 +40,11 @@ export interface Operand {
   /** Data of a constant operand, if it is one. */
   readonly constant?: ConstantData;
   /** If it is a name declared with a type: the text from the keyword to the end of the type, and each dim in it. */
-  readonly declared?: { readonly kind: "input" | "param" | "state"; readonly span: Span; readonly dims: readonly Span[] };
+  readonly declared?: {
+    readonly kind: "input" | "param" | "state";
+    readonly span: Span;
+    readonly dims: readonly Span[];
+  };
 }
 
 export interface MessagePart {
@@ -55,7 +59,10 @@ export interface Complaint {
   readonly primary: MessagePart;
   readonly related?: readonly MessagePart[];
   readonly notes?: readonly string[];
-  readonly helps?: readonly { readonly text: string; readonly edits?: readonly { readonly span: Span; readonly text: string }[] }[];
+  readonly helps?: readonly {
+    readonly text: string;
+    readonly edits?: readonly { readonly span: Span; readonly text: string }[];
+  }[];
 }
 
 export interface PrimitiveCall {

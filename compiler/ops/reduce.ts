@@ -142,7 +142,14 @@ function openAxes(build: NestBuilder, axes: readonly number[], keep: boolean, at
   return { index, over };
 }
 
-export function lowerReduction(build: NestBuilder, monoid: Monoid, over: readonly number[], extents: readonly Dim[], x: number, dtype: DType): number {
+export function lowerReduction(
+  build: NestBuilder,
+  monoid: Monoid,
+  over: readonly number[],
+  extents: readonly Dim[],
+  x: number,
+  dtype: DType,
+): number {
   if (over.length === 0 && monoid !== "argmax" && monoid !== "argmin") return x;
   const combine: Combine = monoid === "mean" ? "sum" : monoid;
   const folded = build.reduce(combine, over, x, dtype);
@@ -194,7 +201,10 @@ function reduction(name: string, monoid: Monoid): Primitive {
       const dtype = checkTakes(call, monoid);
       const axes = argNumbers(call, "axis");
       const keep = argBoolean(call, "keep");
-      return { type: { dtype, shape: reducedShape(call.operands[0]?.type.shape ?? [], axes, keep) }, attributes: { axes, keep } };
+      return {
+        type: { dtype, shape: reducedShape(call.operands[0]?.type.shape ?? [], axes, keep) },
+        attributes: { axes, keep },
+      };
     },
     meaning([x], value) {
       if (!x) throw new Error(`\`${name}\` has no operand`);
@@ -223,7 +233,10 @@ function position(monoid: "argmax" | "argmin"): Primitive {
     infer(call): Inferred {
       const dtype = checkTakes(call, monoid);
       const axis = argNumber(call, "axis");
-      return { type: { dtype, shape: reducedShape(call.operands[0]?.type.shape ?? [], [axis], false) }, attributes: { axis } };
+      return {
+        type: { dtype, shape: reducedShape(call.operands[0]?.type.shape ?? [], [axis], false) },
+        attributes: { axis },
+      };
     },
     meaning([x], value) {
       if (!x) throw new Error(`\`${monoid}\` has no operand`);

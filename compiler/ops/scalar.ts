@@ -96,7 +96,8 @@ function roundToFloat(x: number, mantissa: number, smallest: number, largest: nu
   if (!Number.isFinite(x) || x === 0) return x;
   const exponent = Math.floor(Math.log2(Math.abs(x)));
   // log2 may be off by one at powers of two; the unit is then half or twice what it should be, so correct it.
-  const exact = 2 ** exponent > Math.abs(x) ? exponent - 1 : 2 ** (exponent + 1) <= Math.abs(x) ? exponent + 1 : exponent;
+  const exact =
+    2 ** exponent > Math.abs(x) ? exponent - 1 : 2 ** (exponent + 1) <= Math.abs(x) ? exponent + 1 : exponent;
   const unit = 2 ** Math.max(exact - mantissa, smallest);
   const rounded = roundHalfEven(x / unit) * unit;
   return Math.abs(rounded) > largest ? Math.sign(x) * Infinity : rounded;
@@ -174,7 +175,13 @@ function unary(definition: Definition & { meaning: (dtype: DType) => Unary }): S
 function binary(definition: Definition & { meaning: (dtype: DType) => Binary }): ScalarFunction {
   return { takes: "num", cost: 1, laws: {}, ...definition, arity: 2, result: "same" };
 }
-function comparison(name: string, doc: string, takes: DTypeClass, holds: (a: number, b: number) => boolean, laws: Laws = {}): ScalarFunction {
+function comparison(
+  name: string,
+  doc: string,
+  takes: DTypeClass,
+  holds: (a: number, b: number) => boolean,
+  laws: Laws = {},
+): ScalarFunction {
   return { name, doc, arity: 2, takes, result: "bool", cost: 1, laws, meaning: () => (a, b) => (holds(a, b) ? 1 : 0) };
 }
 
@@ -202,10 +209,30 @@ const list: readonly ScalarFunction[] = [
   unary({ name: "sin", doc: "The sine of `x` radians.", cost: 15, meaning: always(Math.sin) }),
   unary({ name: "cos", doc: "The cosine of `x` radians.", cost: 15, meaning: always(Math.cos) }),
   unary({ name: "tanh", doc: "The hyperbolic tangent of `x`.", cost: 15, meaning: always(Math.tanh) }),
-  unary({ name: "erf", doc: "The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to `x`.", cost: 15, meaning: always(erf) }),
-  unary({ name: "floor", doc: "The greatest integer not above `x`.", laws: { idempotent: true }, meaning: always(Math.floor) }),
-  unary({ name: "ceil", doc: "The least integer not below `x`.", laws: { idempotent: true }, meaning: always(Math.ceil) }),
-  unary({ name: "round", doc: "The nearest integer, halves to the even one.", laws: { idempotent: true }, meaning: always(roundHalfEven) }),
+  unary({
+    name: "erf",
+    doc: "The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to `x`.",
+    cost: 15,
+    meaning: always(erf),
+  }),
+  unary({
+    name: "floor",
+    doc: "The greatest integer not above `x`.",
+    laws: { idempotent: true },
+    meaning: always(Math.floor),
+  }),
+  unary({
+    name: "ceil",
+    doc: "The least integer not below `x`.",
+    laws: { idempotent: true },
+    meaning: always(Math.ceil),
+  }),
+  unary({
+    name: "round",
+    doc: "The nearest integer, halves to the even one.",
+    laws: { idempotent: true },
+    meaning: always(roundHalfEven),
+  }),
   unary({ name: "not", doc: "`!x`.", takes: "bool", laws: { involution: true }, meaning: always((a) => 1 - a) }),
 
   binary({
@@ -224,7 +251,11 @@ const list: readonly ScalarFunction[] = [
     name: "mul",
     doc: "`a * b`; integers wrap.",
     laws: { commutative: true, associative: true, identity: 1 },
-    meaning: byDType<Binary>({ float: (a, b) => a * b, i32: (a, b) => Math.imul(a, b), u32: (a, b) => Math.imul(a, b) >>> 0 }),
+    meaning: byDType<Binary>({
+      float: (a, b) => a * b,
+      i32: (a, b) => Math.imul(a, b),
+      u32: (a, b) => Math.imul(a, b) >>> 0,
+    }),
   }),
   binary({
     name: "div",
@@ -239,7 +270,14 @@ const list: readonly ScalarFunction[] = [
     cost: 6,
     meaning: byDType<Binary>({ float: (a, b) => a - b * Math.floor(a / b), i32: floorModulo, u32: floorModulo }),
   }),
-  binary({ name: "pow", doc: "`a ** b` of floats: exp(b log a), NaN for negative `a` unless `b` is an integer.", takes: "float", cost: 30, laws: { identity: 1 }, meaning: () => (a, b) => a ** b }),
+  binary({
+    name: "pow",
+    doc: "`a ** b` of floats: exp(b log a), NaN for negative `a` unless `b` is an integer.",
+    takes: "float",
+    cost: 30,
+    laws: { identity: 1 },
+    meaning: () => (a, b) => a ** b,
+  }),
   binary({
     name: "maximum",
     doc: "The greater of `a` and `b`; NaN if one of them is.",
@@ -268,7 +306,9 @@ const list: readonly ScalarFunction[] = [
   }),
 
   comparison("equal", "Whether `a == b`; NaN equals nothing.", "any", (a, b) => a === b, { commutative: true }),
-  comparison("not_equal", "Whether `a != b`; NaN differs from everything.", "any", (a, b) => a !== b, { commutative: true }),
+  comparison("not_equal", "Whether `a != b`; NaN differs from everything.", "any", (a, b) => a !== b, {
+    commutative: true,
+  }),
   comparison("less", "Whether `a < b`.", "num", (a, b) => a < b),
   comparison("less_equal", "Whether `a <= b`.", "num", (a, b) => a <= b),
   comparison("greater", "Whether `a > b`.", "num", (a, b) => a > b),

@@ -37,7 +37,8 @@ export function firstOf<T>(list: readonly T[], what = "operand"): T {
 function completed(call: PrimitiveCall, x: Operand, shape: readonly Dim[]): readonly Dim[] {
   const open = shape.flatMap((dim, i) => (isLiteral(dim, -1) ? [i] : []));
   if (open.length === 0) return shape;
-  if (open.length > 1) failArgument(call, "shape", "only one dimension of a shape can be -1", "the compiler can work out one");
+  if (open.length > 1)
+    failArgument(call, "shape", "only one dimension of a shape can be -1", "the compiler can work out one");
   const rest = productOf(shape.filter((_, i) => i !== open[0]));
   const left = quotient(productOf(x.type.shape), rest);
   if (!left) return failElements(call, x, shape);
@@ -54,10 +55,26 @@ function failElements(call: PrimitiveCall, x: Operand, shape: readonly Dim[]): n
   const wants = productOf(shape.filter((dim) => !isLiteral(dim, -1)));
   const isOpen = shape.some((dim) => isLiteral(dim, -1));
   const difference = literalOf(subDims(has, wants));
-  const gains = difference !== undefined ? difference < 0 : wants.terms.length === 1 && has.terms.length === 1 && (wants.terms[0]?.coefficient ?? 0) > (has.terms[0]?.coefficient ?? 0);
-  const verb = isOpen ? "cannot divide the elements evenly" : gains ? "would need more elements" : "would lose elements";
+  const gains =
+    difference !== undefined
+      ? difference < 0
+      : wants.terms.length === 1 &&
+        has.terms.length === 1 &&
+        (wants.terms[0]?.coefficient ?? 0) > (has.terms[0]?.coefficient ?? 0);
+  const verb = isOpen
+    ? "cannot divide the elements evenly"
+    : gains
+      ? "would need more elements"
+      : "would lose elements";
   const [first, ...others] = x.type.shape;
-  const helps = first && others.length > 1 ? [{ text: `\`flatten(${nameOf(x).replaceAll("`", "")})\` is ${x.type.dtype}${formatShape([first, productOf(others)])}` }] : [];
+  const helps =
+    first && others.length > 1
+      ? [
+          {
+            text: `\`flatten(${nameOf(x).replaceAll("`", "")})\` is ${x.type.dtype}${formatShape([first, productOf(others)])}`,
+          },
+        ]
+      : [];
   return call.fail({
     code: "TFG0305",
     message: `\`${call.spelling}\` ${verb}`,
@@ -65,13 +82,21 @@ function failElements(call: PrimitiveCall, x: Operand, shape: readonly Dim[]): n
       span: call.spans?.["shape"] ?? call.span,
       text: `${isOpen ? "a multiple of " : ""}${formatDim(wants)} elements, but ${nameOf(x)} has ${formatDim(has)}`,
     },
-    related: x.origin.start === x.span.start && x.origin.file === x.span.file ? [] : [{ span: x.origin, text: formatType(x.type) }],
+    related:
+      x.origin.start === x.span.start && x.origin.file === x.span.file
+        ? []
+        : [{ span: x.origin, text: formatType(x.type) }],
     helps,
   });
 }
 
 /** Reads `x` at the element of the same row-major position; through integer division where no axis can be split. */
-function regrouped(build: NestBuilder, at: readonly Affine[], from: readonly Dim[], to: readonly Dim[]): readonly Affine[] {
+function regrouped(
+  build: NestBuilder,
+  at: readonly Affine[],
+  from: readonly Dim[],
+  to: readonly Dim[],
+): readonly Affine[] {
   const affine = build.regroup(at, from, to);
   if (affine) return affine;
   let linear = build.literal(0);
@@ -128,7 +153,8 @@ export const transpose: Primitive = {
     const x = firstOf(call.operands);
     const { shape, dtype } = x.type;
     const given = argNumbers(call, "perm");
-    if (given.length === 0 && shape.length !== 2) failRank(call, x, "two dimensions, or the order of the axes as `[perm]`");
+    if (given.length === 0 && shape.length !== 2)
+      failRank(call, x, "two dimensions, or the order of the axes as `[perm]`");
     const perm = given.length === 0 ? [1, 0] : given.map((axis) => (axis < 0 ? axis + shape.length : axis));
     const isPermutation = perm.length === shape.length && shape.every((_, i) => perm.includes(i));
     if (!isPermutation)
@@ -167,10 +193,18 @@ export const broadcast: Primitive = {
     const shape = argDims(call, "shape");
     const type: TensorType = { dtype: x.type.dtype, shape };
     const result = broadcastShapes(shape, x.type.shape, call.facts.equal);
-    const holds = "shape" in result && result.shape.length === shape.length && result.shape.every((dim, i) => call.facts.equal(dim, shape[i] ?? ONE));
+    const holds =
+      "shape" in result &&
+      result.shape.length === shape.length &&
+      result.shape.every((dim, i) => call.facts.equal(dim, shape[i] ?? ONE));
     if (!holds) {
       const span = call.spans?.["shape"] ?? call.span;
-      failBroadcast(call, x, { type, span, origin: span }, "disagree" in result && result.disagree ? [result.disagree[1], result.disagree[0]] : undefined);
+      failBroadcast(
+        call,
+        x,
+        { type, span, origin: span },
+        "disagree" in result && result.disagree ? [result.disagree[1], result.disagree[0]] : undefined,
+      );
     }
     return { type };
   },
@@ -233,7 +267,8 @@ export function checkRange(call: PrimitiveCall, extent: Dim, start: Dim, size: D
   const what = `\`${spanText(call.span)}\``;
   if (!facts.oblige(size, 1)) failRange(call, what, `would have ${formatDim(size)} positions`);
   if (!facts.oblige(low, 0)) failRange(call, what, `begins at ${formatDim(low)}`);
-  if (!facts.oblige(subDims(extent, high), 1)) failRange(call, what, `ends at ${formatDim(high)}, but the axis has ${formatDim(extent)} positions`);
+  if (!facts.oblige(subDims(extent, high), 1))
+    failRange(call, what, `ends at ${formatDim(high)}, but the axis has ${formatDim(extent)} positions`);
 }
 
 export const stridedSlice: Primitive = {
@@ -257,7 +292,8 @@ export const stridedSlice: Primitive = {
     const insert = argNumbers(call, "insert");
     const starts = argDims(call, "starts");
     const steps = argNumbers(call, "steps");
-    for (const [axis, extent] of x.type.shape.entries()) checkRange(call, extent, starts[axis] ?? ZERO, sizes[axis] ?? extent, steps[axis] ?? 1);
+    for (const [axis, extent] of x.type.shape.entries())
+      checkRange(call, extent, starts[axis] ?? ZERO, sizes[axis] ?? extent, steps[axis] ?? 1);
     const shape: Dim[] = sizes.filter((_, axis) => !drop.includes(axis));
     for (const place of [...insert].sort((a, b) => a - b)) shape.splice(place, 0, ONE);
     return {

@@ -40,7 +40,9 @@ const all: readonly Primitive[] = [
 ];
 
 /** By name, as in `Value.op`. */
-export const primitives: Readonly<Record<string, Primitive>> = Object.fromEntries(all.map((record) => [record.name, record]));
+export const primitives: Readonly<Record<string, Primitive>> = Object.fromEntries(
+  all.map((record) => [record.name, record]),
+);
 
 export function primitiveOf(op: string): Primitive {
   const record = primitives[op];

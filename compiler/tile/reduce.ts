@@ -259,7 +259,8 @@ export function emitReduction(emitter: NestEmitter, scalar: ScalarId, isDone: (i
   const count = extents.reduce<number | undefined>((product, e) => (e === undefined || product === undefined ? undefined : product * e), 1);
   const values = reductions.map((reduction) => reduction.value);
   const cost = values.reduce((sum, id) => sum + costOf(nest, id), 0);
-  const turns = isAlong && cost <= CHEAP ? 4 : 1;
+  const lanesExtent = lane === undefined ? undefined : literalOf(nest.axes[lane]?.extent ?? ONE);
+  const turns = isAlong && cost <= CHEAP && (lanesExtent === undefined || lanesExtent >= 32) ? 4 : 1;
   const chunk = CHUNK * (isAlong ? turns : 1);
   const needsTotals = form !== "scalar" && (count === undefined || count > chunk);
   const running = reductions.map((reduction) => new Accumulation(emitter, reduction, form, turns, needsTotals));

@@ -136,8 +136,14 @@ export function chooseLanes(kernel: Kernel, nest: Nest): AxisId | undefined {
       const term = store.access.address.terms.find((t) => t.axis === axis);
       return term !== undefined && isLiteral(term.times, 1) && !store.access.address.scalars.some((t) => axes[t.scalar]?.has(axis));
     });
-    const isUsed = isStored || nest.reductions.some((reduction) => reduction.over.includes(axis));
-    if (!isUsed || !isContiguous || !canTakeLanes(kernel, nest, axes, axis)) return;
+    const isRead = nest.scalars.some((scalar) => scalar.op === "read" && scalar.access.address.terms.some((t) => t.axis === axis));
+    // The position of a lane has to be a literal away from that of its neighbour.
+    const hasPositions = nest.reductions.every(({ combine, over }) => {
+      const inner = over.slice(over.indexOf(axis) + 1).map((a) => nest.axes[a]?.extent);
+      const isLiteralStep = inner.every((extent) => extent !== undefined && literalOf(extent) !== undefined);
+      return !over.includes(axis) || !combine.startsWith("arg") || isLiteralStep;
+    });
+    if (!(isStored || isRead) || !hasPositions || !isContiguous || !canTakeLanes(kernel, nest, axes, axis)) return;
     const score = laneUse(nest, axis) + (isStored ? 0.3 : 0);
     if (!best || score > best.score) best = { axis, score };
   });

@@ -43,7 +43,12 @@ export function callOf(
   rest: Partial<PrimitiveCall> = {},
 ): PrimitiveCall {
   return {
-    operands: operands.map(({ dtype, shape, ...own }) => ({ type: { dtype, shape }, span: span(5, 6), origin: span(5, 6), ...own })),
+    operands: operands.map(({ dtype, shape, ...own }) => ({
+      type: { dtype, shape },
+      span: span(5, 6),
+      origin: span(5, 6),
+      ...own,
+    })),
     args,
     span: span(0, 13),
     operator: span(),
@@ -98,7 +103,16 @@ export function dataOf({ operands, seed }: Case): NdArray[] {
 
 // ---- arbitraries --------------------------------------------------------------------------------------------
 
-const DIMS: readonly Dim[] = [ONE, dimOf(2), dimOf(3), dimOf(4), dimOf(7), dimSymbol("N"), dimSymbol("M"), dimSymbol("P")];
+const DIMS: readonly Dim[] = [
+  ONE,
+  dimOf(2),
+  dimOf(3),
+  dimOf(4),
+  dimOf(7),
+  dimSymbol("N"),
+  dimSymbol("M"),
+  dimSymbol("P"),
+];
 const anyDim = fc.constantFrom(...DIMS);
 const anyShape = (min = 0, max = 4) => fc.array(anyDim, { minLength: min, maxLength: max });
 const seed = fc.nat(0xffffff);
@@ -117,7 +131,9 @@ function broadcastable(shape: readonly Dim[]): fc.Arbitrary<readonly Dim[]> {
     fc.constant(shape),
     fc.constant([]),
     fc.nat(shape.length).map((from) => shape.slice(from)),
-    fc.array(fc.boolean(), { minLength: shape.length, maxLength: shape.length }).map((keep) => shape.map((dim, i) => (keep[i] ? dim : ONE))),
+    fc
+      .array(fc.boolean(), { minLength: shape.length, maxLength: shape.length })
+      .map((keep) => shape.map((dim, i) => (keep[i] ? dim : ONE))),
   );
 }
 
@@ -128,14 +144,18 @@ function elementwise(count: number, takes: DTypeClass): fc.Arbitrary<Case> {
   return anyShape().chain((shape) =>
     fc
       .tuple(dtypeIn(takes), seed, ...new Array<fc.Arbitrary<readonly Dim[]>>(count - 1).fill(broadcastable(shape)))
-      .map(([dtype, s, ...others]) => ({ seed: s, operands: [shape, ...others].map((own) => ({ dtype, shape: own })) })),
+      .map(([dtype, s, ...others]) => ({
+        seed: s,
+        operands: [shape, ...others].map((own) => ({ dtype, shape: own })),
+      })),
   );
 }
 
 const withAxis = (takes: DTypeClass, minRank = 1) =>
   one(anyShape(minRank, 4), takes).chain((x) => fc.tuple(fc.constant(x), fc.nat(x.shape.length - 1), seed));
 
-const replaced = (shape: readonly Dim[], axis: number, dim: Dim): readonly Dim[] => shape.map((own, i) => (i === axis ? dim : own));
+const replaced = (shape: readonly Dim[], axis: number, dim: Dim): readonly Dim[] =>
+  shape.map((own, i) => (i === axis ? dim : own));
 const without = (shape: readonly Dim[], axis: number): readonly Dim[] => shape.filter((_, i) => i !== axis);
 
 function reduction(monoid: Monoid): fc.Arbitrary<Case> {
@@ -152,25 +172,37 @@ const matmul: fc.Arbitrary<Case> = anyShape(0, 2).chain((batch) =>
     .map(([dtype, m, k, n, other, vectors, s]) => {
       const a = vectors === 1 || vectors === 3 ? [k] : [...batch, m, k];
       const b = vectors === 2 || vectors === 3 ? [k] : vectors === 1 ? [...batch, k, n] : [...other, k, n];
-      return { operands: [{ dtype, shape: a }, { dtype, shape: b }], seed: s };
+      return {
+        operands: [
+          { dtype, shape: a },
+          { dtype, shape: b },
+        ],
+        seed: s,
+      };
     }),
 );
 
 const slicing: fc.Arbitrary<Case> = one(anyShape(1, 4), "any").chain((x) =>
-  fc.tuple(fc.nat(x.shape.length - 1), fc.nat(2), fc.integer({ min: 1, max: 3 }), fc.boolean(), seed).map(([axis, at, length, isData, s]) => {
-    const extent = sizeOf(x.shape[axis] ?? ONE);
-    const size = Math.min(length, extent);
-    const args = { axis, size: dimOf(size) };
-    return isData
-      ? { operands: [x, { dtype: "i32" as const, shape: [] }], args, seed: s }
-      : { operands: [x], args: { ...args, at: dimOf(Math.min(at, extent - size)) }, seed: s };
-  }),
+  fc
+    .tuple(fc.nat(x.shape.length - 1), fc.nat(2), fc.integer({ min: 1, max: 3 }), fc.boolean(), seed)
+    .map(([axis, at, length, isData, s]) => {
+      const extent = sizeOf(x.shape[axis] ?? ONE);
+      const size = Math.min(length, extent);
+      const args = { axis, size: dimOf(size) };
+      return isData
+        ? { operands: [x, { dtype: "i32" as const, shape: [] }], args, seed: s }
+        : { operands: [x], args: { ...args, at: dimOf(Math.min(at, extent - size)) }, seed: s };
+    }),
 );
 
 const strided: fc.Arbitrary<Case> = one(anyShape(0, 3), "any").chain((x) =>
   fc
     .tuple(
-      fc.tuple(...x.shape.map((dim) => fc.tuple(fc.nat(sizeOf(dim) - 1), fc.nat(sizeOf(dim) - 1), fc.constantFrom(1, 2, -1, -2)))),
+      fc.tuple(
+        ...x.shape.map((dim) =>
+          fc.tuple(fc.nat(sizeOf(dim) - 1), fc.nat(sizeOf(dim) - 1), fc.constantFrom(1, 2, -1, -2)),
+        ),
+      ),
       fc.subarray([...x.shape.keys()]),
       fc.uniqueArray(fc.nat(2), { maxLength: 2 }),
       seed,
@@ -185,18 +217,33 @@ const strided: fc.Arbitrary<Case> = one(anyShape(0, 3), "any").chain((x) =>
       });
       return {
         operands: [x],
-        args: { starts: rows.map((r) => dimOf(r.start)), sizes: rows.map((r) => dimOf(r.size)), steps: rows.map((r) => r.step), drop, insert },
+        args: {
+          starts: rows.map((r) => dimOf(r.start)),
+          sizes: rows.map((r) => dimOf(r.size)),
+          steps: rows.map((r) => r.step),
+          drop,
+          insert,
+        },
         seed: s,
       };
     }),
 );
 
 const reshaped: fc.Arbitrary<Case> = one(anyShape(0, 4), "any").chain((x) =>
-  fc.tuple(fc.shuffledSubarray([...x.shape], { minLength: x.shape.length }), fc.nat(x.shape.length), fc.boolean(), seed).map(([order, merge, open, s]) => {
-    // Any order of the same dims has as many elements; two of them may be merged, and one left open.
-    const merged = merge > 0 && merge < order.length ? [...order.slice(0, merge - 1), product(order[merge - 1], order[merge]), ...order.slice(merge + 1)] : order;
-    return { operands: [x], args: { shape: open && merged.length > 0 ? [dimOf(-1), ...merged.slice(1)] : [...merged, ONE] }, seed: s };
-  }),
+  fc
+    .tuple(fc.shuffledSubarray([...x.shape], { minLength: x.shape.length }), fc.nat(x.shape.length), fc.boolean(), seed)
+    .map(([order, merge, open, s]) => {
+      // Any order of the same dims has as many elements; two of them may be merged, and one left open.
+      const merged =
+        merge > 0 && merge < order.length
+          ? [...order.slice(0, merge - 1), product(order[merge - 1], order[merge]), ...order.slice(merge + 1)]
+          : order;
+      return {
+        operands: [x],
+        args: { shape: open && merged.length > 0 ? [dimOf(-1), ...merged.slice(1)] : [...merged, ONE] },
+        seed: s,
+      };
+    }),
 );
 const product = (a: Dim | undefined, b: Dim | undefined): Dim => dimOf(sizeOf(a ?? ONE) * sizeOf(b ?? ONE));
 
@@ -205,7 +252,13 @@ const literal = (given: Given): Given => ({ ...given, shape: given.shape.map((di
 
 const at = (kind: "axis" | "constant", value: number): Scalar =>
   kind === "axis" ? { kind, axis: value, dtype: "i32", span: span() } : { kind, value, dtype: "i32", span: span() };
-const apply = (fn: string, dtype: DType, ...args: readonly Scalar[]): Scalar => ({ kind: "apply", fn, args, dtype, span: span() });
+const apply = (fn: string, dtype: DType, ...args: readonly Scalar[]): Scalar => ({
+  kind: "apply",
+  fn,
+  args,
+  dtype,
+  span: span(),
+});
 
 /** A strided window over a padded axis, reduced by any monoid, with a shared part and an index as a value. */
 const comprehension: fc.Arbitrary<Case> = fc
@@ -220,10 +273,17 @@ const comprehension: fc.Arbitrary<Case> = fc
     seed,
   })
   .map(({ monoid, extent, rows, taps, stride, before, isShared, seed: s }) => {
-    const window = apply("sub", "i32", apply("add", "i32", apply("mul", "i32", at("axis", 1), at("constant", stride)), at("axis", 2)), at("constant", before));
+    const window = apply(
+      "sub",
+      "i32",
+      apply("add", "i32", apply("mul", "i32", at("axis", 1), at("constant", stride)), at("axis", 2)),
+      at("constant", before),
+    );
     const outside: Scalar = { kind: "constant", value: -1.5, dtype: "f32", span: span() };
     const read: Scalar = { kind: "read", operand: 0, at: [at("axis", 0), window], outside, dtype: "f32", span: span() };
-    const term = isShared ? apply("mul", "f32", apply("add", "f32", read, read), apply("cast", "f32", at("axis", 2))) : read;
+    const term = isShared
+      ? apply("mul", "f32", apply("add", "f32", read, read), apply("cast", "f32", at("axis", 2)))
+      : read;
     const dtype: DType = MONOIDS[monoid].gives === "i32" ? "i32" : "f32";
     const folded: Scalar = { kind: "reduce", monoid, axes: [2], body: term, dtype, span: span() };
     const body: Comprehension = {
@@ -249,7 +309,9 @@ const joined = (isStack: boolean): fc.Arbitrary<Case> =>
   );
 
 const lifted = Object.fromEntries(
-  [...scalarFunctions.values()].filter(({ name }) => name !== "select" && name !== "cast").map((fn) => [fn.name, elementwise(fn.arity, fn.takes)]),
+  [...scalarFunctions.values()]
+    .filter(({ name }) => name !== "select" && name !== "cast")
+    .map((fn) => [fn.name, elementwise(fn.arity, fn.takes)]),
 );
 
 /** By the name of the primitive. Leaves have none: no call makes them. */
@@ -264,7 +326,9 @@ export const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
     operands: own.operands.map((operand, k) => (k === 0 ? { ...operand, dtype: "bool" as const } : operand)),
   })),
   clamp: elementwise(3, "num"),
-  cast: fc.tuple(elementwise(1, "any"), fc.constantFrom("f32", "i32", "u32")).map(([own, to]) => ({ ...own, args: { to } })),
+  cast: fc
+    .tuple(elementwise(1, "any"), fc.constantFrom("f32", "i32", "u32"))
+    .map(([own, to]) => ({ ...own, args: { to } })),
   tensor: comprehension,
   reduce_sum: reduction("sum"),
   reduce_prod: reduction("prod"),
@@ -279,28 +343,50 @@ export const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
   reshape: reshaped.map((own) => ({
     ...own,
     operands: own.operands.map(literal),
-    args: { shape: ((own.args?.["shape"] ?? []) as readonly Dim[]).map((dim) => (equalDims(dim, dimOf(-1)) ? dim : dimOf(sizeOf(dim)))) },
+    args: {
+      shape: ((own.args?.["shape"] ?? []) as readonly Dim[]).map((dim) =>
+        equalDims(dim, dimOf(-1)) ? dim : dimOf(sizeOf(dim)),
+      ),
+    },
   })),
   transpose: one(anyShape(0, 4), "any").chain((x) =>
-    fc.tuple(fc.shuffledSubarray([...x.shape.keys()], { minLength: x.shape.length }), seed).map(([perm, s]) =>
-      perm.length === 0 ? { operands: [{ ...x, shape: [dimOf(2), dimSymbol("N")] }], args: { perm: [] }, seed: s } : { operands: [x], args: { perm }, seed: s },
-    ),
+    fc
+      .tuple(fc.shuffledSubarray([...x.shape.keys()], { minLength: x.shape.length }), seed)
+      .map(([perm, s]) =>
+        perm.length === 0
+          ? { operands: [{ ...x, shape: [dimOf(2), dimSymbol("N")] }], args: { perm: [] }, seed: s }
+          : { operands: [x], args: { perm }, seed: s },
+      ),
   ),
   broadcast: anyShape().chain((shape) =>
-    fc.tuple(broadcastable(shape), dtypeIn("any"), seed).map(([own, dtype, s]) => ({ operands: [{ dtype, shape: own }], args: { shape }, seed: s })),
+    fc
+      .tuple(broadcastable(shape), dtypeIn("any"), seed)
+      .map(([own, dtype, s]) => ({ operands: [{ dtype, shape: own }], args: { shape }, seed: s })),
   ),
-  reverse: one(anyShape(), "any").chain((x) => fc.tuple(fc.subarray([...x.shape.keys()]), seed).map(([axis, s]) => ({ operands: [x], args: { axis }, seed: s }))),
+  reverse: one(anyShape(), "any").chain((x) =>
+    fc.tuple(fc.subarray([...x.shape.keys()]), seed).map(([axis, s]) => ({ operands: [x], args: { axis }, seed: s })),
+  ),
   strided_slice: strided,
   slice: slicing,
   split: withAxis("any").chain(([x, axis, s]) =>
-    fc.integer({ min: 1, max: 3 }).map((n) => ({ operands: [{ ...x, shape: replaced(x.shape, axis, dimOf(2 * n)) }], args: { axis, n }, seed: s })),
+    fc
+      .integer({ min: 1, max: 3 })
+      .map((n) => ({ operands: [{ ...x, shape: replaced(x.shape, axis, dimOf(2 * n)) }], args: { axis, n }, seed: s })),
   ),
-  unstack: withAxis("any").map(([x, axis, s]) => ({ operands: [{ ...x, shape: replaced(x.shape, axis, dimOf(3)) }], args: { axis }, seed: s })),
+  unstack: withAxis("any").map(([x, axis, s]) => ({
+    operands: [{ ...x, shape: replaced(x.shape, axis, dimOf(3)) }],
+    args: { axis },
+    seed: s,
+  })),
   concat: joined(false),
   stack: joined(true),
   pad: one(anyShape(0, 3), "num").chain((x) =>
     fc
-      .tuple(fc.array(fc.nat(2), { minLength: 2 * x.shape.length, maxLength: 2 * x.shape.length }), fc.integer({ min: 0, max: 3 }), seed)
+      .tuple(
+        fc.array(fc.nat(2), { minLength: 2 * x.shape.length, maxLength: 2 * x.shape.length }),
+        fc.integer({ min: 0, max: 3 }),
+        seed,
+      )
       .map(([pads, value, s]) => ({ operands: [x], args: { pads: pads.map(dimOf), value }, seed: s })),
   ),
   update_slice: slicing.map((own) => {
@@ -310,9 +396,17 @@ export const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
     const v = { ...x, shape: replaced(x.shape, axis, size) };
     return { operands: [x, v, ...position], args: { axis, ...(start ? { at: start } : {}) }, seed: own.seed };
   }),
-  gather: fc.tuple(one(anyShape(1, 3), "any"), anyShape(0, 2), seed).map(([table, ids, s]) => ({ operands: [table, { dtype: "i32" as const, shape: ids }], seed: s })),
-  take: withAxis("any").map(([x, axis, s]) => ({ operands: [x, { dtype: "i32" as const, shape: without(x.shape, axis) }], args: { axis }, seed: s })),
-  one_hot: fc.tuple(anyShape(0, 3), anyDim, seed).map(([shape, k, s]) => ({ operands: [{ dtype: "i32" as const, shape }], args: { k }, seed: s })),
+  gather: fc
+    .tuple(one(anyShape(1, 3), "any"), anyShape(0, 2), seed)
+    .map(([table, ids, s]) => ({ operands: [table, { dtype: "i32" as const, shape: ids }], seed: s })),
+  take: withAxis("any").map(([x, axis, s]) => ({
+    operands: [x, { dtype: "i32" as const, shape: without(x.shape, axis) }],
+    args: { axis },
+    seed: s,
+  })),
+  one_hot: fc
+    .tuple(anyShape(0, 3), anyDim, seed)
+    .map(([shape, k, s]) => ({ operands: [{ dtype: "i32" as const, shape }], args: { k }, seed: s })),
   iota: fc.tuple(anyDim, seed).map(([n, s]) => ({ operands: [], args: { n }, seed: s })),
   cumsum: withAxis("num").map(([x, axis, s]) => ({ operands: [x], args: { axis }, seed: s })),
 };

@@ -42,7 +42,8 @@ export function evaluateNest(
       return push(array.dtype, () => {
         const index = at.map(indexOf);
         const isInside = index.every((i, axis) => i >= 0 && i < (array.shape[axis] ?? 0));
-        if (!isInside) return outside === undefined ? fail(`a read at [${index}] of [${array.shape}]`) : made(outside).evaluate();
+        if (!isInside)
+          return outside === undefined ? fail(`a read at [${index}] of [${array.shape}]`) : made(outside).evaluate();
         return array.data[positionOf(index, strides)] ?? fail("no such element");
       });
     },
@@ -52,10 +53,13 @@ export function evaluateNest(
     reduce(combine, over, scalar, dtype) {
       return push(dtype, () => {
         const values: number[] = [];
-        forEachPoint(over.map((axis) => extents[axis] ?? 0), (index) => {
-          for (const [i, axis] of over.entries()) axes[axis] = index[i] ?? 0;
-          values.push(made(scalar).evaluate());
-        });
+        forEachPoint(
+          over.map((axis) => extents[axis] ?? 0),
+          (index) => {
+            for (const [i, axis] of over.entries()) axes[axis] = index[i] ?? 0;
+            values.push(made(scalar).evaluate());
+          },
+        );
         return combined(combine, dtype, values);
       });
     },
@@ -78,7 +82,8 @@ export function evaluateNest(
   };
   const at = value.type.shape.map((extent) => axisIndex(open(extent)));
   const root = record.nest?.(build, value, at, result) ?? fail("no nest");
-  if (made(root).dtype !== value.type.dtype) fail(`the nest gives ${made(root).dtype}, the type rule ${value.type.dtype}`);
+  if (made(root).dtype !== value.type.dtype)
+    fail(`the nest gives ${made(root).dtype}, the type rule ${value.type.dtype}`);
   const data = new Float64Array(elementsOf(shape));
   forEachPoint(shape, (index, position) => {
     for (const [axis, i] of index.entries()) axes[axis] = i;
@@ -92,7 +97,8 @@ function fail(message: string): never {
 }
 
 function combined(combine: string, dtype: DType, values: readonly number[]): number {
-  const wrap = dtype === "i32" ? (x: bigint) => Number(BigInt.asIntN(32, x)) : (x: bigint) => Number(BigInt.asUintN(32, x));
+  const wrap =
+    dtype === "i32" ? (x: bigint) => Number(BigInt.asIntN(32, x)) : (x: bigint) => Number(BigInt.asUintN(32, x));
   const isInt = dtype === "i32" || dtype === "u32";
   switch (combine) {
     case "sum":

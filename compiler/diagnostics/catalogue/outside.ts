@@ -1,0 +1,104 @@
+/** 07xx to 09xx: weights, run time, lints. */
+import type { Entry } from "../catalogue.ts";
+
+export const fromOutside: readonly Entry[] = [
+  {
+    code: "TFG0701",
+    title: "weights that do not fit the graph",
+    text: `The report lists each variable that is missing, with the nearest name in the file, and each whose shape or dtype
+differs. Names can be changed while restoring: \`restore(file, { map: { "dense/": "dense_1/" } })\`. Entries that the graph
+does not use are reported, not refused.`,
+  },
+  {
+    code: "TFG0702",
+    title: "a file of weights that is unreadable, truncated or altered",
+    text: "Lengths or checksums do not agree with the content. Copy or download the file again.",
+  },
+  {
+    code: "TFG0703",
+    title: "a file of weights that cannot be trusted",
+    text: `Sizes, offsets or counts in its header contradict the file, as no program that writes such files would do. Nothing
+was read from it.`,
+  },
+  {
+    code: "TFG0704",
+    title: "a checkpoint without its data file",
+    text: "A TensorFlow checkpoint is an `.index` file and one or more `.data-…` files beside it.",
+  },
+  {
+    code: "TFG0801",
+    title: "feeds whose lengths disagree",
+    text: `The length of an array gives the one dimension that is not yet known; two feeds must give the same. Where more than
+one is unknown, feed \`{ data, shape }\` or name them: \`{ dims: { N: 8 } }\`.`,
+  },
+  {
+    code: "TFG0802",
+    title: "a constraint of the graph that does not hold",
+    text: "The `where` of a graph is checked at each new set of dimensions, before anything runs. Dimensions are at least 1.",
+  },
+  {
+    code: "TFG0803",
+    title: "a missing feed",
+    text: "What is fetched needs this input.",
+  },
+  {
+    code: "TFG0804",
+    title: "a superfluous feed",
+    text: "The graph has no such input, or nothing that is fetched needs it. Inputs that are not needed are not fed.",
+  },
+  {
+    code: "TFG0805",
+    title: "a result that is not a number",
+    text: "With `nanGuard` each node is tested, and the first one that gives NaN from finite inputs is named.",
+  },
+  {
+    code: "TFG0806",
+    title: "too little memory on the device",
+    text: "The run needs more memory, or a larger buffer, than the device has. Feed smaller batches.",
+  },
+  {
+    code: "TFG0807",
+    title: "two fetched steps that update one variable",
+    text: "Both read the value from before the run, so one update would be lost. Fetch them in two runs.",
+  },
+  {
+    code: "TFG0808",
+    title: "a feed of the wrong dtype or shape",
+    text: "The type of array follows from the dtype of the input: Float32Array for f32, Int32Array for i32, and so on.",
+  },
+  {
+    code: "TFG0809",
+    title: "an unknown fetch",
+    text: "The outputs and steps of the graph can be fetched; the message proposes the nearest name.",
+  },
+  {
+    code: "TFG0810",
+    title: "a session that is closed",
+    text: "A session is closed by `close`, or at the end of the block of its `using`. Its memory is gone then.",
+  },
+  {
+    code: "TFG0811",
+    title: "a module that lacks what was asked for",
+    text: "The module was compiled without this device, initialiser or reader, or for another version of the runtime.",
+  },
+  {
+    code: "TFG0901",
+    title: "an operator beside a pipe",
+    text: "The pipe binds loosest: `a + b |> relu` is `relu(a + b)`. Parentheses make that visible.",
+  },
+  {
+    code: "TFG0902",
+    title: "a dimension without a bound",
+    text: "With `where N <= 1024` the compiler can say how much memory a run needs at most.",
+  },
+  {
+    code: "TFG0903",
+    title: "layers without names",
+    text: "Their variables are numbered in the order of the text, so a layer inserted above renames the weights below.",
+  },
+  {
+    code: "TFG0904",
+    title: "a division that drops a remainder",
+    text: "`/` on integers rounds down. If that is meant, write it so that nothing is lost.",
+  },
+];

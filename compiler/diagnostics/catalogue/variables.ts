@@ -1,0 +1,114 @@
+/** 04xx to 06xx: variables and effects, gradients, modules. */
+import type { Entry } from "../catalogue.ts";
+
+export const variables: readonly Entry[] = [
+  {
+    code: "TFG0402",
+    title: "a variable inside a `def`",
+    text: "A `def` is a pure function. Only a `layer` or a `graph` owns variables, and only they may call layers.",
+    wrong: `def head[..B, I](x: f32[..B, I]) -> f32[..B, 10] {
+  param w: f32[I, 10] = zeros
+  return x @ w
+}`,
+    right: `layer head[..B, I](x: f32[..B, I]) -> f32[..B, 10] {
+  param w: f32[I, 10] = zeros
+  return x @ w
+}`,
+  },
+  {
+    code: "TFG0403",
+    title: "an update outside of a step",
+    text: "In a graph an update belongs to a `step`, which is fetched to make it happen.",
+    wrong: "graph g {\n  param w: f32[3] = ones\n  w := 0.9 * w\n  output y = w\n}",
+    right: "graph g {\n  param w: f32[3] = ones\n  step decay { w := 0.9 * w }\n  output y = w\n}",
+  },
+  {
+    code: "TFG0404",
+    title: "two layers of one name",
+    text: "To share the weights write `reuse=`; for separate weights choose another name.",
+    wrong: `graph g[N] {
+  input a: f32[N, 8]
+  on_a = dense(a, 1, name="disc")
+  on_b = dense(a, 1, name="disc")
+  output y = on_a + on_b
+}`,
+    right: `graph g[N] {
+  input a: f32[N, 8]
+  on_a = dense(a, 1, name="disc")
+  on_b = dense(a, 1, name="disc_b")
+  output y = on_a + on_b
+}`,
+  },
+  {
+    code: "TFG0405",
+    title: "`reuse=` of a layer that does not fit",
+    text: "`reuse=` names an instance of the same layer, with variables of the same types, in the same graph.",
+  },
+  {
+    code: "TFG0406",
+    title: "a variable that is updated twice in one run",
+    text: "All updates are committed together at the end of a run, so two of them would contradict each other.",
+    wrong: `graph g {
+  state count: i32 = 0
+  step tick {
+    count := count + 1
+    count := count + 2
+  }
+  output y = count
+}`,
+    right: "graph g {\n  state count: i32 = 0\n  step tick { count := count + 3 }\n  output y = count\n}",
+  },
+  {
+    code: "TFG0407",
+    title: "a quantised parameter that would be trained",
+    text: "Parameters of type q8 or q4 hold rounded weights; they can be read, not trained.",
+  },
+  {
+    code: "TFG0410",
+    title: "a function that calls itself",
+    text: "Calls are written out when compiling, so there is no recursion. The message shows the cycle.",
+  },
+  {
+    code: "TFG0411",
+    title: "an update inside of a loop",
+    text: "`:=` commits once, at the end of a run. What changes from one turn of a `scan` or `while` to the next is its carry.",
+  },
+  {
+    code: "TFG0501",
+    title: "a loss that does not depend on any parameter",
+    text: "Its gradient is zero everywhere, so a train step would do nothing. The label shows where the path ends.",
+    wrong: `graph g[N] {
+  input x: f32[N, 4]
+  y = x |> dense(1)
+  loss = mean(stop_gradient(y) ** 2)
+  train step = minimize(loss, adam())
+}`,
+  },
+  {
+    code: "TFG0502",
+    title: "a gradient of something that is no scalar",
+    text: "A loss is one number, usually the mean over the examples.",
+    wrong: `graph g[N] {
+  input x: f32[N, 4]
+  e = (x |> dense(1))[:, 0] ** 2
+  train step = minimize(e, sgd())
+}`,
+  },
+  {
+    code: "TFG0601",
+    title: "a file that cannot be read",
+    text: "Paths are relative to the file that imports, or to the folder from which the command is started.",
+  },
+  {
+    code: "TFG0602",
+    title: "a name that a module does not have",
+    text: "Everything at the top level of a module can be imported, except names that begin with `_`.",
+    wrong: 'import { dence } from "std/nn"\ngraph g[N] {\n  input x: f32[N, 4]\n  output y = x |> dence(2)\n}',
+    right: 'import { dense } from "std/nn"\ngraph g[N] {\n  input x: f32[N, 4]\n  output y = x |> dense(2)\n}',
+  },
+  {
+    code: "TFG0603",
+    title: "an empty file",
+    text: "The file has no declaration: nothing but white space and comments.",
+  },
+];
