@@ -18,7 +18,11 @@ import { didYouMean, Options, UsageError } from "./cli/usage.ts";
 const guard = "\u0000";
 const isNumeric = (word: string): boolean => word !== "" && Number.isFinite(Number(word));
 const guarded = (word: string): string =>
-  word.startsWith("-") ? word.replace(/(?<==)(.+)$/, (value) => (isNumeric(value) ? guard + value : value)) : isNumeric(word) ? guard + word : word;
+  word.startsWith("-")
+    ? word.replace(/(?<==)(.+)$/, (value) => (isNumeric(value) ? guard + value : value))
+    : isNumeric(word)
+      ? guard + word
+      : word;
 const unguarded = (value: unknown): string => String(value).replaceAll(guard, "");
 
 const text = { type: [unguarded] };
@@ -49,7 +53,9 @@ function defineCommands(): CAC {
       .command("check <...files>", "Report what is wrong with programs")
       .usage("check FILE.tfg… [options]")
       .option("--json", "Print the messages as a JSON array on stdout"),
-  ).action((files: readonly string[], options: Record<string, unknown>) => checkCommand(files.map(unguarded), new Options(options), terminal));
+  ).action((files: readonly string[], options: Record<string, unknown>) =>
+    checkCommand(files.map(unguarded), new Options(options), terminal),
+  );
   setting(
     cli
       .command("run <file>", "Run a graph once")
@@ -57,14 +63,24 @@ function defineCommands(): CAC {
       .option("--graph <name>", "The graph to run, if the file has several", text)
       .option("--fetch <names>", "Nodes to compute, separated by commas", text)
       .option("--feeds <file>", "Safetensors file with one tensor per input", text)
-      .option("--weights <path>", "Safetensors file, TensorFlow checkpoint or SavedModel folder; without it variables are initialised", text)
+      .option(
+        "--weights <path>",
+        "Safetensors file, TensorFlow checkpoint or SavedModel folder; without it variables are initialised",
+        text,
+      )
       .option("--seed <n>", "Seed of the initial values, 0 unless given", text)
       .option("--target <name>", "wasm (unless given), js or interpret", text)
       .option("-o, --out <file>", "Write the results as a safetensors file instead of printing them", text)
       .option("--json", "Print the results as JSON: {name: {dtype, shape, data}}"),
-  ).action((file: string, options: Record<string, unknown>) => runCommand(unguarded(file), new Options(options), terminal));
-  setting(cli.command("names <file>", "List the variables of a checkpoint, a safetensors file or a program").usage("names FILE [options]")).action(
-    (file: string, options: Record<string, unknown>) => namesCommand(unguarded(file), new Options(options), terminal),
+  ).action((file: string, options: Record<string, unknown>) =>
+    runCommand(unguarded(file), new Options(options), terminal),
+  );
+  setting(
+    cli
+      .command("names <file>", "List the variables of a checkpoint, a safetensors file or a program")
+      .usage("names FILE [options]"),
+  ).action((file: string, options: Record<string, unknown>) =>
+    namesCommand(unguarded(file), new Options(options), terminal),
   );
   cli.option("-v, --version", "Print the version");
   cli.help((sections) => sections.slice(1));
@@ -112,7 +128,10 @@ export async function main(args: readonly string[]): Promise<number> {
 function checkPlainWords(cli: CAC, command: Command): void {
   const [word] = cli.args;
   if (!command.isDefaultCommand || word === undefined || /\.tfg$/.test(word)) return;
-  const hint = didYouMean(word, cli.commands.map(({ name }) => name).filter((name) => name !== ""));
+  const hint = didYouMean(
+    word,
+    cli.commands.map(({ name }) => name).filter((name) => name !== ""),
+  );
   if (cli.args.length > 1 || hint !== "") throw new UsageError(`unknown command ${word}${hint}`);
 }
 

@@ -4,6 +4,7 @@ import type { IToken } from "chevrotain";
 import type { Diagnostic, Label } from "./diagnostic.ts";
 import { spanAt, syntaxError } from "./messages.ts";
 import {
+  closingOf,
   innermostOpen,
   isBetweenStatements,
   isCloser,
@@ -20,7 +21,7 @@ export function complain(mishap: Mishap): Diagnostic {
   const { words, index, expected } = mishap;
   const word = words[index];
   const opener = innermostOpen(words, index);
-  if (word !== undefined) {
+  if (word !== undefined && !isDeclarationOutside(mishap)) {
     const special =
       strayCloser(mishap, word) ??
       misplacedDeclaration(mishap, word) ??
@@ -38,26 +39,33 @@ export function complain(mishap: Mishap): Diagnostic {
     isUnclosed &&
     (expected === closer.LABEL || isDeclarationOutside(mishap))
   ) {
-    return unclosed(mishap, opener, closer.LABEL ?? closer.name, String(closer.PATTERN));
+    return unclosed(mishap, opener, closer.LABEL ?? closer.name);
   }
   const want = isBetweenStatements(mishap) ? "a statement" : expected;
   const trailing = trailingComma(mishap);
-  return syntaxError("TFG0101", `expected ${want}, found ${found(word)}`, behind(mishap, `expected ${want}`), {
+  return syntaxError("TFG0101", `expected ${want}, found ${found(mishap, index)}`, behind(mishap, `expected ${want}`), {
     helps: trailing === undefined ? [] : [{ text: "remove the last `,`", edits: [{ span: trailing, text: "" }] }],
   });
 }
 
-function unclosed(mishap: Mishap, opener: IToken, label: string, text: string): Diagnostic {
-  const primary = behind(mishap, `expected ${label}`);
-  return syntaxError("TFG0101", `expected ${label} to close ${ownerOf(mishap.words, opener)}`, primary, {
+function unclosed(mishap: Mishap, opener: IToken, label: string): Diagnostic {
+  const closing = closingOf(mishap, opener);
+  const { comma } = closing;
+  const expected = `expected ${label}`;
+  const primary =
+    comma === undefined
+      ? behind({ ...mishap, index: closing.index }, expected)
+      : { span: spanOf(mishap.file, comma), text: expected };
+  const edits = [{ span: primary.span, text: label.replaceAll("`", "") }];
+  return syntaxError("TFG0101", `${expected} to close ${ownerOf(mishap.words, opener)}`, primary, {
     related: [{ span: spanOf(mishap.file, opener), text: "opened here" }],
-    helps: [{ text: `insert ${label}`, edits: [{ span: primary.span, text: text.replace(/\\/g, "") }] }],
+    helps: [{ text: `${comma === undefined ? "insert" : "write"} ${label}`, edits }],
   });
 }
 
 function commaMissing(mishap: Mishap): Diagnostic {
   const primary = behind(mishap, "expected `,`");
-  return syntaxError("TFG0101", `expected \`,\` before ${found(mishap.words[mishap.index])}`, primary, {
+  return syntaxError("TFG0101", `expected \`,\` before ${found(mishap, mishap.index)}`, primary, {
     helps: [{ text: "insert `,`", edits: [{ span: primary.span, text: "," }] }],
   });
 }
@@ -102,8 +110,8 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
     });
   }
   if (!is(word, t.Ident)) return undefined;
-  const near = nearestKeyword(word.image, isInFile);
-  if (near !== undefined && next !== undefined && (is(next, t.Ident) || next.tokenType === t.StringLiteral)) {
+  const near = misspelt(mishap);
+  if (near !== undefined) {
     return syntaxError(
       "TFG0101",
       `unknown kind of ${isInFile ? "declaration" : "statement"} \`${word.image}\``,
@@ -130,7 +138,7 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
     return keywordAsName({ ...mishap, index: index + 1, expected: "a name" }, next);
   }
   const primary = behind({ ...mishap, index: index + 1 }, `expected ${want}`);
-  return syntaxError("TFG0101", `expected ${want}, found ${found(next)}`, primary);
+  return syntaxError("TFG0101", `expected ${want}, found ${found(mishap, index + 1)}`, primary);
 }
 
 function keywordAsName({ file, expected }: Mishap, word: IToken): Diagnostic | undefined {
@@ -225,8 +233,9 @@ function behind({ file, words, index }: Mishap, text: string): Label {
   return { span: word === undefined ? spanAt(file, file.text.length) : spanOf(file, word), text };
 }
 
-function found(word: IToken | undefined): string {
-  if (word === undefined) return "the end of the file";
+function found({ words, end }: Mishap, index: number): string {
+  const word = words[index];
+  if (word === undefined) return end;
   if (word.tokenType === t.StringLiteral) return "a string";
   return `\`${word.image.length > 30 ? `${word.image.slice(0, 30)}…` : word.image}\``;
 }
@@ -242,8 +251,14 @@ function article(word: string): string {
 const declarations = ["import", "config", "const", "def", "layer", "optimizer", "graph", "test"];
 const statements = ["input", "output", "train", "step", "param", "state", "const", "return", "assert", "scope"];
 
-function nearestKeyword(word: string, isInFile: boolean): string | undefined {
-  const candidates = isInFile ? declarations : statements;
-  const near = candidates.filter((candidate) => distance(word, candidate) <= Math.min(2, word.length / 2));
-  return near.includes(word) ? undefined : near.toSorted((a, b) => distance(word, a) - distance(word, b))[0];
+/** The keyword that was meant by the first word of a declaration or statement, if it is followed as keywords are. */
+export function misspelt({ words, index, expected }: Mishap): string | undefined {
+  const word = words[index];
+  const next = words[index + 1];
+  if (word?.tokenType !== t.Ident || next === undefined) return undefined;
+  if (!is(next, t.Ident) && next.tokenType !== t.StringLiteral) return undefined;
+  const candidates = expected === "a declaration" ? declarations : statements;
+  const most = Math.min(2, word.image.length / 2);
+  const near = candidates.map((candidate) => ({ candidate, apart: distance(word.image, candidate) }));
+  return near.filter(({ apart }) => apart <= most).sort((a, b) => a.apart - b.apart)[0]?.candidate;
 }

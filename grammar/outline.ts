@@ -152,7 +152,18 @@ export function columnOf(file: SourceFile, word: IToken | undefined): number {
   return word === undefined ? 1 : positionAt(file, word.startOffset).column;
 }
 
-const continuing: ReadonlySet<TokenType> = new Set([t.Then, t.Else, t.Where, t.In, t.As, t.From, t.Like, t.New, t.True, t.False]);
+const continuing: ReadonlySet<TokenType> = new Set([
+  t.Then,
+  t.Else,
+  t.Where,
+  t.In,
+  t.As,
+  t.From,
+  t.Like,
+  t.New,
+  t.True,
+  t.False,
+]);
 
 /** Whether word `at` looks like the first of a statement, right or wrong: no line goes on with a name or a keyword. */
 export function startsAnything(words: readonly IToken[], at: number): boolean {
@@ -161,14 +172,34 @@ export function startsAnything(words: readonly IToken[], at: number): boolean {
   return is(word, t.Ident) || t.hardKeywords.has(word.tokenType) || word.tokenType === t.AttributeName;
 }
 
+/** Where brackets that are open at a mishap should have been closed. */
+export interface Closing {
+  /** The word before which the closing brackets belong. */
+  readonly index: number;
+  /** The brackets to close, innermost first. */
+  readonly open: readonly IToken[];
+  /** A last comma that stands where the first closing bracket belongs. */
+  readonly comma?: IToken;
+}
+
 /**
- * Where the bracket `opener` should have been closed: before the first line that begins a statement and is not
- * indented more than the line of the bracket, else at word `index`.
+ * The innermost bracket closes at the mishap, or before an earlier line that begins a statement and is not indented
+ * more than the line of the bracket: `f(x,` and `b = 1` below it read as a call with an argument `b`. Where a new
+ * statement begins, all brackets of the one before close.
  */
-export function closingPlace(file: SourceFile, words: readonly IToken[], opener: IToken, index: number): number {
+export function closingOf({ file, words, index }: Mishap, opener: IToken): Closing {
   const column = columnOf(file, lineStart(file, words, opener));
-  for (let at = words.indexOf(opener) + 1; at < index; at++) {
-    if (startsLine(file, words, at) && startsStatement(words, at) && columnOf(file, words[at]) <= column) return at;
-  }
-  return index;
+  const endsStatement = (at: number): boolean =>
+    at >= words.length ||
+    (startsLine(file, words, at) && startsStatement(words, at) && columnOf(file, words[at]) <= column);
+  let at = words.indexOf(opener) + 1;
+  while (at < index && !endsStatement(at)) at++;
+  const open = openBrackets(words, at);
+  const braces = open.findIndex((word) => word.tokenType === t.LeftBrace);
+  const before = words[at - 1];
+  return {
+    index: at,
+    open: endsStatement(at) && at < words.length ? open.slice(0, braces < 0 ? open.length : braces) : [opener],
+    ...(at < index && before?.tokenType === t.Comma ? { comma: before } : {}),
+  };
 }

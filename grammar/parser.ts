@@ -633,7 +633,7 @@ export class Grammar extends CstParser {
       { ALT: () => this.CONSUME(t.StringLiteral) },
       { ALT: () => this.CONSUME(t.True) },
       { ALT: () => this.CONSUME(t.False) },
-      { ALT: () => this.CONSUME(t.Ident) },
+      { GATE: () => !this.isNextStatement(), ALT: () => this.CONSUME(t.Ident) },
       {
         ALT: () => {
           this.CONSUME(t.LeftParen);
@@ -684,6 +684,12 @@ export class Grammar extends CstParser {
     const second = this.LA(2);
     if (is(second, t.ColonEqual)) return true;
     return t.softKeywords.has(this.LA(1).tokenType) && (is(second, t.Ident) || is(second, t.StringLiteral));
+  }
+
+  /** A line that begins with `output y` cannot go on with a value named `output`. */
+  private isNextStatement(): boolean {
+    if (!t.softKeywords.has(this.LA(1).tokenType) || !this.breaksLine(1)) return false;
+    return is(this.LA(2), t.Ident) && !this.breaksLine(2);
   }
 
   /** Whether the innermost open bracket is a list, an index, a shape or a call. */

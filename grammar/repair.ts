@@ -7,10 +7,11 @@
  */
 import type { CstNode, IParserErrorMessageProvider, IToken, TokenType } from "chevrotain";
 import type { Diagnostic } from "./diagnostic.ts";
-import { complain } from "./complain.ts";
+import { complain, misspelt } from "./complain.ts";
 import { spanAt, syntaxError } from "./messages.ts";
 import {
   closerOf,
+  closingOf,
   columnOf,
   innermostOpen,
   isBetweenStatements,
@@ -20,6 +21,7 @@ import {
   isMissingComma,
   type Mishap,
   openBrackets,
+  startsAnything,
   startsDeclaration,
   startsLine,
   startsStatement,
@@ -94,7 +96,14 @@ export function parseFile(file: SourceFile, words: readonly IToken[]): Parsed {
       repairs = 0;
     }
     const index = attempt.error.index - Math.max(base, 0);
-    const mishap: Mishap = { ...attempt.error, index, file, words: rest, opened: attempt.opened, end: "the end of the file" };
+    const mishap: Mishap = {
+      ...attempt.error,
+      index,
+      file,
+      words: rest,
+      opened: attempt.opened,
+      end: "the end of the file",
+    };
     const isStuck = stuckAt === (rest[index] ?? "end");
     stuckAt = rest[index] ?? "end";
     const repair = isStuck ? leaveOut(mishap) : mend(mishap, diagnostics);
@@ -177,6 +186,10 @@ function mend(mishap: Mishap, diagnostics: Diagnostic[]): IToken[] {
     // A bracket that closes nothing.
     return words.toSpliced(index, 1);
   }
+  const meant = keyword(misspelt(mishap));
+  if (meant !== undefined && word !== undefined && isWhereStatementsBegin(mishap)) {
+    return words.toSpliced(index, 1, t.makeWord(meant, word.startOffset, word.image));
+  }
   if (opener === undefined) return leaveOut(mishap);
   if (isMissingComma(mishap)) return words.toSpliced(index, 0, missing(t.Comma, words[index - 1]));
   if (word === undefined || isDeclarationOutside(mishap)) {
@@ -187,9 +200,20 @@ function mend(mishap: Mishap, diagnostics: Diagnostic[]): IToken[] {
     );
   }
   if (mishap.expected === closerOf(opener).LABEL && !isBetweenStatements(mishap)) {
-    return words.toSpliced(index, 0, missing(closerOf(opener), words[index - 1]));
+    const closing = closingOf(mishap, opener);
+    const dropped = closing.comma === undefined ? 0 : 1;
+    const at = closing.index - dropped;
+    return words.toSpliced(at, dropped, ...closing.open.map((open) => missing(closerOf(open), words[at - 1])));
   }
   return leaveOut(mishap);
+}
+
+function isWhereStatementsBegin(mishap: Mishap): boolean {
+  return mishap.expected === "a declaration" || mishap.expected === "a statement" || isBetweenStatements(mishap);
+}
+
+function keyword(text: string | undefined): TokenType | undefined {
+  return [...t.softKeywords, ...t.hardKeywords].find((type) => type.PATTERN === text);
 }
 
 function missing(type: TokenType, before: IToken | undefined): IToken {
@@ -252,14 +276,14 @@ function endOfStatement(mishap: Mishap, start: number, isInFile: boolean): numbe
       braces = Math.max(0, braces - 1);
     }
     if (at < index || at === start || !startsLine(file, words, at)) continue;
+    // A line that is not indented more than the statement goes on with it only by an operator or a bracket.
     const isAligned = columnOf(file, word) <= column;
-    if (
-      isInFile
-        ? startsDeclaration(words, at) && isAligned
-        : startsStatement(words, at) && (isAligned || (braces === 0 && isKeyword(word)))
-    ) {
-      return at;
-    }
+    const isNext = isInFile
+      ? isAligned && (startsDeclaration(words, at) || (braces === 0 && startsAnything(words, at)))
+      : isAligned
+        ? startsAnything(words, at)
+        : braces === 0 && isKeyword(word) && startsStatement(words, at);
+    if (isNext) return at;
   }
   return words.length;
 }

@@ -88,9 +88,9 @@ function takeFeed({ dtype, accepts, type, shape }: InputSpec, feed: AnyFeed, fed
   fed.data = data;
   if (!ArrayBuffer.isView(feed)) {
     fed.shape = feed.shape;
-    if (!Array.isArray(fed.shape) || fed.shape.length !== shape.length) return `shape [${fed.shape}] for ${type}`;
+    if (!Array.isArray(fed.shape) || fed.shape.length !== shape.length) return `shape [${String(fed.shape).replaceAll(",", ", ")}] for ${type}`;
     const count = fed.shape.reduce((a, b) => a * b, 1);
-    if (count !== data.length) return `shape [${fed.shape}] takes ${count} values, the data has ${data.length}`;
+    if (count !== data.length) return `shape [${fed.shape.join(", ")}] takes ${count} values, the data has ${data.length}`;
   }
   const outside = kind === also ? firstOutside(dtype, data) : -1;
   return outside < 0 ? undefined : `element ${outside} is ${data[outside]}, outside of ${dtype}`;
@@ -107,10 +107,13 @@ export function feedBinder(program: Program): FeedBinder {
   const failure = (code: string, text: string): TfgError =>
     new TfgError(code, text, { graph: program.name, fetch: fetches.names });
   const fedOf = (input: InputSpec): Fed => fed[inputs.indexOf(input)] as Fed;
-  const told = (input: InputSpec): string => {
+  /** ` with N = 2` for the known dims of a shape, without those that `except` told. */
+  const told = (input: InputSpec, except?: InputSpec): string => {
     const known = new Set<string>();
     for (const expr of input.shape)
-      eachDim(expr, (dim) => dims[dim] && known.add(`${program.dims[dim]} = ${dims[dim]}`));
+      eachDim(expr, (dim) => {
+        if (dims[dim] && !(except && tellers[dim] === except)) known.add(`${program.dims[dim]} = ${dims[dim]}`);
+      });
     return known.size ? ` with ${[...known].join(", ")}` : "";
   };
   const given = (input: InputSpec, verb: string): string => {
@@ -138,7 +141,7 @@ export function feedBinder(program: Program): FeedBinder {
         : failure("TFG0801", `the dims of the run say ${name} = ${dims[dim]}, ${but} (line ${input.line})`);
     }
     const { shape } = fedOf(input);
-    const what = `${given(input, "do").replace(/dos$/, "does")} not fit ${input.type}${told(input)}`;
+    const what = `${given(input, "do").replace(/dos$/, "does")} not fit ${input.type}${told(input, input)}`;
     return failure(shape ? "TFG0808" : "TFG0801", `feed "${input.name}": ${what} (line ${input.line})`);
   };
 

@@ -46,7 +46,7 @@ export function fnv1a64(text: string): bigint {
 /** ln(k / 2^24) for an integer 1 <= k <= 2^24. */
 export function logOf24(k: number): number {
   let exponent = 31 - Math.clz32(k);
-  let mantissa = k / 2 ** exponent;
+  let mantissa = k / (1 << exponent);
   // To [0.75, 1.5), where the series is short.
   if (mantissa >= 1.5) {
     mantissa /= 2;
@@ -83,7 +83,6 @@ function openStream(name: string, seed: number): Stream {
   const k0 = Number(hash & 0xffffffffn) ^ seed;
   const k1 = Number(hash >> 32n) ^ Math.floor(seed / 2 ** 32);
   const words = new Uint32Array(4);
-  let at = "";
   let [block, tried] = [-1, -1];
   const bits = (element: number, attempt: number): number => {
     if (block !== element >>> 2 || tried !== attempt) philox(words, (block = element >>> 2), (tried = attempt), 0, 0, k0, k1);

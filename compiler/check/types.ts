@@ -1,7 +1,7 @@
 /** Type syntax to types: element types and dims. Patterns of parameters are `unify.ts`. */
 import type { Span } from "../../grammar/source.ts";
 import type { DimSyntax, Expression, InputStatement, TypeSyntax } from "../../grammar/syntax.ts";
-import { type Dim, formatDim, literalOf } from "../ir/dims.ts";
+import { type Dim, dimSymbols, literalOf } from "../ir/dims.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 import { BOTTOM, type DimLabel, describe, type Entity, formatStatic } from "./entity.ts";
 import type { Frame, Slot } from "./frame.ts";
@@ -217,19 +217,19 @@ export function writtenType(frame: Frame, type: TypeSyntax, input?: InputStateme
 }
 
 /** The sizes of a variable: known to the compiler. Reports TFG0312. */
-export function fixedShape(frame: Frame, type: WrittenType, keyword: "param" | "state"): readonly number[] {
+export function fixedShape(frame: Frame, type: WrittenType, keyword: "param" | "state", name: string): readonly number[] {
   return type.shape.map((dim, i) => {
     const literal = literalOf(dim);
     if (literal !== undefined) return literal;
-    const [symbol] = frame.builder.graph?.dims.filter((name) => formatDim(dim).includes(name)) ?? [];
+    const [symbol] = [...dimSymbols(dim)];
     const declared = symbol === undefined ? undefined : frame.builder.graph?.spanOf(symbol);
     return frame.check.reporter.fail(
       {
         code: "TFG0312",
         message: `the shape of a \`${keyword}\` must be known when compiling`,
-        primary: { span: type.spans[i] ?? type.spans[0] ?? { ...frame.module.file, file: frame.module.file, start: 0, end: 0 }, text: "this would be a new weight for every batch size" },
+        primary: { span: type.spans[i] ?? frame.activation?.span ?? { file: frame.module.file, start: 0, end: 0 }, text: "this would be a new weight for every batch size" },
         related: declared ? [{ span: declared, text: `\`${symbol}\` changes from run to run` }] : [],
-        helps: [{ text: "fix the size with a `config`, or make `w` an `input`" }],
+        helps: [{ text: `fix the size with a \`config\`, or make \`${name}\` an \`input\`` }],
       },
       frame,
     );

@@ -75,6 +75,25 @@ function failKind(binding: Binding, param: FunctionParam, expected: string, enti
   });
 }
 
+/** A value under `int`, `int[2]`, `str`, `float` or `bool`, outside of a call. */
+export function bindStaticType(frame: Frame, type: TypeSyntax, entity: Entity, span: Span): Entity {
+  const { text: name } = type.name;
+  const isItem = (item: Entity): boolean => (name === "float" ? item.kind === "int" || item.kind === "float" : item.kind === name);
+  if (!type.dims && name === "float" && numberOf(entity) !== undefined) return { kind: "float", value: numberOf(entity) ?? 0 };
+  if (!type.dims && isItem(entity)) return entity.kind === "int" ? int(entity.dim) : entity;
+  if (type.dims && entity.kind === "list" && entity.items.every(isItem)) {
+    const [only] = type.dims;
+    const length = only?.kind === "expr" ? literalInt(frame.check.evaluate(frame, only.value)) : undefined;
+    if (length === undefined || length === entity.items.length) return entity;
+  }
+  return fail(frame, {
+    code: "TFG0210",
+    message: `${spanText(type.span)} is declared, but this is ${describe(entity)}`,
+    primary: { span, text: describe(entity) },
+    related: [{ span: type.span, text: "declared here" }],
+  });
+}
+
 function bindInt(binding: Binding, param: FunctionParam, type: TypeSyntax, entity: Entity, span: Span): Entity {
   if (type.dims) return bindList(binding, param, type, entity, span, "int");
   if (entity.kind === "int" && (entity.dtype === undefined || entity.dtype === "i32")) return int(entity.dim);

@@ -18,7 +18,9 @@ export async function compileCommand(path: string, options: Options, terminal: T
   const after = options.text("printAfter");
   const folder = options.text("out");
   if (after !== undefined && !stages.some((stage) => stage === after))
-    throw new UsageError(`there is no pass ${after}${didYouMean(after, stages) || `; the passes are ${stages.join(", ")}`}`);
+    throw new UsageError(
+      `there is no pass ${after}${didYouMean(after, stages) || `; the passes are ${stages.join(", ")}`}`,
+    );
   if (folder === undefined && emit === undefined && after === undefined)
     throw new UsageError("say where to write with -o DIR, or what to print with --emit");
   const targets = options.text("target") === undefined ? ["wasm", "js"] : options.list("target");
@@ -43,7 +45,7 @@ export async function compileCommand(path: string, options: Options, terminal: T
       progress.show(`${graph.name}: ${stage}`, i, checked.length);
       if (stage === after) terminal.out(`${text()}\n`);
     };
-    built.push(await buildGraph(graph, { observe: shown }));
+    built.push(await buildGraph(graph, { targets, observe: shown }));
   }
   progress.end();
 
@@ -62,7 +64,13 @@ export async function compileCommand(path: string, options: Options, terminal: T
 
   const target = join(folder, stemOf(path));
   const weights = options.text("weights");
-  const saved = weights === undefined ? undefined : await weightsFor(await readWeights(weights), built.map(({ program }) => program));
+  const saved =
+    weights === undefined
+      ? undefined
+      : await weightsFor(
+          await readWeights(weights),
+          built.map(({ program }) => program),
+        );
   await writeOutput(`${target}.${form}`, code);
   if (module.declarations !== undefined) await writeOutput(`${target}.d.ts`, module.declarations);
   await writeOutput(`${target}.wat`, built.map((item) => item.print("wat")).join("\n"));
@@ -73,5 +81,8 @@ export async function compileCommand(path: string, options: Options, terminal: T
 /** The runtime to include: sources in TypeScript, declarations beside JavaScript. */
 async function runtimeText(form: "ts" | "js"): Promise<string> {
   if (form === "ts") return includeRuntime(await runtimeSources(), ["openSession", ...importedTypes]);
-  return includeRuntime(await runtimeDeclarations(), importedTypes.filter((name) => name !== "Compiled"));
+  return includeRuntime(
+    await runtimeDeclarations(),
+    importedTypes.filter((name) => name !== "Compiled"),
+  );
 }

@@ -55,7 +55,10 @@ function chooseGraph(graphs: readonly Graph[], name: string | undefined): Graph 
     return first;
   }
   const found = graphs.find((graph) => graph.name === name);
-  if (found === undefined) throw new UsageError(`there is no graph ${name}${didYouMean(name, names) || `; the graphs are ${names.join(", ")}`}`);
+  if (found === undefined)
+    throw new UsageError(
+      `there is no graph ${name}${didYouMean(name, names) || `; the graphs are ${names.join(", ")}`}`,
+    );
   return found;
 }
 
@@ -70,7 +73,10 @@ interface Job {
 
 async function runKernels(job: Job, device: "wasm" | "js"): Promise<Map<string, Shown>> {
   const { graph, fetches, feeds, options, progress } = job;
-  const built = await buildGraph(graph, { observe: (stage) => progress.show(`compiling: ${stage}`) });
+  const built = await buildGraph(graph, {
+    targets: [device],
+    observe: (stage) => progress.show(`compiling: ${stage}`),
+  });
   await using session = await openSession(await built.inProcess(device), { ...options, device });
   progress.show("running");
   const results = await session.run(fetches, Object.fromEntries(feeds));

@@ -16,13 +16,21 @@ export function encode(dtype: DType, values: ArrayLike<number>): ArrayOf<ArrayBu
 
 /** One tensor per result under its name, of its dtype. */
 export function resultsAsFile(results: ReadonlyMap<string, Shown>): Blob {
-  const tensors = Array.from(results, ([name, { dtype, shape, data }]) => ({ name, dtype, shape, data: encode(dtype, data) }));
+  const tensors = Array.from(results, ([name, { dtype, shape, data }]) => ({
+    name,
+    dtype,
+    shape,
+    data: encode(dtype, data),
+  }));
   return writeSafetensors(tensors);
 }
 
 /** The weights of some programs as one safetensors file. Throws TFG0701 where they do not fit. */
 export async function weightsFor(weights: Weights, programs: readonly Program[]): Promise<Uint8Array> {
-  const tensors = new Map<string, { name: string; dtype: DType; shape: readonly number[]; data: ArrayOf<ArrayBuffer>[DType] }>();
+  const tensors = new Map<
+    string,
+    { name: string; dtype: DType; shape: readonly number[]; data: ArrayOf<ArrayBuffer>[DType] }
+  >();
   for (const program of programs)
     for (const [variable, stored] of fitWeights(program, weights, undefined, true).found) {
       const { name, dtype, shape } = variable;
@@ -46,7 +54,10 @@ export async function readFeeds(weights: Weights, graph: Graph): Promise<Map<str
     const input = graph.inputs.find((known) => known.name === name);
     const { dtype, shape } = tensor;
     if (input && dtype !== input.type.dtype && dtype !== input.accepts)
-      throw new TfgError("TFG0808", `feed "${name}": the file has ${dtype}[${shape.join(", ")}], the input is ${input.type.dtype}`);
+      throw new TfgError(
+        "TFG0808",
+        `feed "${name}": the file has ${dtype}[${shape.join(", ")}], the input is ${input.type.dtype}`,
+      );
     feeds.set(name, { data: await hostArray(name, tensor), shape });
   }
   return feeds;

@@ -44,12 +44,12 @@ export function dimsOf(value: Value, name: string): readonly Dim[] {
 }
 
 export function comprehensionOf(value: Value): Comprehension {
-  const content = value.attributes["body"];
+  const content = value.attributes.body;
   return typeof content === "object" && "body" in content ? content : fault(value, "body", "a comprehension");
 }
 
 export function constantDataOf(value: Value): ConstantData {
-  const content = value.attributes["data"];
+  const content = value.attributes.data;
   return typeof content === "object" && "data" in content ? content : fault(value, "data", "data");
 }
 

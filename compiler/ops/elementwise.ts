@@ -172,7 +172,7 @@ export const cast: Primitive = {
         call.fail({
           code: "TFG0106",
           message: `conversion to \`${to}\` is not built yet`,
-          primary: { span: call.spans?.["to"] ?? call.operator, text: `\`${to}\` is a storage type` },
+          primary: { span: call.spans?.to ?? call.operator, text: `\`${to}\` is a storage type` },
           helps: [{ text: "`f32`, `i32` and `u32` can be computed with" }],
         });
       call.fail({

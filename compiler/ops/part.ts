@@ -108,7 +108,7 @@ function failDivision(call: PrimitiveCall, extent: Dim, n: number): never {
     code: "TFG0310",
     message: `${formatDim(extent)} is not divisible by ${n}`,
     primary: {
-      span: call.spans?.["n"] ?? call.span,
+      span: call.spans?.n ?? call.span,
       text: literal === undefined ? `${n} equal parts` : `${literal} % ${n} = ${literal % n}`,
     },
   });

@@ -79,7 +79,7 @@ function failElements(call: PrimitiveCall, x: Operand, shape: readonly Dim[]): n
     code: "TFG0305",
     message: `\`${call.spelling}\` ${verb}`,
     primary: {
-      span: call.spans?.["shape"] ?? call.span,
+      span: call.spans?.shape ?? call.span,
       text: `${isOpen ? "a multiple of " : ""}${formatDim(wants)} elements, but ${nameOf(x)} has ${formatDim(has)}`,
     },
     related:
@@ -198,7 +198,7 @@ export const broadcast: Primitive = {
       result.shape.length === shape.length &&
       result.shape.every((dim, i) => call.facts.equal(dim, shape[i] ?? ONE));
     if (!holds) {
-      const span = call.spans?.["shape"] ?? call.span;
+      const span = call.spans?.shape ?? call.span;
       failBroadcast(
         call,
         x,

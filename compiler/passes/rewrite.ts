@@ -6,11 +6,12 @@ export type Replacement = { readonly use: ValueId } | { readonly value: Value };
 
 /**
  * Visits the values in order. `replace` gets the value with its operands already renamed into the new graph, whose
- * values so far are `made`. A value that loses its place hands its name on, so that messages keep it.
+ * values so far are `made`; those that are not kept have no reader. A value that loses its place hands its name on, so that messages keep it.
  */
 export function rewriteGraph(
   graph: Graph,
-  replace: (value: Value, made: readonly Value[], id: ValueId) => Replacement | undefined,
+  replace: (value: Value, made: readonly Value[]) => Replacement,
+  isKept: (id: ValueId) => boolean = () => true,
 ): Graph {
   const made: Value[] = [];
   const to: (ValueId | undefined)[] = [];
@@ -20,9 +21,9 @@ export function rewriteGraph(
     return found;
   };
   graph.values.forEach((old, id) => {
+    if (!isKept(id)) return;
     const value = { ...old, args: old.args.map(renamed) };
-    const replacement = replace(value, made, id);
-    if (!replacement) return;
+    const replacement = replace(value, made);
     if ("value" in replacement) to[id] = made.push(replacement.value) - 1;
     else {
       to[id] = replacement.use;

@@ -148,7 +148,7 @@ async function printGraph(item: ModuleGraph, isOnly: boolean, names: ExportNames
   const code$ = `${own}$code`;
   const js$ = `${own}$js`;
   const { wasm, js } = item.kernels;
-  const packed = wasm ? await deflate(wasm.fma, wasm.base) : "";
+  const packed = wasm ? await packKernels(wasm) : "";
   const kernels = [
     ...(wasm ? [`wasm: { code: ${code$}, split: ${wasm.fma.length} }`] : []),
     ...(js === undefined ? [] : [`js: ${js$}`]),
@@ -205,14 +205,11 @@ async function printGraph(item: ModuleGraph, isOnly: boolean, names: ExportNames
   };
 }
 
-/** Base64 of deflate-raw of both byte strings, one after the other. */
-async function deflate(...parts: readonly Uint8Array[]): Promise<string> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
+/** Base64 of deflate-raw of both profiles, one after the other: what the runtime's `Kernels.wasm.code` holds. */
+export async function packKernels({ fma, base }: NonNullable<ModuleKernels["wasm"]>): Promise<string> {
+  const bytes = new Uint8Array(fma.length + base.length);
+  bytes.set(fma);
+  bytes.set(base, fma.length);
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate-raw"));
   const packed = new Uint8Array(await new Response(stream).arrayBuffer());
   let text = "";

@@ -344,7 +344,7 @@ export const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
     ...own,
     operands: own.operands.map(literal),
     args: {
-      shape: ((own.args?.["shape"] ?? []) as readonly Dim[]).map((dim) =>
+      shape: ((own.args?.shape ?? []) as readonly Dim[]).map((dim) =>
         equalDims(dim, dimOf(-1)) ? dim : dimOf(sizeOf(dim)),
       ),
     },

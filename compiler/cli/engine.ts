@@ -1,0 +1,141 @@
+/** The compiler as the commands use it: a path in, graphs and built programs out, messages on stderr. */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import picocolors from "picocolors";
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import { parse } from "../../grammar/read.ts";
+import type { Compiled, Program } from "../../runtime/index.ts";
+import { TfgError } from "../../runtime/index.ts";
+import { checkProgram } from "../check/index.ts";
+import { render as renderText } from "../diagnostics/render.ts";
+import {
+  type CompiledGraph,
+  compileGraph,
+  type Graph,
+  nodeNames,
+  passNames,
+  selectOutputs,
+  UnknownNode,
+} from "../index.ts";
+import { printGraph } from "../ir/print.ts";
+import { printKernels } from "../passes/print-kernels.ts";
+import type { ModuleKernels } from "../targets/module.ts";
+import { readSource } from "./files.ts";
+import { printSyntaxTree } from "./syntax.ts";
+import type { Terminal } from "./terminal.ts";
+import { didYouMean } from "./usage.ts";
+
+export const stages: readonly string[] = passNames;
+
+export const render = (diagnostic: Diagnostic): string =>
+  renderText(diagnostic, { color: process.stderr.isTTY === true && picocolors.isColorSupported });
+
+/** `std/nn` to the text of `compiler/std/nn.tfg`. */
+function readLibrary(): Map<string, string> {
+  const folder = fileURLToPath(new URL("../std/", import.meta.url));
+  const files = readdirSync(folder).filter((name) => name.endsWith(".tfg"));
+  return new Map(files.map((name) => [`std/${name.slice(0, -4)}`, readFileSync(folder + name, "utf8")]));
+}
+
+function readOrUndefined(path: string): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
+export interface Checked {
+  readonly graphs: readonly Graph[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Everything there is to say about a program. */
+export async function diagnose(path: string, settings: ReadonlyMap<string, string>): Promise<Checked> {
+  const source = await readSource(path);
+  if ("problem" in source) return { graphs: [], diagnostics: [source.problem] };
+  return checkProgram(path, { sources: { read: readOrUndefined, library: readLibrary(), parse }, settings });
+}
+
+/** The graphs of a program whose messages are printed; undefined if there are errors. */
+export async function checkSource(
+  path: string,
+  settings: ReadonlyMap<string, string>,
+  terminal: Terminal,
+): Promise<readonly Graph[] | undefined> {
+  const { graphs, diagnostics } = await diagnose(path, settings);
+  for (const diagnostic of diagnostics) terminal.error(`${render(diagnostic)}\n`);
+  return diagnostics.some(({ severity }) => severity === "error") ? undefined : graphs;
+}
+
+export async function printSyntax(path: string, terminal: Terminal): Promise<string | undefined> {
+  const source = await readSource(path);
+  const { tree, diagnostics } =
+    "file" in source ? parse(source.file) : { tree: undefined, diagnostics: [source.problem] };
+  for (const diagnostic of diagnostics) terminal.error(`${render(diagnostic)}\n`);
+  return tree && printSyntaxTree(tree);
+}
+
+/** The graph with `names` as its outputs. Throws TFG0809 for a name that no node at graph level has. */
+export function fetching(graph: Graph, names: readonly string[]): Graph {
+  try {
+    return selectOutputs(graph, names);
+  } catch (error) {
+    if (!(error instanceof UnknownNode)) throw error;
+    const known = nodeNames(graph);
+    const hint = didYouMean(error.node, known) || `; there are ${known.join(", ")}`;
+    throw new TfgError("TFG0809", `unknown fetch "${error.node}"${hint}`, { graph: graph.name, fetch: error.node });
+  }
+}
+
+export const namesOf = (graph: Graph): readonly string[] => nodeNames(graph);
+
+/** A graph with its program and kernels. */
+export interface Built {
+  readonly graph: Graph;
+  readonly program: Program;
+  print(stage: "graph" | "kernels" | "wat"): string;
+  kernels(targets: readonly string[]): ModuleKernels;
+  /** For a session in this process. */
+  inProcess(device: "wasm" | "js"): Promise<Compiled>;
+}
+
+export async function buildGraph(
+  graph: Graph,
+  { targets, observe }: { targets: readonly string[]; observe(stage: string, text: () => string): void },
+): Promise<Built> {
+  const wanted = { wasm: targets.includes("wasm"), js: targets.includes("js") };
+  const compiled = await compileGraph(graph, { targets: wanted, after: observe });
+  const { program, code } = compiled;
+  const js = code.js;
+  return {
+    graph,
+    program,
+    print: (stage) => printStage(compiled, stage),
+    kernels: (names) => ({
+      ...(code.wasm && names.includes("wasm") ? { wasm: code.wasm } : {}),
+      ...(js !== undefined && names.includes("js") ? { js: () => js } : {}),
+    }),
+    async inProcess(device) {
+      if (device === "js") return { program, kernels: { js: await evaluate(js ?? "") } };
+      const { wasm } = code;
+      if (!wasm) throw new Error("the program was compiled without WebAssembly");
+      const { packKernels } = await import("../targets/module.ts");
+      return { program, kernels: { wasm: { code: await packKernels(wasm), split: wasm.fma.length } } };
+    },
+  };
+}
+
+function printStage({ planned, code }: CompiledGraph, stage: "graph" | "kernels" | "wat"): string {
+  if (stage === "graph") return printGraph(planned.graph);
+  if (stage === "kernels") return printKernels(planned.kernels, planned.memory);
+  return code.wat.fma;
+}
+
+/** The function that a JavaScript expression stands for. */
+async function evaluate(expression: string): Promise<NonNullable<Compiled["kernels"]["js"]>> {
+  const module: { default: NonNullable<Compiled["kernels"]["js"]> } = await import(
+    `data:text/javascript,${encodeURIComponent(`export default ${expression}`)}`
+  );
+  return module.default;
+}

@@ -1,0 +1,77 @@
+/** Compiles a graph in memory and runs it on each target: what the interpreter and the oracle are compared with. */
+import { compileGraph } from "../../compiler/index.ts";
+import type { Graph } from "../../compiler/ir/graph.ts";
+import type { DType } from "../../compiler/ir/types.ts";
+import type { NdArray } from "../../compiler/ops/primitive.ts";
+import { packKernels } from "../../compiler/targets/module.ts";
+import { type Compiled, type Kernels, openSession, Tensor } from "../../runtime/index.ts";
+
+export const TARGETS = ["wasm fma", "wasm base", "js"] as const;
+export type TargetName = (typeof TARGETS)[number];
+
+/** A typed array as sessions take and give them, from numbers. */
+export function hostArray(dtype: DType, numbers: ArrayLike<number>) {
+  switch (dtype) {
+    case "i32":
+      return Int32Array.from(numbers);
+    case "u32":
+      return Uint32Array.from(numbers);
+    case "bool":
+    case "u8":
+      return Uint8Array.from(numbers);
+    case "f32":
+      return Float32Array.from(numbers);
+    default:
+      throw new Error(`no feeds of ${dtype} here`);
+  }
+}
+
+export interface Opened {
+  /** Runs with these feeds and gives the fetches as the interpreter does. */
+  run(feeds: ReadonlyMap<string, NdArray>, fetches: readonly string[]): Promise<Map<string, NdArray>>;
+}
+
+/** One session for each target, with the variables set. */
+export async function openTargets(
+  graph: Graph,
+  variables: ReadonlyMap<string, NdArray>,
+  targets: readonly TargetName[] = TARGETS,
+): Promise<ReadonlyMap<TargetName, Opened>> {
+  const { program, code } = await compileGraph(graph, { targets: { wasm: true, js: true }, verify: true });
+  const { wasm, js } = code;
+  if (!wasm || js === undefined) throw new Error("both targets were asked for");
+  const kernels: Kernels = {
+    wasm: { code: await packKernels(wasm), split: wasm.fma.length },
+    // The text is an expression of JavaScript: the same that a generated module contains.
+    js: new Function(`return ${js};`)() as NonNullable<Kernels["js"]>,
+  };
+  const opened = new Map<TargetName, Opened>();
+  for (const target of targets) opened.set(target, await open({ program, kernels }, target, variables));
+  return opened;
+}
+
+async function open(compiled: Compiled, target: TargetName, variables: ReadonlyMap<string, NdArray>): Promise<Opened> {
+  const session = await openSession(compiled, {
+    device: target === "js" ? "js" : "wasm",
+    profile: target === "wasm base" ? "base" : "auto",
+  });
+  for (const [name, { dtype, data }] of variables) await session.params[name]?.set(hostArray(dtype, data));
+  const dtypes = new Map(compiled.program.outputs.map(({ name, dtype }) => [name, dtype]));
+  return {
+    async run(feeds, fetches) {
+      const fed = Object.fromEntries(
+        [...feeds].map(([name, { dtype, shape, data }]) => [name, { shape, data: hostArray(dtype, data) }]),
+      );
+      const results = await session.run(fetches, fed);
+      return new Map(
+        fetches.map((name): [string, NdArray] => {
+          const result = results[name];
+          const dtype = dtypes.get(name) ?? "f32";
+          if (result instanceof Tensor)
+            return [name, { dtype, shape: result.shape, data: Float64Array.from(result.data) }];
+          return [name, { dtype, shape: [], data: Float64Array.of(Number(result)) }];
+        }),
+      );
+    },
+  };
+}

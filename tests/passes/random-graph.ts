@@ -1,0 +1,131 @@
+/** Random graphs over the views, maps, moves, reductions and contractions, for the passes to form kernels from. */
+import { type Dim, dimOf, isLiteral, literalOf, mulDims } from "../../compiler/ir/dims.ts";
+import type { Graph, ValueId } from "../../compiler/ir/graph.ts";
+import { Complained, randomNumbers } from "../ops/cases.ts";
+import { apply, GraphBuilder, int, scalar } from "./graph-builder.ts";
+
+export function randomGraph(seed: number): Graph {
+  const next = randomNumbers(seed);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T;
+  const below = (n: number): number => Math.floor(next() * n);
+  const g = new GraphBuilder();
+  const dims: (number | string)[] = [1, 2, 3, 4, 6, "N", "M", "P"];
+  const pool: ValueId[] = [];
+  const shapes: (number | string)[][] = [["N", 4, 6, 3], ["N", 6], [6, 4], Array.from({ length: below(4) }, () => pick(dims))];
+  shapes.forEach((shape, i) => {
+    pool.push(g.input(`x${i}`, shape));
+  });
+  let variables = 0;
+  const literals = (shape: readonly Dim[]): number[] => shape.map((dim) => literalOf(dim) ?? 0);
+  const variable = (shape: number[]): ValueId => g.variable(`w${variables++}`, shape);
+  const axesOf = (x: ValueId): number[] => {
+    const rank = g.type(x).shape.length;
+    const chosen = Array.from({ length: rank }, (_, i) => i).filter(() => next() < 0.5);
+    return chosen.length ? chosen : [rank - 1];
+  };
+  const makers: (() => ValueId | undefined)[] = [
+    () => g.call(pick(["neg", "abs", "tanh", "floor"]), [pick(pool)]),
+    () => g.call(pick(["add", "sub", "mul", "maximum"]), [pick(pool), pick(pool)]),
+    () => g.call(pick(["add", "mul"]), [pick(pool), g.constant([0.5])]),
+    () => {
+      const x = pick(pool);
+      const last = literalOf(g.type(x).shape.at(-1) ?? dimOf(1));
+      return last === undefined ? undefined : g.call("add", [x, variable([last])]);
+    },
+    () => {
+      const x = pick(pool);
+      return g.type(x).shape.length === 0
+        ? undefined
+        : g.call(pick(["reduce_sum", "reduce_max", "reduce_mean"]), [x], { axis: axesOf(x), keep: next() < 0.6 });
+    },
+    // A row: its maximum taken from it, normalised by its sum.
+    () => {
+      const x = pick(pool);
+      const rank = g.type(x).shape.length;
+      if (rank === 0) return undefined;
+      const over = { axis: next() < 0.7 ? [rank - 1] : axesOf(x), keep: true };
+      const e = g.call("exp", [g.call("sub", [x, g.call("reduce_max", [x], over)])]);
+      return g.call("div", [e, g.call("reduce_sum", [e], over)]);
+    },
+    () => {
+      const x = pick(pool);
+      const rank = g.type(x).shape.length;
+      const order = Array.from({ length: rank }, (_, i) => i).sort(() => next() - 0.5);
+      return rank < 2 ? undefined : g.call("transpose", [x], { perm: order });
+    },
+    () => {
+      const x = pick(pool);
+      const { shape } = g.type(x);
+      if (shape.length === 0) return undefined;
+      const at = below(shape.length);
+      const dim = shape[at] ?? dimOf(1);
+      const size = literalOf(dim);
+      const merged = shape[at + 1];
+      if (next() < 0.5 && merged) return g.call("reshape", [x], { shape: [...shape.slice(0, at), mulDims(dim, merged), ...shape.slice(at + 2)] });
+      if (size === undefined || size % 2 !== 0) return undefined;
+      return g.call("reshape", [x], { shape: [...shape.slice(0, at), dimOf(2), dimOf(size / 2), ...shape.slice(at + 1)] });
+    },
+    () => {
+      const x = pick(pool);
+      return g.type(x).shape.length === 0 ? undefined : g.call("reverse", [x], { axis: axesOf(x) });
+    },
+    () => {
+      const x = pick(pool);
+      const { shape } = g.type(x);
+      const axis = shape.findIndex((dim) => (literalOf(dim) ?? 0) >= 3);
+      return axis < 0 ? undefined : g.call("slice", [x], { axis, at: dimOf(1), size: dimOf(2) });
+    },
+    () => {
+      const x = pick(pool);
+      return g.type(x).shape.length === 0 ? undefined : g.call("concat", [x, g.call("neg", [x])], { axis: below(g.type(x).shape.length) });
+    },
+    () => {
+      const x = pick(pool);
+      const { shape } = g.type(x);
+      const axis = shape.findIndex((dim) => isLiteral(dim, 4) || isLiteral(dim, 6));
+      if (axis < 0) return undefined;
+      const parts = g.call("split", [x], { n: 2, axis });
+      pool.push(parts);
+      return g.part(parts, 1);
+    },
+    () => {
+      const x = pick(pool);
+      const depth = literalOf(g.type(x).shape.at(-1) ?? dimOf(1));
+      return g.type(x).shape.length < 2 || depth === undefined ? undefined : g.call("matmul", [x, variable([depth, pick([1, 3, 8, 10])])]);
+    },
+    () => {
+      const x = pick(pool);
+      const { shape } = g.type(x);
+      const [, , , c] = literals(shape);
+      if (shape.length !== 4 || !c || !literalOf(shape[1] ?? dimOf(1)) || !literalOf(shape[2] ?? dimOf(1))) return undefined;
+      return g.conv(x, variable([pick([1, 2, 3]), pick([1, 3]), c, pick([2, 5])]), [pick([1, 2]), pick([1, 2])], true);
+    },
+    // Neighbours along the first axis, with a value outside.
+    () => {
+      const x = pick(pool);
+      const { shape, dtype } = g.type(x);
+      if (shape.length === 0 || dtype !== "f32") return undefined;
+      return g.tensor([x], shape, [3], (axes, read) => {
+        const at = axes.slice(0, shape.length);
+        const shifted = apply("sub", "i32", apply("add", "i32", at[0] ?? int(0), axes[shape.length] ?? int(0)), int(1));
+        const body = read(0, [shifted, ...at.slice(1)], pick([0, 7, Number.NEGATIVE_INFINITY]));
+        return scalar({ dtype: "f32", kind: "reduce", monoid: pick(["max", "sum"]), axes: [shape.length], body });
+      });
+    },
+  ];
+  const wanted = 3 + below(9);
+  for (let tries = 0; pool.length < shapes.length + wanted && tries < 80; tries++) {
+    try {
+      const made = pick(makers)();
+      if (made !== undefined && g.type(made).shape.length <= 5) pool.push(made);
+    } catch (problem) {
+      // Operands that do not fit together: draw again.
+      if (!(problem instanceof Complained)) throw problem;
+    }
+  }
+  const outputs = pool.slice(shapes.length).filter((_, i, all) => i === all.length - 1 || next() < 0.25);
+  outputs.forEach((value, i) => {
+    g.output(`y${i}`, value);
+  });
+  return g.graph();
+}

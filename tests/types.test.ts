@@ -1,0 +1,53 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+const root = resolve(import.meta.dirname, "..");
+const folder = mkdtempSync(join(root, "out-types-"));
+const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
+const types = suite("types of generated modules");
+
+types.after(() => rmSync(folder, { recursive: true }));
+
+const tfgc = (...args: string[]): void => {
+  execFileSync(process.execPath, [join(root, "bin/tfgc.mjs"), ...args], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+};
+
+/** Compiles `files` of `at` as a user's project does that asks for everything strict; the messages, empty if all is well. */
+function compile(at: string, files: readonly string[]): string {
+  const options = {
+    target: "es2022", module: "nodenext", moduleResolution: "nodenext", lib: ["es2023", "dom", "esnext.disposable"], types: [],
+    strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noImplicitOverride: true,
+    noFallthroughCasesInSwitch: true, erasableSyntaxOnly: true, verbatimModuleSyntax: true, isolatedModules: true,
+    noEmit: true, rewriteRelativeImportExtensions: true,
+  };
+  writeFileSync(join(at, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files }));
+  const { stdout, stderr } = spawnSync(process.execPath, [tsc, "-p", at, "--pretty", "false"], { encoding: "utf8" });
+  return (stdout + stderr).trim();
+}
+
+for (const form of [[], ["--js"], ["--standalone"], ["--js", "--standalone"]]) {
+  types(`misuses are errors of TypeScript, and uses are not: ${form.join(" ") || "the default form"}`, () => {
+    const at = join(folder, form.join("") || "default");
+    mkdirSync(at);
+    tfgc("tests/types/lenet.tfg", "-o", at, ...form);
+    const isJs = form.includes("--js");
+    const use = readFileSync(join(root, "tests/types/use.ts"), "utf8").replace("./lenet.js", isJs ? "./lenet.js" : "./lenet.ts");
+    writeFileSync(join(at, "use.ts"), use);
+    assert.is(compile(at, ["use.ts"]), "");
+  });
+}
+
+types("the module itself is as strict as the project that holds it", () => {
+  const at = join(folder, "strict");
+  mkdirSync(at);
+  tfgc("tests/types/lenet.tfg", "-o", at, "--standalone");
+  cpSync(join(at, "lenet.ts"), join(at, "copy.ts"));
+  assert.is(compile(at, ["copy.ts"]), "");
+  assert.not.match(readFileSync(join(at, "lenet.ts"), "utf8"), /@ts-(nocheck|ignore|expect-error)|^import /m);
+});
+
+types.run();
