@@ -11,7 +11,7 @@ import { reasonOf } from "./cli/files.ts";
 import { namesCommand } from "./cli/names.ts";
 import { packageVersion } from "./cli/package.ts";
 import { runCommand } from "./cli/run.ts";
-import { terminal } from "./cli/terminal.ts";
+import { type Terminal, terminal as standard } from "./cli/terminal.ts";
 import { didYouMean, Options, UsageError } from "./cli/usage.ts";
 
 /** Marks words that look like numbers, so that the parser leaves them as they are: `00000123` is a folder. */
@@ -27,7 +27,7 @@ const unguarded = (value: unknown): string => String(value).replaceAll(guard, ""
 
 const text = { type: [unguarded] };
 
-function defineCommands(): CAC {
+function defineCommands(terminal: Terminal): CAC {
   const cli = cac("tfgc");
   const setting = (command: Command): Command =>
     command.option("--set <NAME=VALUE>", "Give a config of the source another value; may be repeated", text);
@@ -99,8 +99,8 @@ function checkOptions(cli: CAC, command: Command): void {
   }
 }
 
-export async function main(args: readonly string[]): Promise<number> {
-  const cli = defineCommands();
+export async function main(args: readonly string[], terminal: Terminal = standard): Promise<number> {
+  const cli = defineCommands(terminal);
   try {
     const [first, ...rest] = args;
     const words = first === "help" ? [...rest, "--help"] : args;
@@ -120,7 +120,7 @@ export async function main(args: readonly string[]): Promise<number> {
     checkPlainWords(cli, command);
     return Number(await cli.runMatchedCommand());
   } catch (error) {
-    return report(error);
+    return report(error, terminal);
   }
 }
 
@@ -135,7 +135,7 @@ function checkPlainWords(cli: CAC, command: Command): void {
   if (cli.args.length > 1 || hint !== "") throw new UsageError(`unknown command ${word}${hint}`);
 }
 
-function report(error: unknown): number {
+function report(error: unknown, terminal: Terminal): number {
   if (error instanceof TfgError) {
     terminal.error(`error[${error.code}]: ${error.text}\n`);
     return 1;

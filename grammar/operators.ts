@@ -51,8 +51,8 @@ type Pending =
     };
 
 /**
- * Folds `operands[0] written[0] operands[1] …`. An operator that is undefined was not written: it is reported
- * (TFG0103) and read as `*`. Needs no stack of calls, however long the list.
+ * Folds `operands[0] written[0] operands[1] …`. An operator that is undefined was not written: it is read as `*`, and
+ * the first one is reported (TFG0103). Needs no stack of calls, however long the list.
  */
 export function foldOperators(
   file: SourceFile,
@@ -85,7 +85,9 @@ export function foldOperators(
     if (index > 0) {
       const token = written[index - 1];
       const left = operands[index - 1]?.value;
-      if (token === undefined && left !== undefined) report(missingOperator(left, operand.value));
+      if (token === undefined && left !== undefined && index === written.indexOf(undefined) + 1) {
+        report(missingOperator(left, operand.value));
+      }
       const operator = token === undefined ? "*" : operatorOf(token);
       const { binds, side } = binary[operator];
       apply(binds, side === "left");
@@ -128,9 +130,15 @@ function spanOf(file: SourceFile, token: IToken): Span {
 
 function missingOperator(left: Expression, right: Expression): Diagnostic {
   const [a, b] = [spanText(left.span), spanText(right.span)];
-  const product = `${a} * ${b}`;
-  const primary = { span: joinSpans(left.span, right.span), text: `did you mean \`${product}\`?` };
   const edits = [{ span: { ...left.span, start: left.span.end, end: right.span.start }, text: " * " }];
+  const product = `${a} * ${b}`;
+  if (product.length > 60 || /[\n\r]/.test(product)) {
+    const primary = { span: right.span, text: "an operator is missing before this" };
+    return syntaxError("TFG0103", "missing operator between two values", primary, {
+      helps: [{ text: "insert `*`", edits }],
+    });
+  }
+  const primary = { span: joinSpans(left.span, right.span), text: `did you mean \`${product}\`?` };
   return syntaxError("TFG0103", `missing operator between \`${a}\` and \`${b}\``, primary, {
     helps: [{ text: product, edits }],
   });

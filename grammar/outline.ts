@@ -203,3 +203,23 @@ export function closingOf({ file, words, index }: Mishap, opener: IToken): Closi
     ...(at < index && before?.tokenType === t.Comma ? { comma: before } : {}),
   };
 }
+
+/**
+ * Whether the closing bracket `at` is a slip: the line goes on behind it as it could not go on behind the bracket that
+ * it would close, as in `f(a} + 1`.
+ */
+export function isSlip({ file, words }: Mishap, at: number): boolean {
+  const word = words[at];
+  const next = words[at + 1];
+  if (word === undefined || next === undefined || !isCloser(word) || startsLine(file, words, at + 1)) return false;
+  const open = openBrackets(words, at);
+  const brace = open.findIndex((candidate) => candidate.tokenType === t.LeftBrace);
+  if (word.tokenType !== t.RightBrace) {
+    return !open.slice(0, Math.max(brace, 0)).some((candidate) => closerOf(candidate) === word.tokenType);
+  }
+  const isInCall = brace >= 0 && open[brace + 1] !== undefined && open[brace + 1]?.tokenType !== t.LeftBrace;
+  const goesOn = is(next, t.BinaryOperator) || [t.Comma, t.Pipe, t.Equal, t.Colon].includes(next.tokenType);
+  const isInside = next.tokenType === t.RightParen || next.tokenType === t.RightBracket;
+  const isArgument = is(next, t.Ident) && brace > 0 && words[at + 2]?.tokenType === t.Equal;
+  return !isInCall && (goesOn || isInside || isArgument);
+}

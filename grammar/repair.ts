@@ -19,6 +19,7 @@ import {
   isDeclarationOutside,
   isKeyword,
   isMissingComma,
+  isSlip,
   type Mishap,
   openBrackets,
   startsAnything,
@@ -27,7 +28,7 @@ import {
   startsStatement,
 } from "./outline.ts";
 import { deepestNesting, Grammar, type Opened, TooDeep } from "./parser.ts";
-import type { SourceFile } from "./source.ts";
+import { positionAt, type SourceFile } from "./source.ts";
 import * as t from "./tokens.ts";
 
 /** After so many messages the rest of the file is left out: they are no longer about the first mistakes. */
@@ -106,11 +107,40 @@ export function parseFile(file: SourceFile, words: readonly IToken[]): Parsed {
     };
     const isStuck = stuckAt === (rest[index] ?? "end");
     stuckAt = rest[index] ?? "end";
-    const repair = isStuck ? leaveOut(mishap) : mend(mishap, diagnostics);
-    rest = repair;
+    if (!isStuck && mishap.rule !== "nesting") {
+      const complaint = complain(mishap);
+      if (isNewCause(mishap, complaint, diagnostics.at(-1), words)) diagnostics.push(complaint);
+    }
+    if (mishap.rule === "nesting") diagnostics.push(tooDeep(mishap));
+    rest = isStuck ? leaveOut(mishap) : mend(mishap);
     repairs++;
     if (diagnostics.length >= mostErrors || repairs > mostRepairs) return { files, diagnostics };
   }
+}
+
+/**
+ * Whether a mishap is no consequence of the one reported last: it stands on another line, and it is not the rest of a
+ * declaration that ended too early because of that one. `all` are the words of the file.
+ */
+function isNewCause(mishap: Mishap, complaint: Diagnostic, last: Diagnostic | undefined, all: readonly IToken[]): boolean {
+  if (last === undefined) return true;
+  const { file, words, index, opened } = mishap;
+  const from = last.primary.span.start;
+  const at = words[index]?.startOffset ?? file.text.length;
+  const line = positionAt(file, from).line;
+  if (line === positionAt(file, complaint.primary.span.start).line || line === positionAt(file, at).line) return false;
+  if (opened.length > 0) return true;
+  return all.some((word, place) => {
+    return word.startOffset > from && word.startOffset < at && startsDeclaration(all, place) && startsLine(file, all, place);
+  });
+}
+
+function tooDeep({ file, words, index }: Mishap): Diagnostic {
+  const word = words[index];
+  const start = word?.startOffset ?? file.text.length;
+  const primary = { span: spanAt(file, start, word === undefined ? start : t.endOf(word)), text: "one level too many" };
+  const helps = [{ text: "give a part of it a name, or make it a `def`" }];
+  return syntaxError("TFG0101", `more than ${deepestNesting} levels within each other`, primary, { helps });
 }
 
 /** Reads one expression, for the holes of strings; undefined after an error. */
@@ -163,23 +193,10 @@ function tryRule(file: SourceFile, words: IToken[], rule: "file" | "expression")
 
 // ---- repairs -----------------------------------------------------------------------------------
 
-/** Reports the mishap and gives the words to go on with. */
-function mend(mishap: Mishap, diagnostics: Diagnostic[]): IToken[] {
-  const { file, words, index } = mishap;
-  if (mishap.rule === "nesting") {
-    const word = words[index];
-    const start = word?.startOffset ?? file.text.length;
-    const primary = {
-      span: spanAt(file, start, word === undefined ? start : t.endOf(word)),
-      text: "one level too many",
-    };
-    const helps = [{ text: "give a part of it a name, or make it a `def`" }];
-    diagnostics.push(
-      syntaxError("TFG0101", `more than ${deepestNesting} levels within each other`, primary, { helps }),
-    );
-    return leaveOut(mishap);
-  }
-  diagnostics.push(complain(mishap));
+/** The words to go on with. */
+function mend(mishap: Mishap): IToken[] {
+  const { words, index } = mishap;
+  if (mishap.rule === "nesting") return leaveOut(mishap);
   const word = words[index];
   const opener = innermostOpen(words, index);
   if (word !== undefined && isCloser(word) && (isBetweenStatements(mishap) || mishap.opened.length === 0)) {
@@ -200,6 +217,8 @@ function mend(mishap: Mishap, diagnostics: Diagnostic[]): IToken[] {
     );
   }
   if (mishap.expected === closerOf(opener).LABEL && !isBetweenStatements(mishap)) {
+    // A bracket of another kind in the place of the right one.
+    if (isSlip(mishap, index)) return words.toSpliced(index, 1, missing(closerOf(opener), words[index - 1]));
     const closing = closingOf(mishap, opener);
     const dropped = closing.comma === undefined ? 0 : 1;
     const at = closing.index - dropped;
@@ -272,6 +291,7 @@ function endOfStatement(mishap: Mishap, start: number, isInFile: boolean): numbe
     if (word === undefined) break;
     if (word.tokenType === t.LeftBrace) braces++;
     if (word.tokenType === t.RightBrace) {
+      if (isSlip(mishap, at)) continue;
       if (braces === 0 && !isInFile && at >= index) return at;
       braces = Math.max(0, braces - 1);
     }

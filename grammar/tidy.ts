@@ -89,6 +89,7 @@ class Tidier {
         return;
       }
       case t.ForeignSign:
+      case t.HalfSign:
         this.foreignSign(word, span);
         return;
       case t.BadNumber:
@@ -306,14 +307,10 @@ class Tidier {
 /** What to write instead of a character that begins no word. */
 const signs: Readonly<Record<string, string>> = {
   "?": "a conditional expression is written `if c then a else b`",
-  "&": "and is written `&&`",
-  "|": "or is written `||`, a pipe `|>`",
-  "~": "not is written `!`",
-  "^": "a power is written `**`",
   "'": 'a string is written with `"`',
 };
 
-/** Signs that word processors and formulas use, and the word of the language they stand for. */
+/** Signs of word processors, formulas and other languages, and the word of this language that they stand for. */
 const lookalikes: Readonly<Record<string, TokenType>> = {
   "\u00D7": t.Star,
   "\u00B7": t.Star,
@@ -325,6 +322,10 @@ const lookalikes: Readonly<Record<string, TokenType>> = {
   "\u2192": t.Arrow,
   "\u21D2": t.FatArrow,
   "\u2026": t.Ellipsis,
+  "|": t.Pipe,
+  "&": t.AndAnd,
+  "~": t.Bang,
+  "^": t.Power,
 };
 
 const joining: Readonly<Record<string, TokenType>> = { and: t.AndAnd, or: t.OrOr };

@@ -201,6 +201,8 @@ export const LeftBrace = sign("LeftBrace", "{");
 export const RightBrace = sign("RightBrace", "}");
 /** Never part of a program; it has the message TFG0102. */
 export const Semicolon = sign("Semicolon", ";");
+/** Signs of other languages that begin words of this one. */
+export const HalfSign = token({ name: "HalfSign", pattern: /[|&~^]/ });
 
 export const vocabulary: readonly TokenType[] = all;
 

@@ -22,6 +22,8 @@ const dtypes: Readonly<Record<number, readonly [name: string, bytes: number]>> =
 interface Slice {
   readonly starts: readonly number[];
   readonly sizes: readonly number[];
+  /** The sizes as the file has them: -1 stands for the whole axis. */
+  readonly lengths: readonly number[];
 }
 
 interface BundleEntry {
@@ -52,11 +54,11 @@ function shapeOf(message: Uint8Array<ArrayBuffer>): number[] {
 function sliceOf(message: Uint8Array<ArrayBuffer>, shape: readonly number[]): Slice {
   const extents = fieldsBy(message, 1).map(({ bytes }) => bytes);
   const starts = extents.map((extent) => valueOf(extent, 1));
-  // Without a length an extent is the whole axis.
-  const sizes = extents.map((extent, i) => fieldsBy(extent, 2)[0]?.value ?? Number(shape[i]));
+  const lengths = extents.map((extent) => fieldsBy(extent, 2)[0]?.value ?? -1);
+  const sizes = lengths.map((length, i) => (length < 0 ? Number(shape[i]) : length));
   const isInside = shape.every((size, i) => Number(starts[i]) >= 0 && Number(sizes[i]) >= 0 && Number(starts[i]) + Number(sizes[i]) <= size);
   if (starts.length !== shape.length || !isInside) throw new MalformedError(`the slice [${starts}] + [${sizes}] of [${shape}]`);
-  return { starts, sizes };
+  return { starts, sizes, lengths };
 }
 
 function entryOf(message: Uint8Array<ArrayBuffer>): BundleEntry {
@@ -76,21 +78,22 @@ function entryOf(message: Uint8Array<ArrayBuffer>): BundleEntry {
   };
 }
 
-/** The key of a slice: "ordered code" of 0, the name, the rank, and start and size of each axis. */
-export function sliceKey(name: string, { starts, sizes }: Slice): string {
-  const bytes = Array.from(new TextEncoder().encode(name), (byte) => (byte === 0 ? [0, 255] : byte === 255 ? [255, 0] : [byte])).flat();
+/** The key of a slice: "ordered code" of 0, the name, the rank, and start and length along each axis. */
+export function sliceKey(name: string, { starts, lengths }: Pick<Slice, "starts" | "lengths">): string {
+  const escaped = Array.from(new TextEncoder().encode(name), (byte) =>
+    byte === 0 ? [0, 255] : byte === 255 ? [255, 0] : [byte],
+  );
   const signed = (value: number): number[] => {
-    // Seven bits a byte, the length in unary in front, so that the order of bytes is the order of numbers.
-    const length = Math.floor((value ? 64 - Math.clz32(Math.floor(value / 2 ** 32)) - (value < 2 ** 32 ? Math.clz32(value) : 0) : 0) / 7) + 1;
-    const code = Array.from({ length }, (_, i) => Math.floor(value / 256 ** (length - 1 - i)) % 256);
-    const header = 0xffff << (16 - length);
-    code[0] = Number(code[0]) | ((header >> 8) & 255);
-    if (length > 7) code[1] = Number(code[1]) | (header & 255);
+    if (value < 0) return [0x7f];
+    // Seven bits a byte behind the number of bytes in unary, so that bytes are in the order of what they stand for.
+    const count = Math.floor(value.toString(2).length / 7) + 1;
+    const code = Array.from({ length: count }, (_, i) => Math.floor(value / 256 ** (count - 1 - i)) % 256);
+    code[0] = Number(code[0]) | ((0xff00 >> count) & 255);
     return code;
   };
   const rank = starts.length ? [1, starts.length] : [0];
-  const axes = starts.flatMap((start, i) => [...signed(start), ...signed(Number(sizes[i]))]);
-  return String.fromCharCode(0, ...bytes, 0, 1, ...rank, ...axes);
+  const axes = starts.flatMap((start, i) => [...signed(start), ...signed(Number(lengths[i]))]);
+  return String.fromCharCode(0, ...escaped.flat(), 0, 1, ...rank, ...axes);
 }
 
 const suffix = "/.ATTRIBUTES/VARIABLE_VALUE";

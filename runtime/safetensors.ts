@@ -39,7 +39,7 @@ export async function readSafetensors(file: ByteSource): Promise<Weights> {
   if (length > longestHeader) throw refuse(`it claims to be ${length} bytes long`);
   const begin = 8 + length;
   if (begin > file.size) {
-    if (start[8] === 0x7b) throw truncated(file.name, `its header ends at byte ${begin}, the file at ${file.size}`);
+    if ((start[8] ?? 0x7b) === 0x7b) throw truncated(file.name, `its header ends at byte ${begin}, the file at ${file.size}`);
     throw refuse(`it claims ${length} bytes of ${file.size}`);
   }
   let header: unknown;

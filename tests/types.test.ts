@@ -13,16 +13,30 @@ const types = suite("types of generated modules");
 types.after(() => rmSync(folder, { recursive: true }));
 
 const tfgc = (...args: string[]): void => {
-  execFileSync(process.execPath, [join(root, "bin/tfgc.mjs"), ...args], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, [join(root, "bin/tfgc.mjs"), ...args], {
+    cwd: root,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
 };
 
 /** Compiles `files` of `at` as a user's project does that asks for everything strict; the messages, empty if all is well. */
 function compile(at: string, files: readonly string[]): string {
   const options = {
-    target: "es2022", module: "nodenext", moduleResolution: "nodenext", lib: ["es2023", "dom", "esnext.disposable"], types: [],
-    strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noImplicitOverride: true,
-    noFallthroughCasesInSwitch: true, erasableSyntaxOnly: true, verbatimModuleSyntax: true, isolatedModules: true,
-    noEmit: true, rewriteRelativeImportExtensions: true,
+    target: "es2022",
+    module: "nodenext",
+    moduleResolution: "nodenext",
+    lib: ["es2023", "dom", "esnext.disposable"],
+    types: [],
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    noImplicitOverride: true,
+    noFallthroughCasesInSwitch: true,
+    erasableSyntaxOnly: true,
+    verbatimModuleSyntax: true,
+    isolatedModules: true,
+    noEmit: true,
+    rewriteRelativeImportExtensions: true,
   };
   writeFileSync(join(at, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files }));
   const { stdout, stderr } = spawnSync(process.execPath, [tsc, "-p", at, "--pretty", "false"], { encoding: "utf8" });
@@ -35,7 +49,10 @@ for (const form of [[], ["--js"], ["--standalone"], ["--js", "--standalone"]]) {
     mkdirSync(at);
     tfgc("tests/types/lenet.tfg", "-o", at, ...form);
     const isJs = form.includes("--js");
-    const use = readFileSync(join(root, "tests/types/use.ts"), "utf8").replace("./lenet.js", isJs ? "./lenet.js" : "./lenet.ts");
+    const use = readFileSync(join(root, "tests/types/use.ts"), "utf8").replace(
+      "./lenet.js",
+      isJs ? "./lenet.js" : "./lenet.ts",
+    );
     writeFileSync(join(at, "use.ts"), use);
     assert.is(compile(at, ["use.ts"]), "");
   });

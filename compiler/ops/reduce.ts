@@ -39,7 +39,7 @@ export interface Accumulator {
   result(): number;
 }
 
-/** Folds in float64; integers wrap. `argmax` and `argmin` give the position of the first greatest or least; NaN is neither. */
+/** Folds in float64; integers wrap. `argmax` and `argmin` give the position of the first element that `max` or `min` gives. */
 export function accumulator(monoid: Monoid, dtype: DType): Accumulator {
   let total = 0;
   let count = 0;
@@ -91,9 +91,9 @@ export function accumulator(monoid: Monoid, dtype: DType): Accumulator {
     case "all":
       return folding(1, (a, x) => a & x);
     case "argmax":
-      return choosing(least, (x, than) => x > than);
+      return choosing(least, (x, than) => x > than || (Number.isNaN(x) && !Number.isNaN(than)));
     case "argmin":
-      return choosing(most, (x, than) => x < than);
+      return choosing(most, (x, than) => x < than || (Number.isNaN(x) && !Number.isNaN(than)));
   }
 }
 
@@ -164,8 +164,10 @@ const DOCS: Readonly<Record<Monoid, string>> = {
   min: "The least element over `axes`; NaN if there is one.",
   any: "Whether an element over `axes` is true.",
   all: "Whether every element over `axes` is true.",
-  argmax: "The index of the greatest element along `axis` as i32, the first at ties; NaN is never the greatest.",
-  argmin: "The index of the least element along `axis` as i32, the first at ties; NaN is never the least.",
+  argmax:
+    "The index of the greatest element along `axis` as i32, the first at ties; the first NaN if there is one, as `max` gives it.",
+  argmin:
+    "The index of the least element along `axis` as i32, the first at ties; the first NaN if there is one, as `min` gives it.",
 };
 
 /** Sums of bools count, and means of integers have fractions: both need a cast that the message names. */

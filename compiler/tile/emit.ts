@@ -107,6 +107,8 @@ export class NestEmitter {
   onComputed: (scalar: ScalarId, value: Expr, offsets: Offsets) => void = () => {};
   readonly #axes: readonly ReadonlySet<AxisId>[];
   #frames: Frame[];
+  /** Nothing is hoisted out of the frames from here on. */
+  #fence = 0;
 
   constructor(frame: KernelFrame, nest: Nest, lane: AxisId | undefined) {
     this.frame = frame;
@@ -170,6 +172,19 @@ export class NestEmitter {
     }
   }
 
+  /** Runs `fill` in a frame of its own which nothing leaves: what it needs is computed there, not before earlier loops. */
+  fenced(fill: () => void): void {
+    const before = this.#fence;
+    this.#fence = this.#frames.length;
+    this.#frames.push({ body: this.code.open, values: new Map() });
+    try {
+      fill();
+    } finally {
+      this.#frames.pop();
+      this.#fence = before;
+    }
+  }
+
   /** A loop over a whole axis, `step` elements at a time. */
   loop(axis: AxisId, step: number, fill: () => void): void {
     this.range(axis, constant("i32", 0), this.extent(axis), step, fill);
@@ -182,7 +197,7 @@ export class NestEmitter {
   }
 
   #level(axes: Iterable<AxisId>): number {
-    let level = 0;
+    let level = this.#fence;
     for (const axis of axes) level = Math.max(level, this.#frames.findIndex((frame) => frame.axis === axis));
     return level;
   }
@@ -317,6 +332,11 @@ export class NestEmitter {
     return op("add", convert("splat", "i32x4", [index]), this.lanes(step));
   }
 
+  /** An index expression in address units, as a sum and a literal. */
+  units(at: Affine, offsets: Offsets, key: string): Address {
+    return this.#affine(at, offsets, constant("i32", 0), key);
+  }
+
   /** The i32x4 of 0, 1, 2, 3 times `step`. */
   lanes(step: number): Expr {
     return this.code.shared(`lanes:${step}`, "lanes", () => {
@@ -348,7 +368,6 @@ export class NestEmitter {
     for (const { axis, times: stride } of at.terms) {
       const literal = literalOf(stride);
       const offset = offsets.get(axis) ?? 0;
-      if (axis === column && offset % 8 !== 0) throw new Error("an offset within a panel");
       if (this.isOpen(axis)) {
         const isPanelled = axis === column;
         const amount = (): Expr =>
@@ -356,7 +375,14 @@ export class NestEmitter {
         parts.push({ axes: [axis], key: `${isPanelled ? "p" : ""}${axis}*${stride.key}`, amount });
       }
       if (offset === 0) continue;
-      if (literal !== undefined) immediate += literal * offset * word;
+      if (axis === column) {
+        // The counter stands at the beginning of a panel, or so early in one that the offset stays inside.
+        const panels = offset - (offset % 8);
+        immediate += (offset % 8) * word;
+        if (panels === 0) continue;
+        if (literal !== undefined) immediate += literal * panels * word;
+        else parts.push({ axes: [], key: `${panels}(${stride.key})`, amount: () => times(this.inUnits(stride), constant("i32", panels)) });
+      } else if (literal !== undefined) immediate += literal * offset * word;
       else parts.push({ axes: [], key: `${offset}(${stride.key})`, amount: () => times(this.inUnits(stride), constant("i32", offset)) });
     }
     for (const { scalar, times: stride } of at.scalars)

@@ -78,7 +78,9 @@ export function randomNumbers(seed: number): () => number {
   };
 }
 
-/** Values in which wrapping, flooring, ties and signs all occur. */
+const SPECIAL = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0];
+
+/** Values in which wrapping, flooring, ties, signs, NaN and infinities all occur. */
 function valueFor(dtype: DType, next: () => number): number {
   const pick = next();
   switch (dtype) {
@@ -89,6 +91,7 @@ function valueFor(dtype: DType, next: () => number): number {
     case "i32":
       return pick < 0.1 ? -2147483648 : pick < 0.2 ? 2147483647 - Math.floor(next() * 3) : Math.floor(next() * 21) - 10;
     default:
+      if (pick < 0.04) return SPECIAL[Math.floor(next() * SPECIAL.length)] ?? 0;
       return pick < 0.3 ? Math.floor(next() * 9 - 4) / 2 : next() * 6 - 3;
   }
 }

@@ -114,10 +114,13 @@ function combined(combine: string, dtype: DType, values: readonly number[]): num
     case "all":
       return values.includes(0) ? 0 : 1;
     case "argmax":
-      return Math.max(values.indexOf(Math.max(...values.filter((x) => !Number.isNaN(x)))), 0);
+      return firstOf(values, Math.max(...values));
     case "argmin":
-      return Math.max(values.indexOf(Math.min(...values.filter((x) => !Number.isNaN(x)))), 0);
+      return firstOf(values, Math.min(...values));
     default:
       return fail(`no combine ${combine}`);
   }
 }
+
+const firstOf = (values: readonly number[], wanted: number): number =>
+  values.findIndex((x) => x === wanted || (Number.isNaN(x) && Number.isNaN(wanted)));

@@ -1,0 +1,469 @@
+/** Graphs: run dims and their constraints, items in any order, outputs; from a declaration to the finished graph. */
+import type { Span } from "../../grammar/source.ts";
+import { spanText } from "../../grammar/source.ts";
+import type { Attribute, BindingStatement, Expression, GraphDeclaration, GraphItem, InputStatement, OutputStatement } from "../../grammar/syntax.ts";
+import { type Dim, dimSymbol, dimSymbols, literalOf, subDims } from "../ir/dims.ts";
+import type { Graph, Input } from "../ir/graph.ts";
+import { isFloat, isInteger } from "../ir/types.ts";
+import { GraphBuilder, type GraphInfo } from "./builder.ts";
+import { BOTTOM, type Entity, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
+import { type Fact, factsOf } from "./facts.ts";
+import { type Check, type DeclaredVariable, type Frame, type Module, Names, type Slot } from "./frame.ts";
+import { addSizeCheck, conjuncts, runAssert, type SizeCondition, sizeCondition } from "./obligations.ts";
+import { emitValue, fail, toTensor } from "./operands.ts";
+import { Failure } from "./report.ts";
+import { ScopeNode } from "./scopes.ts";
+import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue } from "./statements.ts";
+import { checkStep } from "./steps.ts";
+import { writtenType } from "./types.ts";
+import { mentionsName } from "./walk.ts";
+import { freshVariable } from "./variables.ts";
+
+/** A named item that is evaluated when it is first needed. */
+class LazyItem {
+  readonly name: string;
+  readonly span: Span;
+  readonly evaluateNow: () => Entity;
+  state: "waiting" | "running" | "done" = "waiting";
+  entity: Entity = BOTTOM;
+
+  constructor(name: string, span: Span, evaluateNow: () => Entity) {
+    this.name = name;
+    this.span = span;
+    this.evaluateNow = evaluateNow;
+  }
+}
+
+interface Use {
+  readonly item: LazyItem;
+  /** Where the item was used that made it run. */
+  readonly at: Span;
+}
+
+class GraphElaboration {
+  readonly frame: Frame;
+  readonly declaration: GraphDeclaration;
+  readonly #running: Use[] = [];
+  /** Everything to do, in the order of the text. */
+  readonly #tasks: (() => void)[] = [];
+
+  constructor(frame: Frame, declaration: GraphDeclaration) {
+    this.frame = frame;
+    this.declaration = declaration;
+  }
+
+  run(extra: ReadonlySet<string>): void {
+    for (const item of this.declaration.items) this.#register(this.frame, item);
+    for (const task of this.#tasks) this.#guarded(task);
+    for (const name of extra) this.#addNode(name);
+  }
+
+  #guarded(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+    }
+  }
+
+  /** Runs with the graph's clock at `statement`, so that names of variables follow the text. */
+  #at<T>(statement: number, work: () => T): T {
+    const { builder } = this.frame;
+    const before = builder.statement;
+    builder.statement = statement;
+    try {
+      return work();
+    } finally {
+      builder.statement = before;
+    }
+  }
+
+  #define(frame: Frame, name: { readonly text: string; readonly span: Span }, evaluateNow: () => Entity, more: Partial<Slot> = {}): LazyItem {
+    const item = new LazyItem(name.text, name.span, evaluateNow);
+    const before = frame.names.own.get(name.text);
+    if (before) frame.check.reporter.report(boundTwice(name.text, before.span, name.span));
+    else frame.names.own.set(name.text, { span: name.span, get: (use) => this.#force(item, use), ...more });
+    this.#tasks.push(() => this.#force(item, name.span));
+    return item;
+  }
+
+  #force(item: LazyItem, use: Span): Entity {
+    if (item.state === "done") return item.entity;
+    if (item.state === "running") this.#failCycle(item, use);
+    item.state = "running";
+    this.#running.push({ item, at: use });
+    try {
+      item.entity = item.evaluateNow();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      item.entity = BOTTOM;
+    } finally {
+      this.#running.pop();
+      item.state = "done";
+    }
+    return item.entity;
+  }
+
+  /** TFG0204, at the first use in the order of the text. */
+  #failCycle(item: LazyItem, use: Span): never {
+    const from = this.#running.findIndex((other) => other.item === item);
+    const cycle = this.#running.slice(from);
+    // Item k uses item k + 1 at the place where that one was made to run; the last one uses the first at `use`.
+    const uses = cycle.map(({ item: user }, k) => ({ user: user.name, uses: cycle[k + 1]?.item.name ?? item.name, at: cycle[k + 1]?.at ?? use }));
+    const first = uses.reduce((best, other, k) => (other.at.start < (uses[best]?.at.start ?? Number.POSITIVE_INFINITY) ? k : best), 0);
+    const ordered = [...uses.slice(first), ...uses.slice(0, first)];
+    const names = ordered.map(({ user }) => `\`${user}\``);
+    const [head, ...others] = ordered;
+    return fail(this.frame, {
+      code: "TFG0204",
+      message: names.length === 1 ? `${names[0]} needs itself` : `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]} need each other`,
+      primary: { span: head?.at ?? use, text: others.length === 0 ? "used here" : `\`${head?.user}\` uses \`${head?.uses}\` …` },
+      related: others.map((other) => ({ span: other.at, text: `… which uses \`${other.uses}\`` })),
+      notes: ["a graph has no cycles; a value carried from run to run is a `state`"],
+    });
+  }
+
+  #register(frame: Frame, item: GraphItem): void {
+    const { start } = item.span;
+    switch (item.kind) {
+      case "input":
+        this.#define(frame, item.name, () => this.#input(frame, item), { isData: true, variable: declaredInput(item) });
+        return;
+      case "output":
+        this.#output(frame, item);
+        return;
+      case "param":
+      case "state": {
+        const declared: DeclaredVariable | undefined =
+          "kind" in item.type ? { kind: item.kind, span: { ...item.type.span, start: keywordStart(item) }, dims: (item.type.dims ?? []).map((dim) => dim.span) } : undefined;
+        this.#define(frame, item.name, () => this.#at(start, () => freshVariable(frame, item).entity), { isData: true, ...(declared ? { variable: declared } : {}) });
+        return;
+      }
+      case "const":
+        this.#define(frame, item.name, () => this.#at(start, () => constValue(frame, item)));
+        return;
+      case "binding":
+        this.#binding(frame, item);
+        return;
+      case "scope": {
+        let scope: ScopeNode | undefined;
+        // Names of a scope's block belong to the graph; only the path of its variables is longer.
+        const inner: Frame = Object.defineProperty({ ...frame }, "scope", { get: () => (scope ??= this.#at(start, () => blockScope(frame, item))), enumerable: true });
+        for (const part of item.body.statements) this.#register(inner, part);
+        return;
+      }
+      case "if":
+        this.#tasks.push(() => {
+          let branch = chosenBranch(frame, item);
+          while (branch?.kind === "if") branch = chosenBranch(frame, branch);
+          const before = this.#tasks.length;
+          for (const part of branch?.statements ?? []) this.#register(frame, part);
+          for (const task of this.#tasks.splice(before)) this.#guarded(task);
+        });
+        return;
+      case "assert":
+        this.#tasks.push(() => this.#at(start, () => runAssert(frame, item)));
+        return;
+      case "update": {
+        const text = spanText(item.span);
+        frame.check.reporter.report({
+          code: "TFG0403",
+          message: `\`${item.name.text}\` is updated outside of a step`,
+          primary: { span: item.operator, text: "in a graph an update belongs to a named step" },
+          helps: [{ text: `step update { ${text} }`, edits: [{ span: item.span, text: `step update { ${text} }` }] }],
+        });
+        return;
+      }
+      case "step":
+        this.#define(frame, item.name, () => checkStep(frame, item), { isData: true });
+        return;
+      case "train":
+        this.#define(
+          frame,
+          item.name,
+          () =>
+            fail(frame, {
+              code: "TFG0106",
+              message: "training is not built yet",
+              primary: { span: { ...item.span, end: item.name.span.end }, text: "a `train` step" },
+              helps: [{ text: "remove it: without it the graph compiles for inference" }],
+            }),
+          { isData: true },
+        );
+        return;
+      case "return":
+        frame.check.reporter.report({ code: "TFG0210", message: "a graph does not return", primary: { span: { ...item.span, end: item.span.start + "return".length }, text: "" }, helps: [{ text: "output NAME = …" }] });
+        return;
+    }
+  }
+
+  #binding(frame: Frame, item: BindingStatement): void {
+    const { start } = item.span;
+    let shared: readonly Entity[] | undefined;
+    const isFunction = item.value.kind === "lambda";
+    for (const [i, name] of item.names.entries()) {
+      this.#define(
+        frame,
+        name,
+        () =>
+          this.#at(start, () => {
+            shared ??= boundEntities(frame, item);
+            const entity = shared[i] ?? BOTTOM;
+            if (entity.kind === "tensor") frame.builder.nameValue(entity.value, name.text);
+            return entity;
+          }),
+        { isData: !isFunction },
+      );
+    }
+  }
+
+  // ---- inputs and outputs ----------------------------------------------------------------------------------
+
+  #input(frame: Frame, item: InputStatement): Entity {
+    const type = writtenType(frame, item.type, item);
+    const { name } = item;
+    const accepts = acceptedType(frame, item);
+    const standard = item.default ? this.#default(frame, item, item.default, type.dtype) : undefined;
+    if (type.dtype === "bf16") fail(frame, { code: "TFG0106", message: "an input of `bf16` is not built yet", primary: { span: item.type.name.span, text: "" } });
+    const input: Input = {
+      name: name.text,
+      type: { dtype: type.dtype, shape: type.shape.map((dim) => frame.facts.normal(dim)) },
+      doc: item.doc,
+      span: name.span,
+      ...(standard === undefined ? {} : { default: standard }),
+      ...(accepts ? { accepts } : {}),
+    };
+    frame.builder.inputs.push(input);
+    const tensor = emitValue(frame, "input", [], { name: name.text }, type, name.span);
+    for (const [i, dim] of type.shape.entries())
+      if (!frame.builder.oblige(dim, 0, type.spans[i] ?? name.span, frame.facts))
+        fail(frame, { code: "TFG0315", message: "a dimension cannot be negative", primary: { span: type.spans[i] ?? name.span, text: "" } });
+    return { ...tensor, labels: type.labels };
+  }
+
+  #default(frame: Frame, item: InputStatement, expression: Expression, dtype: Input["type"]["dtype"]): number {
+    const entity = frame.check.evaluate(frame, expression);
+    if (entity.kind === "bottom") throw new Failure();
+    const value = entity.kind === "bool" ? Number(entity.value) : numberOf(entity);
+    const fits = value !== undefined && (dtype === "bool" ? entity.kind === "bool" : entity.kind !== "bool" && (isFloat(dtype) || (isInteger(dtype) && Number.isInteger(value))));
+    if (fits && value !== undefined) return value;
+    return fail(frame, {
+      code: "TFG0210",
+      message: `the default of an input is a number, and fills it`,
+      primary: { span: expression.span, text: `\`${item.name.text}\` is ${dtype}` },
+    });
+  }
+
+  #output(frame: Frame, item: OutputStatement): void {
+    const { name, value, type } = item;
+    const { start } = item.span;
+    const add = (entity: Entity, span: Span): TensorEntity => {
+      const typed = type ? annotated(frame, entity, type, span) : entity;
+      const tensor = toTensor(frame, typed, span);
+      frame.builder.outputs.push({ name: name.text, value: tensor.value, doc: item.doc, span: name.span });
+      return tensor;
+    };
+    if (!value) {
+      // It exports a binding of that name, which the graph must have.
+      this.#tasks.push(() =>
+        this.#at(start, () => {
+          if (frame.builder.outputs.some((output) => output.name === name.text))
+            fail(frame, { code: "TFG0202", message: `\`${name.text}\` is an output twice`, primary: { span: name.span, text: "again" } });
+          const entity = frame.check.evaluate(frame, { kind: "name", name: name.text, span: name.span });
+          if (entity.kind === "bottom") return;
+          add(entity, name.span);
+        }),
+      );
+      return;
+    }
+    this.#define(
+      frame,
+      name,
+      () =>
+        this.#at(start, () => {
+          const entity = frame.check.evaluate(frame, value);
+          if (entity.kind === "bottom") return BOTTOM;
+          const tensor = add(entity, value.span);
+          frame.builder.nameValue(tensor.value, name.text);
+          // A number stays one for those who read it, so that it adapts to what it meets.
+          return isNumber(entity) || entity.kind === "list" ? entity : tensor;
+        }),
+      { isData: true },
+    );
+  }
+
+  /** Makes a node an output that the text does not declare as one. */
+  #addNode(name: string): void {
+    const { frame } = this;
+    const slot = frame.names.own.get(name);
+    if (!slot || frame.builder.outputs.some((output) => output.name === name)) return;
+    const entity = slot.get(slot.span);
+    if (entity.kind !== "tensor" && !isNumber(entity) && entity.kind !== "list" && entity.kind !== "bool") return;
+    this.#guarded(() => {
+      const tensor = toTensor(frame, entity, slot.span);
+      frame.builder.outputs.push({ name, value: tensor.value, doc: "", span: slot.span });
+    });
+  }
+}
+
+function keywordStart(item: { readonly kind: string; readonly name: { readonly span: Span }; readonly span: Span }): number {
+  const at = item.span.file.text.lastIndexOf(item.kind, item.name.span.start);
+  return at >= item.span.start ? at : item.span.start;
+}
+
+function declaredInput(item: InputStatement): DeclaredVariable {
+  return { kind: "input", span: { ...item.type.span, start: keywordStart(item) }, dims: (item.type.dims ?? []).map((dim) => dim.span) };
+}
+
+function acceptedType(frame: Frame, item: InputStatement): "i64" | "f64" | undefined {
+  const attribute = item.attributes.find((other: Attribute) => other.name.text === "accepts");
+  if (!attribute) return undefined;
+  const [arg] = attribute.args;
+  const name = arg?.value.kind === "name" ? arg.value.name : undefined;
+  if (name === "i64" || name === "f64") return name;
+  return fail(frame, { code: "TFG0210", message: "`@accepts` takes `i64` or `f64`", primary: { span: attribute.span, text: "" } });
+}
+
+// ---- the graph as a whole ------------------------------------------------------------------------------------
+
+/** Products of run dims make a constraint that the checker cannot reason with: TFG0313. */
+function nonLinear(dim: Dim): boolean {
+  return dim.terms.some((term) => term.atoms.length > 1 || term.atoms.some((atom) => atom.kind === "floor" && (literalOf(atom.denominator) === undefined || nonLinear(atom.numerator))));
+}
+
+function productIn(expression: Expression): Expression | undefined {
+  if (expression.kind === "parenthesized") return productIn(expression.value);
+  if (expression.kind !== "binary") return undefined;
+  if (expression.operator === "*" || expression.operator === "**") return expression;
+  return productIn(expression.left) ?? productIn(expression.right);
+}
+
+function readConstraints(frame: Frame, where: readonly Expression[]): readonly { readonly condition: SizeCondition; readonly clause: Expression }[] {
+  const result: { condition: SizeCondition; clause: Expression }[] = [];
+  for (const clause of where.flatMap(conjuncts)) {
+    try {
+      const condition = sizeCondition(frame, clause);
+      if (!condition || (condition.kind === "order" && condition.operator === "!=")) {
+        fail(frame, {
+          code: "TFG0313",
+          message: `\`${spanText(clause.span)}\` is not a linear constraint`,
+          primary: { span: clause.span, text: "compare sizes, or write `d % k == 0`" },
+        });
+        continue;
+      }
+      const parts = condition.kind === "divisible" ? [condition.left, condition.by] : [condition.left, condition.right];
+      if (parts.some(nonLinear) || (condition.kind === "divisible" && literalOf(condition.by) === undefined)) failNonLinear(frame, clause, condition);
+      result.push({ condition, clause });
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+    }
+  }
+  return result;
+}
+
+function failNonLinear(frame: Frame, clause: Expression, condition: SizeCondition): never {
+  const product = productIn(clause) ?? clause;
+  const bound = condition.kind === "order" && condition.operator === "<=" ? literalOf(condition.right) : undefined;
+  const isSquare = product.kind === "binary" && product.operator === "*" && spanText(product.left.span) === spanText(product.right.span);
+  return fail(frame, {
+    code: "TFG0313",
+    message: `\`${spanText(clause.span)}\` is not a linear constraint`,
+    primary: { span: product.span, text: condition.kind === "divisible" ? "not a literal divisor" : "product of two run dims" },
+    helps: bound !== undefined && isSquare && product.kind === "binary" ? [{ text: `${spanText(product.left.span)} <= ${Math.floor(Math.sqrt(bound))}` }] : [],
+  });
+}
+
+function factOf(condition: SizeCondition): readonly Fact[] {
+  if (condition.kind === "divisible") {
+    const by = literalOf(condition.by);
+    return by === undefined || by < 1 ? [] : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
+  }
+  const { left, right, operator } = condition;
+  switch (operator) {
+    case "==":
+      return [{ kind: "zero", dim: subDims(left, right) }];
+    case "<=":
+      return [{ kind: "nonNegative", dim: subDims(right, left) }];
+    case "<":
+      return [{ kind: "nonNegative", dim: subDims(subDims(right, left), int(1).dim) }];
+    case ">=":
+      return [{ kind: "nonNegative", dim: subDims(left, right) }];
+    case ">":
+      return [{ kind: "nonNegative", dim: subDims(subDims(left, right), int(1).dim) }];
+    default:
+      return [];
+  }
+}
+
+export function elaborateGraph(check: Check, module: Module, declaration: GraphDeclaration, extra: ReadonlySet<string>): Graph {
+  const dims = declaration.generics.flatMap((generic) => {
+    if (generic.kind === "dim") return [generic];
+    check.reporter.report({
+      code: "TFG0210",
+      message: `a graph has run dims only, \`${spanText(generic.span)}\` is ${generic.kind === "pack" ? "a pack" : "an element type"}`,
+      primary: { span: generic.span, text: "" },
+    });
+    return [];
+  });
+  const inputs = declaration.items.filter((item) => item.kind === "input");
+  const info: GraphInfo = {
+    name: declaration.name.text,
+    head: `graph ${declaration.name.text}${dims.length > 0 ? `[${dims.map((dim) => dim.name.text).join(", ")}]` : ""}`,
+    dims: dims.map((dim) => dim.name.text),
+    spanOf: (name) => dims.find((dim) => dim.name.text === name)?.name.span,
+    feedOf: (name) => inputs.find((input) => input.type.dims?.some((dim) => dim.kind === "expr" && dim.value.kind === "name" && dim.value.name === name))?.name.text,
+  };
+  const builder = new GraphBuilder(info);
+  const outer = new Names();
+  for (const [i, dim] of dims.entries()) {
+    const { text, span } = dim.name;
+    const first = dims.findIndex((other) => other.name.text === text);
+    if (first < i) check.reporter.report({ code: "TFG0202", message: `\`${text}\` is bound twice`, primary: { span, text: "again" }, related: [{ span: dims[first]?.name.span ?? span, text: "first bound here" }] });
+    else outer.own.set(text, { span, get: () => int(dimSymbol(text)), label: { name: text } });
+  }
+  const root = new ScopeNode(undefined, "", true, [0, 0]);
+  const bare: Frame = { check, module, names: outer, builder, facts: factsOf([]), scope: root, form: "graph", depth: 0 };
+  const constraints = readConstraints(bare, declaration.where);
+  const facts = factsOf(constraints.flatMap(({ condition }) => factOf(condition)));
+  const frame: Frame = { ...bare, facts, names: new Names(outer) };
+  for (const { condition, clause } of constraints) addSizeCheck({ ...frame, facts: factsOf([]) }, condition, clause);
+
+  new GraphElaboration(frame, declaration).run(extra);
+  reportUnused(frame, declaration, inputs);
+  reportUnbound(frame, declaration, dims.map((dim) => dim.name), inputs);
+  root.settle();
+  return builder.finish(
+    declaration.name.text,
+    declaration.doc,
+    declaration.name.span,
+    dims.map((dim) => ({ name: dim.name.text, span: dim.name.span })),
+  );
+}
+
+/** TFG0206: an input that no expression of the graph names. */
+function reportUnused(frame: Frame, declaration: GraphDeclaration, inputs: readonly InputStatement[]): void {
+  for (const { name } of inputs) {
+    if (name.text.startsWith("_") || name.text === "" || declaration.items.some((item) => mentionsName(item, name.text))) continue;
+    frame.check.reporter.report({
+      code: "TFG0206",
+      message: `\`${name.text}\` is an input that nothing uses`,
+      primary: { span: name.span, text: "never read" },
+      helps: [{ text: "remove it, or prefix it with `_`" }],
+    });
+  }
+}
+
+/** A run dim that no input has could never get a value. */
+function reportUnbound(frame: Frame, _declaration: GraphDeclaration, dims: readonly { readonly text: string; readonly span: Span }[], inputs: readonly InputStatement[]): void {
+  const bound = new Set(frame.builder.inputs.flatMap((input) => input.type.shape.flatMap((dim) => [...dimSymbols(dim)])));
+  // Inputs with errors may have bound it.
+  if (frame.builder.inputs.length < inputs.length) return;
+  for (const { text, span } of dims)
+    if (!bound.has(text) && !text.startsWith("_"))
+      frame.check.reporter.report({
+        code: "TFG0205",
+        message: `nothing says what \`${text}\` is in a run`,
+        primary: { span, text: "no input has this dimension" },
+        helps: [{ text: `declare an input with it, or make it a \`config ${text}: int = …\`` }],
+      });
+}

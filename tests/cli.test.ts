@@ -1,0 +1,400 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { main } from "../compiler/cli.ts";
+import { readWeights, type WritableTensor, writeSafetensors } from "../runtime/index.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const folder = mkdtempSync(join(tmpdir(), "tfgc-cli-"));
+const at = (name: string): string => join(folder, name);
+
+const two = `graph first[N] {
+  input x: f32[N, 2]
+  input scale: f32 = 2.0
+  input _spare: f32[3]
+  param w: f32[2] = random_normal(stddev=1.0)
+  hidden = x * w
+  output y = scale * hidden
+  output total = sum(x)
+  output isLarge = x > 2.5
+  output count = argmax(x, axis=-1)
+}
+graph second {
+  output seven = 7.0
+}
+`;
+const one = `config SIZE: int = 2
+/// Adds up.
+graph only[N] {
+  /// The numbers.
+  input x: f32[N, SIZE]
+  output y = sum(x, axis=-1)
+  output ratio = x / x
+}
+`;
+const variables = `graph g[N] {
+  input x: f32[N, 4]
+  output y = x |> dense(3, relu) |> dense(2)
+}
+`;
+const wrong = `graph g[N] {
+  input x: f32[N, 784]
+  param w: f32[728, 10] = zeros
+  output y = x @ w
+}
+`;
+
+const cli = suite("command line");
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly error: string;
+}
+
+async function tfgc(...args: string[]): Promise<Ran> {
+  let out = "";
+  let error = "";
+  const code = await main(args, {
+    out: (text) => {
+      out += text;
+    },
+    error: (text) => {
+      error += text;
+    },
+    isInteractive: false,
+  });
+  return { code, out, error };
+}
+
+async function feed(name: string, ...tensors: WritableTensor[]): Promise<string> {
+  writeFileSync(at(name), new Uint8Array(await writeSafetensors(tensors).arrayBuffer()));
+  return at(name);
+}
+
+const x = { name: "x", dtype: "f32", shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) } as const;
+
+cli.before(async () => {
+  for (const [name, text] of Object.entries({ two, one, variables, wrong, empty: "" }))
+    writeFileSync(at(`${name}.tfg`), text);
+  await feed("x.safetensors", x);
+});
+cli.after(() => rmSync(folder, { recursive: true }));
+
+// ---- the command line itself -----------------------------------------------------------------------------
+
+cli("--version prints the version", async () => {
+  const { version }: { version: string } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  assert.equal(await tfgc("--version"), { code: 0, out: `tfgc ${version}\n`, error: "" });
+});
+
+for (const args of [["--help"], ["help"], ["run", "--help"], ["help", "check"]])
+  cli(`${args.join(" ")} prints help on stdout and is no error`, () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "bin/tfgc.mjs"), ...args], {
+      encoding: "utf8",
+    });
+    assert.is(status, 0);
+    assert.match(stdout, "Usage:");
+    assert.match(stdout, args.includes("run") ? "--fetch" : args.includes("check") ? "--json" : "--standalone");
+    assert.is(stderr, "");
+  });
+
+const usage: readonly (readonly [args: string[], says: string | RegExp])[] = [
+  [["one.tfg", "-o", "d", "--standalnoe"], "unknown option --standalnoe; did you mean --standalone?"],
+  [["run", "one.tfg", "--fetches", "y"], "did you mean --fetch?"],
+  [["chekc", "one.tfg"], "unknown command chekc; did you mean check?"],
+  [["one.tfg"], "-o DIR"],
+  [["-o", "d"], "say which file"],
+  [["one.tfg", "-o"], /value is missing/],
+  [["one.tfg", "--emit", "wta"], "did you mean wat?"],
+  [["one.tfg", "--print-after", "fuze"], "did you mean fuse?"],
+  [["one.tfg", "-o", "d", "--set", "SIZE"], "NAME=VALUE"],
+  [["one.tfg", "-o", "d", "--target", "gpu"], "not gpu"],
+  [["run", "two.tfg", "--fetch", "y"], "first, second"],
+  [["run", "two.tfg", "--graph", "frist", "--fetch", "y"], "did you mean first?"],
+  [["run", "one.tfg"], "--fetch"],
+  [["run", "one.tfg", "--fetch", "y", "--target", "gpu"], "wasm, js, interpret"],
+  [["run", "one.tfg", "--fetch", "y", "--seed", "x"], "integer"],
+  [["run", "one.tfg", "--fetch", "y", "--seed", "1", "--seed", "2"], "given twice"],
+  [["check"], /required args|which file/],
+];
+for (const [args, says] of usage)
+  cli(`wrong use is said on stderr with exit code 2: ${args.join(" ")}`, async () => {
+    const { code, out, error } = await tfgc(...args.map((arg) => (arg.endsWith(".tfg") ? at(arg) : arg)));
+    assert.is(code, 2);
+    assert.is(out, "");
+    assert.match(error, says);
+  });
+
+cli("without arguments the help is shown, and the exit code is 2", () => {
+  const { status, stdout } = spawnSync(process.execPath, [join(root, "bin/tfgc.mjs")], { encoding: "utf8" });
+  assert.is(status, 2);
+  assert.match(stdout, "Usage:");
+});
+
+cli("the bin runs under the Node that runs npm, from any folder, with the caller's paths", () => {
+  const node = process.env.npm_node_execpath ?? process.execPath;
+  const bin = join(root, "bin/tfgc.mjs");
+  const good = spawnSync(node, [bin, "check", "one.tfg", "--json"], { cwd: folder, encoding: "utf8" });
+  assert.equal([good.status, good.stdout, good.stderr], [0, "[]\n", ""]);
+  const bad = spawnSync(node, [bin, "check", "wrong.tfg"], { cwd: folder, encoding: "utf8" });
+  assert.is(bad.status, 1);
+  assert.match(bad.stderr, / --> wrong\.tfg:4:14/);
+});
+
+// ---- check -----------------------------------------------------------------------------------------------
+
+cli("check says what is wrong on stderr and exits with 1", async () => {
+  const { code, out, error } = await tfgc("check", at("wrong.tfg"));
+  assert.equal([code, out], [1, ""]);
+  assert.match(error, /^error\[TFG0301\]: /);
+  assert.match(error, ` --> ${at("wrong.tfg")}:4:14`);
+});
+
+cli("check --json prints places in UTF-16 units from 1, ends exclusive", async () => {
+  const { code, out, error } = await tfgc("check", at("wrong.tfg"), "--json");
+  assert.equal([code, error], [1, ""]);
+  const [item, ...rest] = JSON.parse(out);
+  assert.equal(rest, []);
+  assert.equal(
+    [item.code, item.severity, item.file, item.line, item.column, item.endLine, item.endColumn],
+    ["TFG0301", "error", at("wrong.tfg"), 4, 14, 4, 19],
+  );
+  assert.type(item.message, "string");
+  assert.ok(item.labels.some((label: { primary: boolean }) => label.primary));
+  assert.ok(item.labels.some((label: { primary: boolean; line: number }) => !label.primary && label.line === 3));
+  for (const label of item.labels)
+    assert.equal(Object.keys(label), ["file", "line", "column", "endLine", "endColumn", "text", "primary"]);
+  assert.ok(item.help.every((help: { text: string }) => typeof help.text === "string"));
+});
+
+cli("check of clean files prints [] or nothing", async () => {
+  assert.equal(await tfgc("check", at("one.tfg"), at("variables.tfg"), "--json"), { code: 0, out: "[]\n", error: "" });
+  assert.equal(await tfgc("check", at("one.tfg")), { code: 0, out: "", error: "" });
+});
+
+cli("check goes on after a file that cannot be read", async () => {
+  const { code, out } = await tfgc("check", at("none.tfg"), at("wrong.tfg"), at("empty.tfg"), "--json");
+  assert.is(code, 1);
+  assert.equal(
+    JSON.parse(out).map((item: { code: string }) => item.code),
+    ["TFG0601", "TFG0301", "TFG0603"],
+  );
+});
+
+// ---- compile ---------------------------------------------------------------------------------------------
+
+cli("compiling writes NAME.ts and NAME.wat, and nothing else", async () => {
+  const { code, out, error } = await tfgc(at("one.tfg"), "-o", at("a/b"));
+  assert.equal([code, out, error], [0, "", ""]);
+  assert.ok(existsSync(at("a/b/one.ts")));
+  assert.match(readFileSync(at("a/b/one.wat"), "utf8"), "(module");
+  const text = readFileSync(at("a/b/one.ts"), "utf8");
+  assert.match(text, "/** The numbers.");
+  assert.match(text, "Adds up.");
+});
+
+cli("--js writes NAME.js and NAME.d.ts", async () => {
+  assert.is((await tfgc(at("one.tfg"), "-o", at("js"), "--js")).code, 0);
+  assert.equal(
+    [existsSync(at("js/one.js")), existsSync(at("js/one.d.ts")), existsSync(at("js/one.ts"))],
+    [true, true, false],
+  );
+});
+
+cli("compiling twice writes the same bytes", async () => {
+  for (const name of ["once", "twice"])
+    assert.is((await tfgc(at("variables.tfg"), "-o", at(name), "--standalone")).code, 0);
+  assert.is(readFileSync(at("once/variables.ts"), "utf8"), readFileSync(at("twice/variables.ts"), "utf8"));
+});
+
+cli("--weights writes NAME.safetensors with what the program needs", async () => {
+  const checkpoint = join(root, "samples/mnist/checkpoint/variables");
+  assert.is((await tfgc(join(root, "samples/mnist/mnist.tfg"), "-o", at("w"), "--weights", checkpoint)).code, 0);
+  const { tensors } = await readWeights(at("w/mnist.safetensors"));
+  assert.equal([...tensors.keys()].sort(), ["Variable", ...Array.from({ length: 9 }, (_, i) => `Variable_${i + 1}`)]);
+});
+
+for (const stage of ["syntax", "graph", "kernels", "wat", "js", "ts"])
+  cli(`--emit=${stage} prints it, the same each time`, async () => {
+    const first = await tfgc(at("variables.tfg"), `--emit=${stage}`);
+    assert.is(first.code, 0);
+    assert.is(first.error, "");
+    assert.ok(first.out.length > 100);
+    assert.equal(await tfgc(at("variables.tfg"), `--emit=${stage}`), first);
+  });
+
+cli("--print-after prints what a pass made", async () => {
+  const { code, out } = await tfgc(at("variables.tfg"), "--print-after=fuse");
+  assert.is(code, 0);
+  assert.ok(out.length > 50);
+});
+
+cli("a program with errors writes nothing", async () => {
+  const { code, error } = await tfgc(at("wrong.tfg"), "-o", at("nothing"));
+  assert.is(code, 1);
+  assert.match(error, "error[TFG0301]");
+  assert.not.ok(existsSync(at("nothing")));
+});
+
+// ---- run -------------------------------------------------------------------------------------------------
+
+for (const target of ["wasm", "js", "interpret"]) {
+  cli(`run --json gives dtype, shape and flat data: ${target}`, async () => {
+    const args = [
+      "run",
+      at("two.tfg"),
+      "--graph",
+      "first",
+      "--feeds",
+      at("x.safetensors"),
+      "--target",
+      target,
+      "--json",
+    ];
+    const { code, out, error } = await tfgc(...args, "--fetch", "total,isLarge,count");
+    assert.equal([code, error], [0, ""]);
+    assert.equal(JSON.parse(out), {
+      total: { dtype: "f32", shape: [], data: [10] },
+      isLarge: { dtype: "bool", shape: [2, 2], data: [false, false, true, true] },
+      count: { dtype: "i32", shape: [2], data: [1, 1] },
+    });
+  });
+
+  cli(`run -o writes one tensor per fetch, of its dtype: ${target}`, async () => {
+    const args = ["run", at("two.tfg"), "--graph", "first", "--feeds", at("x.safetensors"), "--target", target];
+    const { code, out } = await tfgc(
+      ...args,
+      "--fetch",
+      "total,isLarge,count,y,hidden",
+      "-o",
+      at(`${target}.safetensors`),
+    );
+    assert.equal([code, out], [0, ""]);
+    const { tensors } = await readWeights(at(`${target}.safetensors`));
+    const types = Object.fromEntries(
+      Array.from(tensors, ([name, { dtype, shape }]) => [name, `${dtype}[${shape.join()}]`]),
+    );
+    assert.equal(types, { total: "f32[]", isLarge: "bool[2,2]", count: "i32[2]", y: "f32[2,2]", hidden: "f32[2,2]" });
+  });
+
+  cli(`what JSON has no number for is a string: ${target}`, async () => {
+    const feeds = await feed("zero.safetensors", { ...x, data: Float32Array.of(0, 1, -1, Number.POSITIVE_INFINITY) });
+    const { out } = await tfgc(
+      "run",
+      at("one.tfg"),
+      "--feeds",
+      feeds,
+      "--fetch",
+      "y,ratio",
+      "--json",
+      "--target",
+      target,
+    );
+    assert.equal(JSON.parse(out).ratio.data, ["NaN", 1, 1, "NaN"]);
+    assert.equal(JSON.parse(out).y.data, [1, "Infinity"]);
+  });
+}
+
+cli("the same seed gives the same variables on every target, another one others", async () => {
+  const args = ["run", at("two.tfg"), "--graph", "first", "--fetch", "w", "--json"];
+  const outs = await Promise.all(["wasm", "js", "interpret"].map((target) => tfgc(...args, "--target", target)));
+  assert.is(outs[1]?.out, outs[0]?.out);
+  assert.is(outs[2]?.out, outs[0]?.out);
+  assert.is((await tfgc(...args, "--seed", "0")).out, outs[0]?.out);
+  assert.is.not((await tfgc(...args, "--seed", "1")).out, outs[0]?.out);
+});
+
+cli("results are printed readably", async () => {
+  const { out } = await tfgc(
+    "run",
+    at("two.tfg"),
+    "--graph",
+    "first",
+    "--feeds",
+    at("x.safetensors"),
+    "--fetch",
+    "total,count",
+  );
+  assert.is(out, "total f32\n10\n\ncount i32[2]\n[1 1]\n");
+});
+
+cli("--set changes a config of run and check", async () => {
+  const feeds = await feed("four.safetensors", { ...x, shape: [1, 4] });
+  const { out } = await tfgc("run", at("one.tfg"), "--set", "SIZE=4", "--feeds", feeds, "--fetch", "y", "--json");
+  assert.equal(JSON.parse(out).y, { dtype: "f32", shape: [1], data: [10] });
+  assert.is((await tfgc("check", at("one.tfg"), "--set", "SIZE=4")).code, 0);
+  assert.is((await tfgc("check", at("one.tfg"), "--set", "SIZ=4")).code, 1);
+});
+
+const failures: readonly (readonly [
+  what: string,
+  code: string,
+  args: readonly string[],
+  feeds: readonly WritableTensor[],
+])[] = [
+  ["a missing feed", "TFG0803", ["--fetch", "total"], []],
+  ["a superfluous feed", "TFG0804", ["--fetch", "total"], [x, { ...x, name: "z" }]],
+  ["a feed that the fetch does not need", "TFG0804", ["--fetch", "w"], [x]],
+  [
+    "a feed of another dtype",
+    "TFG0808",
+    ["--fetch", "total"],
+    [{ ...x, dtype: "i32", data: Int32Array.of(1, 2, 3, 4) }],
+  ],
+  ["a feed of another shape", "TFG0808", ["--fetch", "total"], [{ ...x, shape: [4] }]],
+  ["an unknown fetch", "TFG0809", ["--fetch", "totl"], [x]],
+];
+for (const [what, expected, args, tensors] of failures)
+  for (const target of ["wasm", "interpret"])
+    cli(`${what} is ${expected}: ${target}`, async () => {
+      const feeds = tensors.length === 0 ? [] : ["--feeds", await feed(`${expected}.safetensors`, ...tensors)];
+      const { code, out, error } = await tfgc(
+        "run",
+        at("two.tfg"),
+        "--graph",
+        "first",
+        "--target",
+        target,
+        ...args,
+        ...feeds,
+      );
+      assert.equal([code, out], [1, ""]);
+      assert.match(error, `error[${expected}]: `);
+    });
+
+cli("weights that lack a variable are TFG0701, with the nearest name", async () => {
+  const weights = await feed("ww.safetensors", { name: "ww", dtype: "f32", shape: [2], data: Float32Array.of(1, 2) });
+  const { code, error } = await tfgc("run", at("two.tfg"), "--graph", "first", "--fetch", "w", "--weights", weights);
+  assert.is(code, 1);
+  assert.match(error, "error[TFG0701]: ");
+  assert.match(error, "ww");
+});
+
+// ---- names -----------------------------------------------------------------------------------------------
+
+cli("names lists the variables of a program", async () => {
+  assert.equal(await tfgc("names", at("variables.tfg")), {
+    code: 0,
+    out: "dense/kernel    f32[4, 3]\ndense/bias      f32[3]\ndense_1/kernel  f32[3, 2]\ndense_1/bias    f32[2]\n",
+    error: "",
+  });
+});
+
+cli("names lists the tensors of a safetensors file and of a checkpoint", async () => {
+  assert.is((await tfgc("names", at("x.safetensors"))).out, "x  f32[2, 2]\n");
+  const { out } = await tfgc("names", join(root, "samples/mnist/checkpoint/variables"));
+  assert.match(out, /^Variable +f32\[6, 6, 1, 6\]$/m);
+  assert.match(out, /^Variable_9 +f32\[10\]$/m);
+});
+
+cli("names of what cannot be read is an error", async () => {
+  const { code, error } = await tfgc("names", at("none.safetensors"));
+  assert.is(code, 1);
+  assert.match(error, "error[TFG0601]: ");
+});
+
+cli.run();

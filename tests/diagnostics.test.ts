@@ -1,0 +1,264 @@
+/**
+ * Each `diagnostics/TFGnnnn.tfg` is a wrong program and the `.txt` beside it the message, as text, that it must get.
+ * `UPDATE_GOLDEN=1` rewrites the texts.
+ */
+import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { catalogue, explain } from "../compiler/diagnostics/catalogue.ts";
+import { render } from "../compiler/diagnostics/render.ts";
+import type { Diagnostic, Label } from "../grammar/diagnostic.ts";
+import { parse } from "../grammar/read.ts";
+import { sourceFile, type SourceFile } from "../grammar/source.ts";
+
+const root = join(import.meta.dirname, "..");
+const folder = join(import.meta.dirname, "diagnostics");
+
+const textOf = (code: string): string => readFileSync(join(folder, `${code}.txt`), "utf8");
+const programOf = (code: string): SourceFile => sourceFile("bad.tfg", readFileSync(join(folder, `${code}.tfg`), "utf8"));
+
+// ---- the messages, from source to text -------------------------------------------------------------
+
+const messages = suite("messages");
+
+/** The codes whose programs go through the compiler. */
+const wired = ["TFG0101", "TFG0102", "TFG0103", "TFG0104", "TFG0105"];
+
+for (const code of wired) {
+  messages(`${code} is told as its golden file has it`, () => {
+    const told = `${parse(programOf(code)).diagnostics.map((item) => render(item)).join("\n")}\n`;
+    if (process.env.UPDATE_GOLDEN === "1") writeFileSync(join(folder, `${code}.txt`), told);
+    assert.is(told, textOf(code));
+  });
+}
+
+messages.run();
+
+// ---- layouts, from diagnostics made by hand ----------------------------------------------------------
+
+const layouts = suite("layouts");
+
+/** The place of the `nth` occurrence of `words` in `file`. */
+function at(file: SourceFile, words: string, text: string, nth = 1): Label {
+  let start = -1;
+  for (let count = 0; count < nth; count++) start = file.text.indexOf(words, start + 1);
+  assert.ok(start >= 0, `"${words}" does not occur ${nth} times`);
+  return { span: { file, start, end: start + words.length }, text };
+}
+
+function wrong(code: string, message: string, primary: Label, more: Partial<Diagnostic> = {}): Diagnostic {
+  return { code, severity: "error", message, primary, related: [], notes: [], helps: [], ...more };
+}
+
+function hasLayout(diagnostic: Diagnostic): void {
+  assert.is(`${render(diagnostic)}\n`, textOf(diagnostic.code));
+}
+
+layouts("a caret behind the last word, and the bracket that it closes hanging below", () => {
+  const file = programOf("TFG0101");
+  const behind = at(file, "784", "").span.end;
+  const primary = { span: { file, start: behind, end: behind }, text: "expected `]`" };
+  const related = [at(file, "[", "opened here", 2)];
+  const helps = [{ text: "insert `]`", edits: [{ span: primary.span, text: "]" }] }];
+  hasLayout(wrong("TFG0101", "expected `]` to close the shape of `x`", primary, { related, helps }));
+});
+
+layouts("labels on lines that follow each other", () => {
+  const file = programOf("TFG0204");
+  const primary = at(file, "scale", "`loss` uses `scale` …");
+  const related = [at(file, "loss", "… which uses `loss`", 2)];
+  const notes = ["a graph has no cycles; a value carried from run to run is a `state`"];
+  hasLayout(wrong("TFG0204", "`loss` and `scale` need each other", primary, { related, notes }));
+});
+
+layouts("related labels above the primary one", () => {
+  const file = programOf("TFG0301");
+  const primary = at(file, "x @ w", "f32[N, 784] @ f32[728, 10]");
+  const related = [
+    at(file, "784", "the inner dimension of `x` is 784"),
+    at(file, "728", "the inner dimension of `w` is 728"),
+  ];
+  const edit = { span: at(file, "f32[728, 10]", "").span, text: "f32[784, 10]" };
+  const helps = [{ text: "did you mean `param w: f32[784, 10]`?", edits: [edit] }];
+  hasLayout(wrong("TFG0301", "shapes do not agree in `x @ w`", primary, { related, helps }));
+});
+
+layouts("three labels on one line, the one in the middle without text", () => {
+  const file = programOf("TFG0302");
+  const primary = at(file, "+", "");
+  const related = [at(file, "logits", "f32[N, 10]", 2), at(file, "bias", "f32[N]", 2)];
+  const notes = ["shapes are aligned from the right; a symbolic dimension is never stretched"];
+  const helps = [{ text: "to add one value per row write `logits + bias[:, new]`" }];
+  hasLayout(wrong("TFG0302", "cannot broadcast f32[N, 10] with f32[N]", primary, { related, notes, helps }));
+});
+
+layouts("a label in another file, whose line numbers widen the margin", () => {
+  const file = programOf("TFG0310");
+  const library = sourceFile("std/nn.tfg", `${"\n".repeat(140)}    where D % heads == 0 {\n`);
+  const primary = at(file, "10", "768 % 10 = 8");
+  const where = at(library, "where D % heads == 0", "required here, with D = 768");
+  const related = [{ ...where, span: { ...where.span, start: where.span.start + 6 } }];
+  const helps = [{ text: "8, 12 and 16 divide 768" }];
+  hasLayout(wrong("TFG0310", "768 is not divisible by 10", primary, { related, helps }));
+});
+
+layouts("a primary label without text below two lines with text", () => {
+  const file = programOf("TFG0311");
+  const related = [
+    at(file, "max_pool2d |> max_pool2d", "rounds down: f32[N, H/4, H/4, 64]"),
+    at(file, 'padding="same"', "rounds up: f32[N, (H + 3)/4, (H + 3)/4, 64]"),
+  ];
+  const notes = ["they differ when H % 4 != 0"];
+  const helps = [{ text: "state it: `graph unet[N, H] where H % 4 == 0`; it is checked when `image` is fed" }];
+  const message = "cannot prove that H/4 equals (H + 3)/4";
+  hasLayout(wrong("TFG0311", message, at(file, "+", ""), { related, notes, helps }));
+});
+
+layouts("the text of the label to the left hangs below the one to the right", () => {
+  const file = programOf("TFG0315");
+  const primary = at(file, "i - 1", "is -1 when i = 0");
+  const related = [at(file, "i in N", "0 ≤ i < N")];
+  const helps = [{ text: "`x[i - 1] ?? 0.0`" }, { text: "or start at 1: `tensor(i in N - 1: x[i + 1] - x[i])`" }];
+  hasLayout(wrong("TFG0315", "`x[i - 1]` can be out of range", primary, { related, helps }));
+});
+
+const rendered = (file: SourceFile, primary: Label, related: Label[] = []): string =>
+  render(wrong("TFG0101", "m", primary, { related }));
+
+layouts("two texts that hang each have their line, from right to left", () => {
+  const file = sourceFile("a.tfg", "a = f(b, c)\n");
+  const told = rendered(file, at(file, "c", "three"), [at(file, "f", "one"), at(file, "b", "two")]);
+  assert.is(
+    told,
+    `error[TFG0101]: m
+ --> a.tfg:1:10
+  |
+1 | a = f(b, c)
+  |     - -  ^ three
+  |     | |
+  |     | two
+  |     one`,
+  );
+});
+
+layouts("carets stand under their words behind tabs, wide and combining characters", () => {
+  const file = sourceFile("a.tfg", '\ta = "漢字" + "e\u0301" + b\n');
+  assert.is(
+    rendered(file, at(file, "b", "here")),
+    `error[TFG0101]: m
+ --> a.tfg:1:20
+  |
+1 |     a = "漢字" + "e\u0301" + b
+  |                        ^ here`,
+  );
+});
+
+layouts("a span over several lines is marked to the end of its first line", () => {
+  const file = sourceFile("a.tfg", "a = f(\n  b)  \nc = 1\n");
+  assert.is(
+    rendered(file, at(file, "f(\n  b)", "here")),
+    `error[TFG0101]: m
+ --> a.tfg:1:5
+  |
+1 | a = f(
+  |     ^^ here`,
+  );
+});
+
+layouts("an empty span at the end of the file has a caret", () => {
+  const file = sourceFile("a.tfg", "graph g {");
+  const end = { file, start: 9, end: 9 };
+  assert.is(
+    rendered(file, { span: end, text: "here" }),
+    `error[TFG0101]: m
+ --> a.tfg:1:10
+  |
+1 | graph g {
+  |          ^ here`,
+  );
+});
+
+layouts("a file without text has a place and no lines", () => {
+  const file = sourceFile("none.tfg", "");
+  assert.is(rendered(file, { span: { file, start: 0, end: 0 }, text: "" }), "error[TFG0101]: m\n --> none.tfg:1:1");
+});
+
+layouts("a long line is shown around its labels, and control characters as pictures", () => {
+  const file = sourceFile("a.tfg", `${"x".repeat(400)}\u001B[31m b ${"y".repeat(400)}\n`);
+  const lines = rendered(file, at(file, " b ", "here")).split("\n");
+  assert.ok(lines.every((line) => line.length < 180));
+  assert.ok(lines.every((line) => !line.includes("\u001B")));
+  const [source = "", carets = ""] = lines.slice(3);
+  assert.is(source.indexOf(" b "), carets.indexOf("^^^"));
+});
+
+layouts("colours are written only when asked for", () => {
+  const diagnostic = wrong("TFG0301", "m", at(programOf("TFG0301"), "x @ w", "here"));
+  assert.not.ok(render(diagnostic).includes("\u001B"));
+  const colored = render(diagnostic, { color: true });
+  assert.ok(colored.includes("\u001B[31m"));
+  assert.is(colored.replaceAll(/\u001B\[\d+m/g, ""), render(diagnostic));
+});
+
+layouts("a warning says so", () => {
+  const file = sourceFile("a.tfg", "a");
+  const warning: Diagnostic = { ...wrong("TFG0901", "m", at(file, "a", "here")), severity: "warning" };
+  assert.match(render(warning), /^warning\[TFG0901\]: m\n --> a\.tfg:1:1\n/);
+});
+
+layouts.run();
+
+// ---- the catalogue -----------------------------------------------------------------------------------
+
+const entries = suite("catalogue");
+
+entries("has each code that a source file mentions", () => {
+  const files = globSync(["compiler/**/*.ts", "grammar/**/*.ts", "runtime/**/*.ts"], { cwd: root });
+  assert.ok(files.length > 20);
+  const missing = new Set<string>();
+  for (const file of files) {
+    for (const [code] of readFileSync(join(root, file), "utf8").matchAll(/\bTFG\d{4}\b/g)) {
+      if (!catalogue.has(code)) missing.add(`${code} in ${file}`);
+    }
+  }
+  assert.equal([...missing], []);
+});
+
+entries("has an entry for each golden message", () => {
+  const codes = globSync("*.txt", { cwd: folder }).map((name) => name.slice(0, 7));
+  assert.is(codes.length >= 36, true);
+  for (const code of codes) {
+    assert.ok(catalogue.has(code), code);
+    assert.ok(textOf(code).startsWith(`error[${code}]: `), code);
+  }
+});
+
+entries("is in order, in lower case and without full stops", () => {
+  const codes = [...catalogue.keys()];
+  assert.equal(codes, codes.toSorted());
+  for (const { code, title, text } of catalogue.values()) {
+    assert.not.match(title, /^[A-Z](?![A-Z0-9])|\.$/, code);
+    assert.match(text, /[.!]$/, code);
+  }
+});
+
+entries("shows wrong programs that are told with the code itself, and right ones that are not", () => {
+  for (const { code, wrong: bad, right } of catalogue.values()) {
+    const told = (program: string): string[] =>
+      parse(sourceFile("example.tfg", program)).diagnostics.map((item) => item.code);
+    if (right !== undefined) assert.equal(told(right), [], code);
+    if (bad === undefined) continue;
+    assert.equal(told(bad), wired.includes(code) ? [code] : [], code);
+  }
+});
+
+entries("explains a code with its examples, and says nothing about an unknown one", () => {
+  const text = explain("TFG0105") ?? "";
+  assert.ok(text.startsWith("TFG0105: a matrix product that reads as an attribute\n\n"));
+  assert.ok(text.includes("This is wrong:\n\n    graph g[N] {\n"));
+  assert.ok(text.includes("      output y = x @ w\n"));
+  assert.is(explain("TFG9999"), undefined);
+});
+
+entries.run();
