@@ -1,6 +1,6 @@
 /**
- * Writes `dist/`: JavaScript and declarations of the compiler and the runtime, the standard library, and the sources
- * of the runtime, which `--standalone` puts into the modules it writes.
+ * Writes `dist/`: JavaScript and declarations of the compiler and the runtime, and the sources of the runtime,
+ * which `--standalone` puts into the modules it writes.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, globSync, renameSync, rmSync } from "node:fs";
@@ -20,7 +20,7 @@ try {
       stdio: "inherit",
     },
   );
-  for (const file of globSync(["compiler/std/**/*.tfg", "runtime/**/*.ts"], { cwd: root }))
+  for (const file of globSync("runtime/**/*.ts", { cwd: root }))
     cpSync(join(root, file), join(made, file));
   // The new folder takes the old one's place at once, so that nothing reads a half-written one.
   rmSync(dist, { recursive: true, force: true });

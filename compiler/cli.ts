@@ -25,7 +25,10 @@ const guarded = (word: string): string =>
       : word;
 const unguarded = (value: unknown): string => String(value).replaceAll(guard, "");
 
-const text = { type: [unguarded] };
+/** An option without its value is `true`. */
+const valueOf = (value: unknown): string | true => (value === true ? true : unguarded(value));
+
+const text = { type: [valueOf] };
 
 function defineCommands(terminal: Terminal): CAC {
   const cli = cac("tfgc");
@@ -39,6 +42,7 @@ function defineCommands(terminal: Terminal): CAC {
       .option("--weights <path>", "Weights to write beside the module, as NAME.safetensors", text)
       .option("--js", "Write NAME.js and NAME.d.ts instead of NAME.ts")
       .option("--standalone", "Put the runtime into the module, which then imports nothing")
+      .option("--checkpoints", "With --standalone: include the reader of TensorFlow checkpoints too")
       .option("--target <list>", "Kernels to embed: wasm,js (both unless given)", text)
       .option("--emit <stage>", "Print syntax, graph, kernels, wat, js or ts", text)
       .option("--print-after <pass>", "Print what a pass of the compiler made", text),
@@ -96,6 +100,11 @@ function checkOptions(cli: CAC, command: Command): void {
     const candidates = known.map((option) => option.name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`));
     const hint = didYouMean(dashed, candidates).replace("mean ", "mean --");
     throw new UsageError(`unknown option ${dashed.length > 1 ? "--" : "-"}${dashed}${hint}`);
+  }
+  for (const option of known) {
+    const value: unknown = cli.options[option.name];
+    if (option.required && Array.isArray(value) && value.includes(true))
+      throw new UsageError(`${option.rawName} lacks its value`);
   }
 }
 

@@ -25,6 +25,7 @@ export function complain(mishap: Mishap): Diagnostic {
     const special =
       strayCloser(mishap, word) ??
       misplacedDeclaration(mishap, word) ??
+      secondEqual(mishap, word) ??
       wrongBeginning(mishap, word) ??
       keywordAsName(mishap, word) ??
       afterPipe(mishap, word);
@@ -83,6 +84,20 @@ function strayCloser(mishap: Mishap, word: IToken): Diagnostic | undefined {
   );
 }
 
+/** `a = b = c`, `output a := b`. */
+function secondEqual(mishap: Mishap, word: IToken): Diagnostic | undefined {
+  if (!isBetweenStatements(mishap)) return undefined;
+  const span = spanOf(mishap.file, word);
+  if (word.tokenType === t.Equal) {
+    const text = "a comparison is written `==`";
+    return syntaxError("TFG0101", "a statement has one `=`", { span, text });
+  }
+  if (word.tokenType !== t.ColonEqual) return undefined;
+  const helps = [{ text: "write `=`", edits: [{ span, text: "=" }] }];
+  const text = "it stands behind the name of a variable alone";
+  return syntaxError("TFG0101", "`:=` updates a variable, and binds no name", { span, text }, { helps });
+}
+
 /** A declaration within another one. */
 function misplacedDeclaration(mishap: Mishap, word: IToken): Diagnostic | undefined {
   const { file, words, index, opened } = mishap;
@@ -133,7 +148,8 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
     const text = `give it a name: \`y = ${word.image}(…)\``;
     return syntaxError("TFG0101", "a value needs a name", { span, text });
   }
-  const want = t.softKeywords.has(word.tokenType) ? `a name after \`${word.image}\`` : "`=`";
+  const followed = word.tokenType === t.Scope ? "a string" : "a name";
+  const want = t.softKeywords.has(word.tokenType) ? `${followed} after \`${word.image}\`` : "`=`";
   if (next !== undefined && t.hardKeywords.has(next.tokenType) && t.softKeywords.has(word.tokenType)) {
     return keywordAsName({ ...mishap, index: index + 1, expected: "a name" }, next);
   }

@@ -36,10 +36,11 @@ export abstract class ExpressionReader {
     if (pipe !== undefined) return this.pipe(pipe);
     const conditional = maybeNode(node, "conditional");
     if (conditional === undefined) return this.lambda(aNode(node, "lambda"));
-    const [condition, then, otherwise] = nodes(conditional, "expression").map((part) => this.expression(part));
     const span = this.spanOf(conditional);
     const error: s.Expression = { kind: "error", span };
-    return { kind: "conditional", condition: condition ?? error, then: then ?? error, else: otherwise ?? error, span };
+    const parts = nodes(conditional, "expression").map((part) => this.expression(part));
+    const [condition = error, then = error, otherwise = error] = parts;
+    return { kind: "conditional", condition, then, else: otherwise, span };
   }
 
   /** `a if c else b`, reported and read as what it means. */

@@ -69,13 +69,13 @@ export function openBrackets(words: readonly IToken[], index: number): IToken[] 
   for (let at = 0; at < index; at++) {
     const word = words[at];
     if (word === undefined) break;
-    if (t.closers.has(word.tokenType)) open.unshift(word);
+    if (t.closers.has(word.tokenType)) open.push(word);
     else if (isCloser(word)) {
-      const match = open.findIndex((candidate) => closerOf(candidate) === word.tokenType);
-      if (match >= 0) open.splice(0, match + 1);
+      const match = open.findLastIndex((candidate) => closerOf(candidate) === word.tokenType);
+      if (match >= 0) open.length = match;
     }
   }
-  return open;
+  return open.reverse();
 }
 
 export function closerOf(open: IToken): TokenType {

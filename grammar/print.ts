@@ -26,7 +26,8 @@ function print(node: object, role: string | undefined, depth: number, lines: str
     else if (key === "span" && isSpan(value)) place = ` ${placeOf(value)}`;
     else if (isName(value)) words.push(` ${key}=${value.text}`);
     else if (Array.isArray(value)) {
-      if (key !== "parts" && value.length > 0 && value.every(isName)) words.push(` ${key}=${value.map(({ text }) => text).join(",")}`);
+      if (key !== "parts" && value.length > 0 && value.every(isName))
+        words.push(` ${key}=${value.map(({ text }) => text).join(",")}`);
       else for (const item of value) if (isObject(item)) children.push({ role: key, node: item });
     } else if (isObject(value)) {
       if (!isSpan(value)) children.push({ role: key, node: value });

@@ -30,6 +30,7 @@ import {
 import { deepestNesting, Grammar, type Opened, TooDeep } from "./parser.ts";
 import { positionAt, type SourceFile } from "./source.ts";
 import * as t from "./tokens.ts";
+import { is } from "./tokens.ts";
 
 /** After so many messages the rest of the file is left out: they are no longer about the first mistakes. */
 const mostErrors = 20;
@@ -97,14 +98,14 @@ export function parseFile(file: SourceFile, words: readonly IToken[]): Parsed {
       repairs = 0;
     }
     const index = attempt.error.index - Math.max(base, 0);
-    const mishap: Mishap = {
+    const mishap = beheaded({
       ...attempt.error,
       index,
       file,
       words: rest,
       opened: attempt.opened,
       end: "the end of the file",
-    };
+    });
     const isStuck = stuckAt === (rest[index] ?? "end");
     stuckAt = rest[index] ?? "end";
     if (!isStuck && mishap.rule !== "nesting") {
@@ -122,7 +123,12 @@ export function parseFile(file: SourceFile, words: readonly IToken[]): Parsed {
  * Whether a mishap is no consequence of the one reported last: it stands on another line, and it is not the rest of a
  * declaration that ended too early because of that one. `all` are the words of the file.
  */
-function isNewCause(mishap: Mishap, complaint: Diagnostic, last: Diagnostic | undefined, all: readonly IToken[]): boolean {
+function isNewCause(
+  mishap: Mishap,
+  complaint: Diagnostic,
+  last: Diagnostic | undefined,
+  all: readonly IToken[],
+): boolean {
   if (last === undefined) return true;
   const { file, words, index, opened } = mishap;
   const from = last.primary.span.start;
@@ -131,7 +137,9 @@ function isNewCause(mishap: Mishap, complaint: Diagnostic, last: Diagnostic | un
   if (line === positionAt(file, complaint.primary.span.start).line || line === positionAt(file, at).line) return false;
   if (opened.length > 0) return true;
   return all.some((word, place) => {
-    return word.startOffset > from && word.startOffset < at && startsDeclaration(all, place) && startsLine(file, all, place);
+    return (
+      word.startOffset > from && word.startOffset < at && startsDeclaration(all, place) && startsLine(file, all, place)
+    );
   });
 }
 
@@ -197,6 +205,7 @@ function tryRule(file: SourceFile, words: IToken[], rule: "file" | "expression")
 function mend(mishap: Mishap): IToken[] {
   const { words, index } = mishap;
   if (mishap.rule === "nesting") return leaveOut(mishap);
+  if (mishap.rule === "beheaded") return words.toSpliced(index, 0, missing(t.Skipped, words[index - 1]));
   const word = words[index];
   const opener = innermostOpen(words, index);
   if (word !== undefined && isCloser(word) && (isBetweenStatements(mishap) || mishap.opened.length === 0)) {
@@ -226,6 +235,27 @@ function mend(mishap: Mishap): IToken[] {
   }
   return leaveOut(mishap);
 }
+
+/**
+ * `c = 1 +` above a line `d = 2` reads as `c = 1 + d`, and the grammar stops at the second `=`. What is missing is a
+ * value before `d`.
+ */
+function beheaded(mishap: Mishap): Mishap {
+  const { file, words, index } = mishap;
+  const [before, name, sign] = words.slice(Math.max(0, index - 2), index + 1);
+  if (before === undefined || name === undefined || sign === undefined || !isWhereStatementsBegin(mishap))
+    return mishap;
+  const isDefinition = [t.Equal, t.ColonEqual, t.Colon].includes(sign.tokenType);
+  const wantsValue = is(before, t.BinaryOperator) || introducing.has(before.tokenType);
+  if (!isDefinition || !wantsValue || !is(name, t.Ident) || !startsLine(file, words, index - 1)) return mishap;
+  return { ...mishap, index: index - 1, expected: "an expression", rule: "beheaded" };
+}
+
+/** Words and signs, beside operators, that a value must follow. */
+const introducing: ReadonlySet<TokenType> = new Set([
+  ...[t.Pipe, t.Equal, t.ColonEqual, t.Bang, t.FatArrow],
+  ...[t.Return, t.Assert, t.If, t.Then, t.Else, t.Where],
+]);
 
 function isWhereStatementsBegin(mishap: Mishap): boolean {
   return mishap.expected === "a declaration" || mishap.expected === "a statement" || isBetweenStatements(mishap);
@@ -291,8 +321,7 @@ function endOfStatement(mishap: Mishap, start: number, isInFile: boolean): numbe
     if (word === undefined) break;
     if (word.tokenType === t.LeftBrace) braces++;
     if (word.tokenType === t.RightBrace) {
-      if (isSlip(mishap, at)) continue;
-      if (braces === 0 && !isInFile && at >= index) return at;
+      if (braces === 0 && at >= index && !isInFile && !isSlip(mishap, at)) return at;
       braces = Math.max(0, braces - 1);
     }
     if (at < index || at === start || !startsLine(file, words, at)) continue;

@@ -5,7 +5,7 @@
 import type { IToken, TokenType } from "chevrotain";
 import type { Diagnostic, Edit } from "./diagnostic.ts";
 import { spanAt, syntaxError } from "./messages.ts";
-import type { SourceFile, Span } from "./source.ts";
+import { positionAt, type SourceFile, type Span } from "./source.ts";
 import * as t from "./tokens.ts";
 import { endsValue, is } from "./tokens.ts";
 
@@ -24,7 +24,13 @@ export interface Damage {
 
 export function tidy(file: SourceFile, words: t.Words): Tidied {
   const tidier = new Tidier(file, words.tokens);
-  for (const { offset, length } of words.unknown) tidier.unknown(spanAt(file, offset, offset + length));
+  let line = 0;
+  for (const { offset, length } of words.unknown) {
+    // One message a line: a word of another script comes in pieces.
+    const next = positionAt(file, offset).line;
+    if (next !== line) tidier.unknown(spanAt(file, offset, offset + length));
+    line = next;
+  }
   tidier.run();
   return { tokens: tidier.out, diagnostics: tidier.diagnostics, damage: tidier.damage };
 }
@@ -53,6 +59,12 @@ class Tidier {
     const span = this.spanOf(word);
     switch (word.tokenType) {
       case t.Semicolon:
+        if (this.isWithinList(word)) {
+          const edit = { span, text: "," };
+          this.say("TFG0101", "values are separated by `,`", span, "write `,`", "write `,`", edit);
+          this.replace(word, t.Comma);
+          return;
+        }
         this.say("TFG0102", "statements are not separated by `;`", span, "remove this", "remove it", {
           span,
           text: "",
@@ -145,6 +157,10 @@ class Tidier {
 
   private badNumber(word: IToken, span: Span): void {
     const text = word.image;
+    // `x.1`, `1.x`: that the number joins a name is no second mistake.
+    const [before, after] = [this.out.at(-1), this.words[this.at + 1]];
+    const isJoined = (before && t.endOf(before) === span.start) || after?.startOffset === span.end;
+    if (isJoined) this.damage.push({ at: span.start, toEnd: false });
     const [message, right] = ((): [string, string | undefined] => {
       if (text.includes("_")) return ["a number has no `_` between its digits", text.replaceAll("_", "")];
       if (/^0x/i.test(text)) return ["expected digits after `0x`", undefined];
@@ -275,6 +291,20 @@ class Tidier {
     this.out.push(t.makeWord(t.ColonEqual, span.start, `${operator.image}=`));
     this.out.push(t.makeWord(t.Ident, span.end), t.makeWord(operator.tokenType, span.end));
     return true;
+  }
+
+  /** Whether a `;` stands in brackets of its line, with something behind it. */
+  private isWithinList(word: IToken): boolean {
+    const after = this.words[this.at + 1];
+    if (after === undefined || this.breaks(word, after)) return false;
+    let open = 0;
+    for (let at = this.out.length - 1; at >= 0; at--) {
+      const token = this.out[at];
+      if (token === undefined || token.image === "{" || token.image === "}" || this.breaks(token, word)) return false;
+      if (token.image === ")" || token.image === "]") open++;
+      else if (isOpening(token) && --open < 0) return true;
+    }
+    return false;
   }
 
   // ---- common ------------------------------------------------------------------------------------

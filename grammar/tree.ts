@@ -290,11 +290,12 @@ export class TreeReader extends ExpressionReader {
     for (const branch of branches.toReversed()) {
       const span: Span = { file: this.file, start: this.spanOf(branch).start, end: declared.span.end };
       const first = branch === branches[0];
+      const then = this.block(aNode(branch, "block"));
       whole = {
         kind: "if",
         ...(first ? declared : { attributes: [], doc: "", span }),
         condition: this.expression(aNode(branch, "expression")),
-        then: this.block(aNode(branch, "block")),
+        then,
         ...(rest === undefined ? {} : { else: rest }),
       };
       rest = whole;

@@ -25,10 +25,16 @@ export function editDistance(a: string, b: string): number {
   for (let i = 0; i < a.length; i++) {
     const next = [i + 1];
     for (let j = 0; j < b.length; j++)
-      next.push(Math.min(Number(row[j]) + (a[i] === b[j] ? 0 : 1), Number(row[j + 1]) + 1, Number(next[j]) + 1));
+      next.push(
+        Math.min(
+          (row[j] as number) + (a[i] === b[j] ? 0 : 1),
+          (row[j + 1] as number) + 1,
+          (next[j] as number) + 1,
+        ),
+      );
     row = next;
   }
-  return Number(row[b.length]);
+  return row[b.length] as number;
 }
 
 /** `; did you mean …` for the candidate that is few edits away, else nothing. */

@@ -1,17 +1,27 @@
 /** Feeds: which there must be, of what type, and the run dims that their lengths and shapes tell. */
 import type { Expr, InputSpec, Program } from "./abi.ts";
-import { arrayTypes, type HostArray } from "./dtype.ts";
+import { arrayTypes, type HostArray, rounders } from "./dtype.ts";
 import { didYouMean, TfgError } from "./errors.ts";
 import { eachDim, evaluate, type FetchSet } from "./plan.ts";
 import type { AnyFeed, AnyFeeds } from "./signature.ts";
 
-/** A feed as it was given: its elements, and its shape unless it is a bare array or a number. */
-interface Fed {
-  data: HostArray | number;
-  shape: readonly number[] | undefined;
+/** The product of `exprs` is to be `target`. */
+interface Equation {
+  readonly exprs: readonly Expr[];
+  target: number;
 }
 
-/** The feeds of the run at hand. One object serves all runs of a session, so that a run allocates nothing here. */
+/** A feed as it was given. One object serves all runs of a session, so that a run allocates nothing here. */
+export interface Fed {
+  readonly input: InputSpec;
+  data: HostArray | number;
+  shape: readonly number[] | undefined;
+  /** What its length says of the dims, or each of its sizes. */
+  equations: readonly Equation[];
+  readonly ofLength: readonly [Equation];
+  readonly ofSizes: readonly Equation[];
+}
+
 export interface FeedBinder {
   /** Run dims; 0 for one that nothing of this run depends on. */
   readonly dims: readonly number[];
@@ -21,31 +31,33 @@ export interface FeedBinder {
   bind(fetches: FetchSet, feeds: AnyFeeds, given?: Readonly<Record<string, number | undefined>>): void;
 }
 
-const wide = { i64: BigInt64Array, f64: Float64Array };
-
-const lengthOf = ({ data }: Fed): number => (typeof data === "number" ? 1 : data.length);
-
 /** The only unknown dim of an expression; -1 if there is none, -2 if there are several. */
 function unknownIn(expr: Expr, dims: readonly number[]): number {
   if (typeof expr === "number") return -1;
   if (expr.length === 2) return expr[0] === "s" || dims[expr[1]] ? -1 : expr[1];
-  return eitherUnknown(unknownIn(expr[1], dims), unknownIn(expr[2], dims));
+  return either(unknownIn(expr[1], dims), unknownIn(expr[2], dims));
 }
 
-const eitherUnknown = (a: number, b: number): number => (a === -1 || a === b ? b : b === -1 ? a : -2);
+const either = (a: number, b: number): number => (a === -1 || a === b ? b : b === -1 ? a : -2);
 
-function productOf(exprs: readonly Expr[], dims: readonly number[]): number {
+function unknownOf({ exprs }: Equation, dims: readonly number[]): number {
+  let unknown = -1;
+  for (const expr of exprs) unknown = either(unknown, unknownIn(expr, dims));
+  return unknown;
+}
+
+function holds({ exprs, target }: Equation, dims: readonly number[]): boolean {
   let product = 1;
-  for (const expr of exprs) product *= evaluate(expr, dims, []);
-  return product;
+  for (const expr of exprs) product *= evaluate(expr, dims, dims);
+  return product === target;
 }
 
-/** The size of `dim` for which the product of `exprs` is `target`; -1 if there is none. The product grows with the size. */
-function solve(exprs: readonly Expr[], dims: number[], dim: number, target: number): number {
-  const before = Number(dims[dim]);
+/** The size of `dim` that solves an equation; -1 if there is none. The product grows with the size. */
+function solve({ exprs, target }: Equation, dims: number[], dim: number): number {
+  const before = dims[dim] as number;
   const at = (size: number): number => {
     dims[dim] = size;
-    return productOf(exprs, dims);
+    return exprs.reduce<number>((product, expr) => product * evaluate(expr, dims, dims), 1);
   };
   const first = at(1);
   // Almost always it is linear, and this guess is right.
@@ -54,171 +66,156 @@ function solve(exprs: readonly Expr[], dims: number[], dim: number, target: numb
     size = 0;
     for (let step = 2 ** 31; step >= 1; step /= 2) if (at(size + step) <= target) size += step;
   }
-  const found = size >= 0 && at(size) === target;
+  if (size < 0 || at(size) !== target) size = -1;
   dims[dim] = before;
-  return found ? size : -1;
+  return size;
 }
 
-/** The position of the first wide element that `dtype` cannot hold; -1 if there is none. */
-function firstOutside(dtype: InputSpec["dtype"], data: HostArray): number {
-  const signed = dtype[0] === "i" ? 1 : 0;
-  const limit = 2 ** (arrayTypes[dtype].BYTES_PER_ELEMENT * 8 - signed);
-  const isInside = (value: number): boolean =>
-    dtype[0] === "f"
-      ? Number.isFinite(Math.fround(value)) || !Number.isFinite(value)
-      : value < limit && value >= -limit * signed;
-  for (let i = 0; i < data.length; i++) if (!isInside(Number(data[i]))) return i;
-  return -1;
-}
+/** The wide arrays that `@accepts` allows. */
+const wideName = { i64: "BigInt64Array", f64: "Float64Array" };
+const isFloat = (dtype: string): boolean => dtype[0] === "f" || dtype === "bf16";
 
 /** Takes a feed over into `fed`; says what is wrong with it, if anything. */
-function takeFeed({ dtype, accepts, type, shape }: InputSpec, feed: AnyFeed, fed: Fed): string | undefined {
+function takeFeed(feed: AnyFeed, fed: Fed): string | undefined {
+  const { dtype, accepts, type, shape } = fed.input;
+  const round = rounders[dtype];
+  fed.equations = fed.ofLength;
   fed.shape = undefined;
-  if (typeof feed === "number" || typeof feed === "boolean") {
-    if (shape.length) return `a number for ${type}`;
+  fed.ofLength[0].target = 1;
+  if (typeof feed !== "object") {
+    if (shape.length) return `a ${typeof feed} for ${type}`;
     fed.data = Number(feed);
-    const fits = dtype[0] === "f" || dtype === "bf16" || new arrayTypes[dtype]([fed.data])[0] === fed.data;
-    return fits ? undefined : `${fed.data} is no ${dtype}`;
+    return isFloat(dtype) || round(fed.data) === fed.data ? undefined : `${feed} is no ${dtype}`;
   }
-  const data = ArrayBuffer.isView(feed) ? feed : feed?.data;
+  const isBare = ArrayBuffer.isView(feed);
+  const data = isBare ? feed : feed?.data;
   const kind = Object.prototype.toString.call(data).slice(8, -1);
   const wanted = arrayTypes[dtype].name;
-  const also = accepts && wide[accepts].name;
+  const also = accepts && wideName[accepts];
   if (kind !== wanted && kind !== also) return `${kind} for ${type}, which takes ${wanted}${also ? ` or ${also}` : ""}`;
   fed.data = data;
-  if (!ArrayBuffer.isView(feed)) {
-    fed.shape = feed.shape;
-    if (!Array.isArray(fed.shape) || fed.shape.length !== shape.length) return `shape [${String(fed.shape).replaceAll(",", ", ")}] for ${type}`;
-    const count = fed.shape.reduce((a, b) => a * b, 1);
-    if (count !== data.length) return `shape [${fed.shape.join(", ")}] takes ${count} values, the data has ${data.length}`;
+  fed.ofLength[0].target = data.length;
+  if (!isBare) {
+    const sizes = Array.from(feed.shape);
+    const count = sizes.reduce((a, b) => a * b, 1);
+    if (sizes.length !== shape.length) return `shape [${sizes.join(", ")}] for ${type}`;
+    if (count !== data.length) return `shape [${sizes.join(", ")}] takes ${count} values, the data has ${data.length}`;
+    fed.shape = sizes;
+    fed.equations = fed.ofSizes;
+    for (const [i, equation] of fed.ofSizes.entries()) equation.target = sizes[i] as number;
   }
-  const outside = kind === also ? firstOutside(dtype, data) : -1;
-  return outside < 0 ? undefined : `element ${outside} is ${data[outside]}, outside of ${dtype}`;
+  if (kind === also)
+    for (let i = 0; i < data.length; i++) {
+      const value = Number(data[i]);
+      const fits = isFloat(dtype) ? Number.isFinite(round(value)) === Number.isFinite(value) : round(value) === value;
+      if (!fits) return `element ${i} is ${data[i]}, outside of ${dtype}`;
+    }
+  return undefined;
 }
 
 export function feedBinder(program: Program): FeedBinder {
   const { inputs } = program;
-  const dims = program.dims.map(() => 0);
-  /** The input that told each dim; undefined for the caller's `dims`. */
-  const tellers: (InputSpec | undefined)[] = [];
-  const fed = inputs.map((): Fed => ({ data: 0, shape: undefined }));
+  const names = program.dims;
+  const dims = names.map(() => 0);
+  /** Who told each dim; undefined for the caller's `dims`. */
+  const tellers: (Fed | undefined)[] = [];
+  const fed = inputs.map((input): Fed => {
+    const ofLength = [{ exprs: input.shape, target: 1 }] as const;
+    const ofSizes = input.shape.map((expr) => ({ exprs: [expr], target: 1 }));
+    return { input, data: 0, shape: undefined, equations: ofLength, ofLength, ofSizes };
+  });
   let fetches: FetchSet;
 
   const failure = (code: string, text: string): TfgError =>
     new TfgError(code, text, { graph: program.name, fetch: fetches.names });
-  const fedOf = (input: InputSpec): Fed => fed[inputs.indexOf(input)] as Fed;
-  /** ` with N = 2` for the known dims of a shape, without those that `except` told. */
-  const told = (input: InputSpec, except?: InputSpec): string => {
+  const ofFeed = ({ input }: Fed, code: string, text: string): TfgError =>
+    failure(code, `feed "${input.name}"${text} (line ${input.line})`);
+  /** What was given, with a verb that agrees with it: `6 values fit f32[N, 3]`, `shape [2, 3] fits …`. */
+  const given = ({ shape, ofLength, input }: Fed, verb: string, verbs: string): string =>
+    `${shape ? `shape [${shape.join(", ")}] ${verbs}` : `${ofLength[0].target} values ${verb}`} ${input.type}`;
+  /** ` with N = 2` for the known dims of a feed, without those that `except` told. */
+  const told = ({ input }: Fed, except?: Fed): string => {
     const known = new Set<string>();
     for (const expr of input.shape)
       eachDim(expr, (dim) => {
-        if (dims[dim] && !(except && tellers[dim] === except)) known.add(`${program.dims[dim]} = ${dims[dim]}`);
+        if (dims[dim] && !(except && tellers[dim] === except)) known.add(`${names[dim]} = ${dims[dim]}`);
       });
     return known.size ? ` with ${[...known].join(", ")}` : "";
   };
-  const given = (input: InputSpec, verb: string): string => {
-    const { shape } = fedOf(input);
-    return shape ? `shape [${shape.join(", ")}] ${verb}s` : `${lengthOf(fedOf(input))} values ${verb}`;
-  };
 
-  /** Calls `visit` with each equation of a feed: the length of a bare array, or every size of a shape. */
-  const equations = (input: InputSpec, visit: (exprs: readonly Expr[], target: number) => void): void => {
-    const { shape } = fedOf(input);
-    if (!shape) visit(input.shape, lengthOf(fedOf(input)));
-    else input.shape.forEach((expr, i) => visit([expr], Number(shape[i])));
-  };
-
-  /** An equation of `input` does not hold: either it disagrees with who told one of its dims, or it fits no dims. */
-  const disagreement = (input: InputSpec, exprs: readonly Expr[], target: number): TfgError => {
-    for (const [dim, name] of program.dims.entries()) {
+  /** An equation of `self` does not hold: either it disagrees with who told one of its dims, or it fits no dims. */
+  const disagreement = (self: Fed, equation: Equation): TfgError => {
+    for (const [dim, name] of names.entries()) {
       const teller = tellers[dim];
-      if (!dims[dim] || teller === input || exprs.every((expr) => unknownIn(expr, dims.with(dim, 0)) !== dim)) continue;
-      const size = solve(exprs, dims, dim, target);
-      if (size <= 0) continue;
-      const but = `but "${input.name}" has ${name} = ${size}`;
+      if (!dims[dim] || teller === self || unknownOf(equation, dims.with(dim, 0)) !== dim) continue;
+      const size = solve(equation, dims, dim);
+      if (size < 1) continue;
+      const but = `, but "${self.input.name}" has ${name} = ${size}`;
       return teller
-        ? failure("TFG0801", `feed "${teller.name}": ${given(teller, "fit")} ${teller.type}${told(teller)}, ${but} (line ${teller.line})`)
-        : failure("TFG0801", `the dims of the run say ${name} = ${dims[dim]}, ${but} (line ${input.line})`);
+        ? ofFeed(teller, "TFG0801", `: ${given(teller, "fit", "fits")}${told(teller)}${but}`)
+        : ofFeed(self, "TFG0801", `: the dims of the run say ${name} = ${dims[dim]}${but}`);
     }
-    const { shape } = fedOf(input);
-    const what = `${given(input, "do").replace(/dos$/, "does")} not fit ${input.type}${told(input, input)}`;
-    return failure(shape ? "TFG0808" : "TFG0801", `feed "${input.name}": ${what} (line ${input.line})`);
+    const what = `: ${given(self, "do not fit", "does not fit")}${told(self, self)}`;
+    return ofFeed(self, self.shape ? "TFG0808" : "TFG0801", what);
   };
 
-  const tooSmall = (dim: number, size: number): TfgError =>
-    failure("TFG0802", `where ${program.dims[dim]} >= 1: ${program.dims[dim]} is ${size}`);
-
-  /** Finds a dim by one equation, if it is the only one unknown there. */
-  const tell = (input: InputSpec, exprs: readonly Expr[], target: number): boolean => {
-    let dim = -1;
-    for (const expr of exprs) dim = eitherUnknown(dim, unknownIn(expr, dims));
-    if (dim < 0) return false;
-    const size = solve(exprs, dims, dim, target);
-    if (size < 0) throw disagreement(input, exprs, target);
-    if (size < 1) throw tooSmall(dim, size);
+  const setDim = (dim: number, size: number, teller?: Fed): void => {
+    if (size < 1) throw failure("TFG0802", `where ${names[dim]} >= 1: ${names[dim]} is ${size}`);
     dims[dim] = size;
-    tellers[dim] = input;
-    return true;
-  };
-
-  const takeDims = (sizes: Readonly<Record<string, number | undefined>>): void => {
-    for (const name in sizes) {
-      const size = sizes[name];
-      const dim = program.dims.indexOf(name);
-      if (dim < 0) throw failure("TFG0808", `unknown dim "${name}"${didYouMean(name, program.dims)}`);
-      if (size === undefined) continue;
-      if (!Number.isInteger(size)) throw failure("TFG0808", `dim ${name} is ${size}, not an integer`);
-      if (size < 1) throw tooSmall(dim, size);
-      dims[dim] = size;
-      tellers[dim] = undefined;
-    }
+    tellers[dim] = teller;
   };
 
   const bind: FeedBinder["bind"] = (set, feeds, sizes) => {
     fetches = set;
     for (const name in feeds) {
       if (feeds[name] === undefined || set.inputNames.has(name)) continue;
-      const known = inputs.some((input) => input.name === name);
-      const why = known ? `is not needed by ${set.names}` : `is no input${didYouMean(name, set.inputNames)}`;
-      throw failure("TFG0804", `feed "${name}" ${why}`);
+      const isInput = inputs.some((input) => input.name === name);
+      const why = isInput ? ` is not needed by ${set.names}` : ` is no input${didYouMean(name, set.inputNames)}`;
+      throw failure("TFG0804", `feed "${name}"${why}`);
     }
-    for (const i of set.inputs) {
-      const input = inputs[i] as InputSpec;
-      const feed = feeds[input.name] ?? input.default;
-      if (feed === undefined)
-        throw failure("TFG0803", `feed "${input.name}" is missing: ${set.names} needs ${input.type} (line ${input.line})`);
-      const wrong = takeFeed(input, feed, fed[i] as Fed);
-      if (wrong) throw failure("TFG0808", `feed "${input.name}": ${wrong} (line ${input.line})`);
+    const needed = set.inputs;
+    for (const i of needed) {
+      const self = fed[i] as Fed;
+      const feed = feeds[self.input.name] ?? self.input.default;
+      if (feed === undefined) throw ofFeed(self, "TFG0803", ` is missing: ${set.names} needs ${self.input.type}`);
+      const wrong = takeFeed(feed, self);
+      if (wrong) throw ofFeed(self, "TFG0808", `: ${wrong}`);
     }
     dims.fill(0);
-    if (sizes) takeDims(sizes);
+    for (const name in sizes) {
+      const dim = names.indexOf(name);
+      const size = sizes[name];
+      if (dim < 0) throw failure("TFG0808", `unknown dim "${name}"${didYouMean(name, names)}`);
+      if (size === undefined) continue;
+      if (!Number.isInteger(size)) throw failure("TFG0808", `dim ${name} is ${size}, not an integer`);
+      setDim(dim, size);
+    }
+    // Each round tells at least one more dim.
     for (let again = true; again; ) {
       again = false;
-      for (const i of set.inputs) {
-        const { shape, data } = fed[i] as Fed;
-        const input = inputs[i] as InputSpec;
-        if (!shape) again = tell(input, input.shape, typeof data === "number" ? 1 : data.length) || again;
-        else equations(input, (exprs, target) => (again = tell(input, exprs, target) || again));
+      for (const i of needed) {
+        const self = fed[i] as Fed;
+        for (const equation of self.equations) {
+          const dim = unknownOf(equation, dims);
+          if (dim < 0) continue;
+          const size = solve(equation, dims, dim);
+          if (size < 0) throw disagreement(self, equation);
+          setDim(dim, size, self);
+          again = true;
+        }
       }
     }
-    for (const dim of set.dims) {
-      if (dims[dim]) continue;
-      const name = program.dims[dim];
-      const open = inputs.find(({ shape }, i) => set.inputs.includes(i) && shape.some((expr) => unknownIn(expr, dims) !== -1));
-      const what = open ? `feed "${open.name}": ${given(open, "leave")} ${name} of ${open.type} open` : `no feed of ${set.names} tells ${name}`;
-      throw failure("TFG0801", `${what}; feed { data, shape }, or give { dims: { ${name}: … } }`);
-    }
-    for (const i of set.inputs) {
-      const input = inputs[i] as InputSpec;
-      const { shape, data } = fed[i] as Fed;
-      if (shape)
-        equations(input, (exprs, target) => {
-          if (productOf(exprs, dims) !== target) throw disagreement(input, exprs, target);
-        });
-      else {
-        const count = typeof data === "number" ? 1 : data.length;
-        if (productOf(input.shape, dims) !== count) throw disagreement(input, input.shape, count);
+    for (const dim of set.dims)
+      if (!dims[dim]) {
+        const open = fed.find((one, i) => needed.includes(i) && unknownOf(one.ofLength[0], dims) !== -1);
+        const who = open
+          ? `feed "${open.input.name}": ${open.ofLength[0].target} values of ${open.input.type} leave ${names[dim]} open`
+          : `no feed of ${set.names} tells ${names[dim]}`;
+        throw failure("TFG0801", `${who}; feed { data, shape }, or give { dims: { ${names[dim]}: … } }`);
       }
+    for (const i of needed) {
+      const self = fed[i] as Fed;
+      for (const equation of self.equations) if (!holds(equation, dims)) throw disagreement(self, equation);
     }
   };
 

@@ -4,7 +4,7 @@ import { didYouMean, TfgError } from "./errors.ts";
 
 export function evaluate(expr: Expr, dims: readonly number[], slots: readonly number[]): number {
   if (typeof expr === "number") return expr;
-  if (expr.length === 2) return Number((expr[0] === "d" ? dims : slots)[expr[1]]);
+  if (expr.length === 2) return (expr[0] === "d" ? dims : slots)[expr[1]] as number;
   const a = evaluate(expr[1], dims, slots);
   const b = evaluate(expr[2], dims, slots);
   switch (expr[0]) {

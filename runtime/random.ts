@@ -86,7 +86,7 @@ function openStream(name: string, seed: number): Stream {
   let [block, tried] = [-1, -1];
   const bits = (element: number, attempt: number): number => {
     if (block !== element >>> 2 || tried !== attempt) philox(words, (block = element >>> 2), (tried = attempt), 0, 0, k0, k1);
-    return Number(words[element & 3]) >>> 8;
+    return (words[element & 3] as number) >>> 8;
   };
   return {
     uniform: (element) => bits(element, 0) / 2 ** 24,
@@ -109,15 +109,15 @@ function orthogonal(stream: Stream, rows: number, columns: number): Float64Array
     for (let pass = 0; pass < 2; pass++)
       for (const other of basis) {
         let dot = 0;
-        for (let i = 0; i < long; i++) dot += Number(other[i]) * Number(vector[i]);
-        for (let i = 0; i < long; i++) vector[i] = Number(vector[i]) - dot * Number(other[i]);
+        for (let i = 0; i < long; i++) dot += (other[i] as number) * (vector[i] as number);
+        for (let i = 0; i < long; i++) vector[i] = (vector[i] as number) - dot * (other[i] as number);
       }
     const norm = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
     basis.push(vector.map((x) => x / norm));
   }
   return Float64Array.from({ length: rows * columns }, (_, e) => {
     const [row, column] = [Math.floor(e / columns), e % columns];
-    return Number(rows < columns ? basis[row]?.[column] : basis[column]?.[row]);
+    return (rows < columns ? basis[row]?.[column] : basis[column]?.[row]) as number;
   });
 }
 
@@ -125,19 +125,20 @@ function orthogonal(stream: Stream, rows: number, columns: number): Float64Array
 export function randomValues(init: InitSpec, name: string, shape: readonly number[], seed: number): ArrayLike<number> {
   const stream = openStream(name, seed);
   const count = shape.reduce((a, b) => a * b, 1);
-  const [kind, a, b = 0] = init;
+  const [kind, first, b = 0] = init;
+  const a = first as number;
   if (kind === "orthogonal") {
     const columns = shape.at(-1) ?? 1;
     return orthogonal(stream, count / columns, columns).map((x) => x * a);
   }
   const values = new Float64Array(count);
   for (let i = 0; i < count; i++) {
-    if (kind === "random_uniform") values[i] = Number(a) + stream.uniform(i) * (b - Number(a));
+    if (kind === "random_uniform") values[i] = a + stream.uniform(i) * (b - a);
     else {
       let normal = stream.normal(i, 0);
       // As TensorFlow does: beyond two deviations it is drawn again.
       for (let attempt = 1; kind === "truncated_normal" && Math.abs(normal) >= 2; attempt++) normal = stream.normal(i, attempt);
-      values[i] = Number(a) + normal * b;
+      values[i] = a + normal * b;
     }
   }
   return values;

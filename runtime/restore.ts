@@ -143,24 +143,21 @@ export function fitWeights(program: Program, weights: Weights, map: WeightsMap |
 function nearestTensor(
   name: string,
   shape: readonly number[],
-  unused: ReadonlySet<string>,
+  unused: Iterable<string>,
   tensors: ReadonlyMap<string, StoredTensor>,
 ): string | undefined {
-  const sameShape = [...unused].filter((key) => tensors.get(key)?.shape.join() === shape.join());
-  let best: string | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const key of sameShape.length ? sameShape : unused) {
-    const distance = editDistance(name, key);
-    if (distance < least) [best, least] = [key, distance];
-  }
-  return sameShape.length || least <= name.length / 2 ? best : undefined;
+  const ranked = Array.from(unused, (key) => {
+    const differs = tensors.get(key)?.shape.join() !== shape.join();
+    return { key, differs, distance: editDistance(name, key) };
+  }).sort((a, b) => Number(a.differs) - Number(b.differs) || a.distance - b.distance);
+  const [best] = ranked;
+  return best && (!best.differs || best.distance <= name.length / 2) ? best.key : undefined;
 }
 
-/** What the map must say for `name` to become `near`: the shortest prefixes after which both go on alike, at a `/`. */
+/** What the map must say for `name` to become `near`: the prefixes in front of the longest path that both end in. */
 function addRename(renames: Map<string, string>, name: string, near: string): void {
-  let same = 0;
-  while (same < Math.min(name.length, near.length) && name.at(-1 - same) === near.at(-1 - same)) same++;
-  const cut = name.indexOf("/", name.length - same - 1);
-  const kept = cut < 0 || name.length - cut > same ? 0 : name.length - cut - 1;
+  let at = name.indexOf("/");
+  while (at >= 0 && !near.endsWith(name.slice(at))) at = name.indexOf("/", at + 1);
+  const kept = at < 0 ? 0 : name.length - at - 1;
   renames.set(name.slice(0, name.length - kept), near.slice(0, near.length - kept));
 }

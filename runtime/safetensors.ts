@@ -4,82 +4,81 @@ import { TfgError } from "./errors.ts";
 import { type ByteSource, isFileSet, openFile, truncated, type WeightsSource } from "./files.ts";
 import type { StoredTensor, Weights } from "./restore.ts";
 
-const sizes: Record<string, number> = {
-  F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1, F8_E4M3: 1, F8_E5M2: 1,
-};
+/** Bytes of an element. */
+const sizeOf = (dtype: unknown): number =>
+  dtype === "BOOL" ? 1 : Number(/^(?:BF|F|I|U)(8|16|32|64)(?:_E\dM\d)?$/.exec(String(dtype))?.[1] ?? 0) / 8;
 
 /** No header of an honest file is longer. */
 const longestHeader = 100e6;
 
-/** Throws for a key that an object of the JSON `text` has twice; `JSON.parse` would drop the first without a word. */
-function refuseTwins(text: string, refuse: (why: string) => TfgError): void {
+/** The key that an object of the JSON `text` has twice; `JSON.parse` would drop the first without a word. */
+function twinOf(text: string): string | undefined {
   const keys: Set<string>[] = [];
-  for (const match of text.matchAll(/("(?:[^"\\]|\\.)*")\s*(:?)|[{}]/g)) {
-    const [token, key, colon] = match;
+  for (const [token, key, colon] of text.matchAll(/("(?:[^"\\]|\\.)*")\s*(:?)|[{}]/g)) {
     if (token === "{") keys.push(new Set());
     else if (token === "}") keys.pop();
     else if (key && colon) {
-      const name = String(JSON.parse(key));
-      if (keys.at(-1)?.has(name)) throw refuse(`it names "${name}" twice`);
+      const name: string = JSON.parse(key);
+      if (keys.at(-1)?.has(name)) return name;
       keys.at(-1)?.add(name);
     }
   }
+  return undefined;
 }
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+const areCounts = (values: unknown): values is number[] =>
+  Array.isArray(values) && values.every((value) => Number.isSafeInteger(value) && value >= 0);
 
 /** Reads the header and checks all of it. Throws TFG0702 for a truncated file, TFG0703 for a header that lies. */
 export async function readSafetensors(file: ByteSource): Promise<Weights> {
-  const refuse = (why: string): TfgError => new TfgError("TFG0703", `"${file.name}" has a header that cannot be trusted: ${why}`);
-  if (file.size < 8) throw truncated(file.name, `${file.size} bytes are no safetensors file`);
-  const start = await file.read(0, Math.min(9, file.size));
+  const { name: fileName, size } = file;
+  const check: (holds: unknown, why: string) => asserts holds = (holds, why) => {
+    if (!holds) throw new TfgError("TFG0703", `"${fileName}" has a header that cannot be trusted: ${why}`);
+  };
+  if (size < 8) throw truncated(fileName, `${size} bytes are no safetensors file`);
+  const start = await file.read(0, Math.min(9, size));
   const length = Number(new DataView(start.buffer, start.byteOffset).getBigUint64(0, true));
-  if (length > longestHeader) throw refuse(`it claims to be ${length} bytes long`);
   const begin = 8 + length;
-  if (begin > file.size) {
-    if ((start[8] ?? 0x7b) === 0x7b) throw truncated(file.name, `its header ends at byte ${begin}, the file at ${file.size}`);
-    throw refuse(`it claims ${length} bytes of ${file.size}`);
-  }
+  // A file that goes on as JSON may well have been cut off.
+  check(length <= longestHeader && (begin <= size || (start[8] ?? 123) === 123), `it claims to be ${length} bytes long`);
+  if (begin > size) throw truncated(fileName, `its header ends at byte ${begin}, the file at ${size}`);
+  let text = "";
   let header: unknown;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await file.read(8, begin));
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await file.read(8, begin));
     header = JSON.parse(text);
-    refuseTwins(text, refuse);
-  } catch (cause) {
-    if (cause instanceof TfgError) throw cause;
-    throw refuse("it is not JSON");
+  } catch {
+    check(false, "it is not JSON");
   }
-  if (!isRecord(header)) throw refuse("it is not an object");
+  check(typeof header === "object" && header && !Array.isArray(header), "it is not an object");
+  const twin = twinOf(text);
+  check(twin === undefined, `it names "${twin}" twice`);
   const tensors = new Map<string, StoredTensor>();
   const ranges: (readonly [from: number, to: number, name: string])[] = [];
   for (const [name, entry] of Object.entries(header)) {
+    const { dtype, shape, data_offsets: offsets } = Object(entry) as Record<string, unknown>;
     if (name === "__metadata__") {
-      if (!isRecord(entry) || Object.values(entry).some((value) => typeof value !== "string")) throw refuse("its metadata are not strings");
+      const isText = Object.values(Object(entry)).every((value) => typeof value === "string");
+      check(isText && typeof entry === "object", "its metadata are not strings");
       continue;
     }
-    if (!isRecord(entry)) throw refuse(`"${name}" is not described`);
-    const { dtype, shape, data_offsets: offsets } = entry;
-    const size = typeof dtype === "string" && Object.hasOwn(sizes, dtype) ? sizes[dtype] : undefined;
-    if (typeof dtype !== "string" || size === undefined) throw refuse(`"${name}" has the unknown dtype ${JSON.stringify(dtype)}`);
-    if (!Array.isArray(shape) || !shape.every(isCount)) throw refuse(`"${name}" has the shape ${JSON.stringify(shape)}`);
-    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) throw refuse(`"${name}" has the offsets ${JSON.stringify(offsets)}`);
-    const [from, to] = offsets as [number, number];
-    const bytes = shape.reduce((a: number, b: number) => a * b, size);
-    if (!isCount(bytes) || to - from !== bytes) throw refuse(`"${name}" takes ${bytes} bytes by its shape, ${to - from} by its offsets`);
+    const width = sizeOf(dtype);
+    check(width, `"${name}" has the unknown dtype ${JSON.stringify(dtype)}`);
+    const [from, to] = areCounts(offsets) && offsets.length === 2 ? (offsets as [number, number]) : [0, -1];
+    const fits = areCounts(shape) && shape.reduce((a, b) => a * b, width) === to - from;
+    check(fits, `"${name}" is ${dtype}${JSON.stringify(shape)} at ${JSON.stringify(offsets)}`);
     ranges.push([from, to, name]);
-    tensors.set(name, { dtype: dtype.toLowerCase(), shape, read: async () => file.read(begin + from, begin + to) });
+    tensors.set(name, { dtype: String(dtype).toLowerCase(), shape, read: () => file.read(begin + from, begin + to) });
   }
-  ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   let end = 0;
-  for (const [from, to, name] of ranges) {
-    if (from !== end) throw refuse(`"${name}" ${from < end ? "overlaps another tensor" : "leaves a gap before it"}`);
+  for (const [from, to, name] of ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    check(from === end, `"${name}" begins at byte ${from} of the data, not at ${end}`);
     end = to;
   }
-  if (begin + end > file.size) throw truncated(file.name, `its tensors end at byte ${begin + end}, the file at ${file.size}`);
-  if (begin + end < file.size) throw refuse(`${file.size - begin - end} bytes behind the last tensor are not described`);
-  return { name: file.name, format: "safetensors", tensors };
+  end += begin;
+  if (end > size) throw truncated(fileName, `its tensors end at byte ${end}, the file at ${size}`);
+  check(end === size, `${size - end} bytes behind the last tensor are not described`);
+  return { name: fileName, format: "safetensors", tensors };
 }
 
 /** The reader of a module that carries no other. */
@@ -98,8 +97,8 @@ export interface WritableTensor {
 
 /** A safetensors file: wide elements first, so that all are aligned, then by name. */
 export function writeSafetensors(tensors: Iterable<WritableTensor>, metadata?: Readonly<Record<string, string>>): Blob {
-  const sizeOf = (tensor: WritableTensor): number => sizes[tensor.dtype.toUpperCase()] ?? 1;
-  const sorted = [...tensors].sort((a, b) => sizeOf(b) - sizeOf(a) || (a.name < b.name ? -1 : 1));
+  const widthOf = ({ dtype }: WritableTensor): number => sizeOf(dtype.toUpperCase());
+  const sorted = [...tensors].sort((a, b) => widthOf(b) - widthOf(a) || (a.name < b.name ? -1 : 1));
   let end = 0;
   const entries = sorted.map(({ name, dtype, shape, data }) => {
     const from = end;

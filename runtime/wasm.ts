@@ -27,17 +27,8 @@ async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<Array
   // Node's own function starts at once; loading its streams takes longer than compiling a small model.
   const zlib = nodeModule("node:zlib");
   if (zlib) return zlib.inflateRawSync(bytes);
-  const stream = new DecompressionStream("deflate-raw");
-  const writer = stream.writable.getWriter();
-  const written = writer.write(bytes).then(() => writer.close());
-  const parts: BlobPart[] = [];
-  for (const reader = stream.readable.getReader(); ; ) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    parts.push(value);
-  }
-  await written;
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 function outOfMemory(bytes: number, cause: unknown): TfgError {

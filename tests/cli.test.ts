@@ -108,7 +108,7 @@ const usage: readonly (readonly [args: string[], says: string | RegExp])[] = [
   [["chekc", "one.tfg"], "unknown command chekc; did you mean check?"],
   [["one.tfg"], "-o DIR"],
   [["-o", "d"], "say which file"],
-  [["one.tfg", "-o"], /value is missing/],
+  [["one.tfg", "-o"], "lacks its value"],
   [["one.tfg", "--emit", "wta"], "did you mean wat?"],
   [["one.tfg", "--print-after", "fuze"], "did you mean fuse?"],
   [["one.tfg", "-o", "d", "--set", "SIZE"], "NAME=VALUE"],
@@ -193,7 +193,7 @@ cli("compiling writes NAME.ts and NAME.wat, and nothing else", async () => {
   assert.ok(existsSync(at("a/b/one.ts")));
   assert.match(readFileSync(at("a/b/one.wat"), "utf8"), "(module");
   const text = readFileSync(at("a/b/one.ts"), "utf8");
-  assert.match(text, "/** The numbers.");
+  assert.match(text, "* The numbers.");
   assert.match(text, "Adds up.");
 });
 

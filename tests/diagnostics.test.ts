@@ -4,30 +4,52 @@
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { checkProgram } from "../compiler/check/index.ts";
 import { catalogue, explain } from "../compiler/diagnostics/catalogue.ts";
 import { render } from "../compiler/diagnostics/render.ts";
 import type { Diagnostic, Label } from "../grammar/diagnostic.ts";
-import { parse } from "../grammar/read.ts";
 import { sourceFile, type SourceFile } from "../grammar/source.ts";
 
 const root = join(import.meta.dirname, "..");
 const folder = join(import.meta.dirname, "diagnostics");
 
 const textOf = (code: string): string => readFileSync(join(folder, `${code}.txt`), "utf8");
-const programOf = (code: string): SourceFile => sourceFile("bad.tfg", readFileSync(join(folder, `${code}.tfg`), "utf8"));
+const programOf = (code: string): SourceFile =>
+  sourceFile("bad.tfg", readFileSync(join(folder, `${code}.tfg`), "utf8"));
 
 // ---- the messages, from source to text -------------------------------------------------------------
 
 const messages = suite("messages");
 
-/** The codes whose programs go through the compiler. */
-const wired = ["TFG0101", "TFG0102", "TFG0103", "TFG0104", "TFG0105"];
+const library = new Map(
+  globSync("*.tfg", { cwd: join(root, "compiler/std") }).map((name) => {
+    return [`std/${name.slice(0, -4)}`, readFileSync(join(root, "compiler/std", name), "utf8")];
+  }),
+);
+
+/** All that the compiler has to say about a program. */
+function diagnose(text: string): readonly Diagnostic[] {
+  const read = (path: string): string | undefined => (path === "bad.tfg" ? text : undefined);
+  return checkProgram({ path: "bad.tfg", read, library }).diagnostics;
+}
+
+/** The codes whose programs the compiler tells as it should, from end to end. */
+const wired = [
+  ...["TFG0101", "TFG0102", "TFG0103", "TFG0104", "TFG0105", "TFG0107"],
+  ...["TFG0201", "TFG0202", "TFG0203", "TFG0204", "TFG0205", "TFG0206", "TFG0207"],
+  ...["TFG0301", "TFG0302", "TFG0303", "TFG0304", "TFG0305", "TFG0306", "TFG0308", "TFG0309", "TFG0310", "TFG0311"],
+  ...["TFG0312", "TFG0313", "TFG0314", "TFG0315", "TFG0316"],
+  ...["TFG0402", "TFG0403", "TFG0404", "TFG0406", "TFG0602"],
+];
 
 for (const code of wired) {
   messages(`${code} is told as its golden file has it`, () => {
-    const told = `${parse(programOf(code)).diagnostics.map((item) => render(item)).join("\n")}\n`;
+    const told = `${diagnose(programOf(code).text)
+      .map((item) => render(item))
+      .join("\n")}\n`;
     if (process.env.UPDATE_GOLDEN === "1") writeFileSync(join(folder, `${code}.txt`), told);
     assert.is(told, textOf(code));
   });
@@ -123,12 +145,11 @@ layouts("the text of the label to the left hangs below the one to the right", ()
   hasLayout(wrong("TFG0315", "`x[i - 1]` can be out of range", primary, { related, helps }));
 });
 
-const rendered = (file: SourceFile, primary: Label, related: Label[] = []): string =>
-  render(wrong("TFG0101", "m", primary, { related }));
+const rendered = (primary: Label, related: Label[] = []): string => render(wrong("TFG0101", "m", primary, { related }));
 
 layouts("two texts that hang each have their line, from right to left", () => {
   const file = sourceFile("a.tfg", "a = f(b, c)\n");
-  const told = rendered(file, at(file, "c", "three"), [at(file, "f", "one"), at(file, "b", "two")]);
+  const told = rendered(at(file, "c", "three"), [at(file, "f", "one"), at(file, "b", "two")]);
   assert.is(
     told,
     `error[TFG0101]: m
@@ -145,7 +166,7 @@ layouts("two texts that hang each have their line, from right to left", () => {
 layouts("carets stand under their words behind tabs, wide and combining characters", () => {
   const file = sourceFile("a.tfg", '\ta = "漢字" + "e\u0301" + b\n');
   assert.is(
-    rendered(file, at(file, "b", "here")),
+    rendered(at(file, "b", "here")),
     `error[TFG0101]: m
  --> a.tfg:1:20
   |
@@ -157,7 +178,7 @@ layouts("carets stand under their words behind tabs, wide and combining characte
 layouts("a span over several lines is marked to the end of its first line", () => {
   const file = sourceFile("a.tfg", "a = f(\n  b)  \nc = 1\n");
   assert.is(
-    rendered(file, at(file, "f(\n  b)", "here")),
+    rendered(at(file, "f(\n  b)", "here")),
     `error[TFG0101]: m
  --> a.tfg:1:5
   |
@@ -170,7 +191,7 @@ layouts("an empty span at the end of the file has a caret", () => {
   const file = sourceFile("a.tfg", "graph g {");
   const end = { file, start: 9, end: 9 };
   assert.is(
-    rendered(file, { span: end, text: "here" }),
+    rendered({ span: end, text: "here" }),
     `error[TFG0101]: m
  --> a.tfg:1:10
   |
@@ -181,12 +202,12 @@ layouts("an empty span at the end of the file has a caret", () => {
 
 layouts("a file without text has a place and no lines", () => {
   const file = sourceFile("none.tfg", "");
-  assert.is(rendered(file, { span: { file, start: 0, end: 0 }, text: "" }), "error[TFG0101]: m\n --> none.tfg:1:1");
+  assert.is(rendered({ span: { file, start: 0, end: 0 }, text: "" }), "error[TFG0101]: m\n --> none.tfg:1:1");
 });
 
 layouts("a long line is shown around its labels, and control characters as pictures", () => {
   const file = sourceFile("a.tfg", `${"x".repeat(400)}\u001B[31m b ${"y".repeat(400)}\n`);
-  const lines = rendered(file, at(file, " b ", "here")).split("\n");
+  const lines = rendered(at(file, " b ", "here")).split("\n");
   assert.ok(lines.every((line) => line.length < 180));
   assert.ok(lines.every((line) => !line.includes("\u001B")));
   const [source = "", carets = ""] = lines.slice(3);
@@ -198,7 +219,7 @@ layouts("colours are written only when asked for", () => {
   assert.not.ok(render(diagnostic).includes("\u001B"));
   const colored = render(diagnostic, { color: true });
   assert.ok(colored.includes("\u001B[31m"));
-  assert.is(colored.replaceAll(/\u001B\[\d+m/g, ""), render(diagnostic));
+  assert.is(stripVTControlCharacters(colored), render(diagnostic));
 });
 
 layouts("a warning says so", () => {
@@ -243,13 +264,15 @@ entries("is in order, in lower case and without full stops", () => {
   }
 });
 
-entries("shows wrong programs that are told with the code itself, and right ones that are not", () => {
+/** Entries whose examples need steps, training or `einsum`: TFG0106 until these are built. */
+const wrongNotBuilt = ["TFG0307", "TFG0501", "TFG0502"];
+const rightNotBuilt = ["TFG0107", "TFG0403", "TFG0406"];
+
+entries("shows wrong programs that are told with the code itself, and right ones of which nothing is told", () => {
   for (const { code, wrong: bad, right } of catalogue.values()) {
-    const told = (program: string): string[] =>
-      parse(sourceFile("example.tfg", program)).diagnostics.map((item) => item.code);
-    if (right !== undefined) assert.equal(told(right), [], code);
-    if (bad === undefined) continue;
-    assert.equal(told(bad), wired.includes(code) ? [code] : [], code);
+    const told = (program: string): string[] => diagnose(program).map((item) => item.code);
+    if (bad !== undefined) assert.equal(told(bad), [wrongNotBuilt.includes(code) ? "TFG0106" : code], code);
+    if (right !== undefined) assert.equal(told(right), rightNotBuilt.includes(code) ? ["TFG0106"] : [], code);
   }
 });
 

@@ -16,7 +16,32 @@ export function randomNumbers(seed: number): () => number {
 }
 
 const words = /[A-Za-z_]\w*|\d[\w.]*|"[^"\n]*"|[^\s\w]|\n/g;
-const strays = ['"', "(", ")", "[", "]", "{", "}", ",", ":", "=", ":=", "|>", "@", "..", "if", "else", "fn", "graph", "$", "1.", "\\", "/*", "\u{1F600}", "\0"];
+const strays = [
+  '"',
+  "(",
+  ")",
+  "[",
+  "]",
+  "{",
+  "}",
+  ",",
+  ":",
+  "=",
+  ":=",
+  "|>",
+  "@",
+  "..",
+  "if",
+  "else",
+  "fn",
+  "graph",
+  "$",
+  "1.",
+  "\\",
+  "/*",
+  "\u{1F600}",
+  "\0",
+];
 
 /** `text` with one to four words or characters deleted, inserted, replaced, repeated or exchanged, or cut off. */
 export function mutate(text: string, random: () => number): string {
@@ -30,7 +55,16 @@ export function mutate(text: string, random: () => number): string {
     const [start, end] = random() < 0.7 ? [word.index, word.index + word[0].length] : [pick(out.length), -1];
     const stop = end < 0 ? start + pick(3) : end;
     const stray = strays[pick(strays.length)] ?? "$";
-    const put = [ "", "", ` ${stray} `, stray, other, `${out.slice(start, stop)} ${other}`, `${out.slice(start, stop)}${out.slice(start, stop)}`][pick(7)] ?? "";
+    const put =
+      [
+        "",
+        "",
+        ` ${stray} `,
+        stray,
+        other,
+        `${out.slice(start, stop)} ${other}`,
+        `${out.slice(start, stop)}${out.slice(start, stop)}`,
+      ][pick(7)] ?? "";
     out = random() < 0.02 ? out.slice(0, start) : out.slice(0, start) + put + out.slice(stop);
   }
   return out;
@@ -75,7 +109,8 @@ export function strayingSpans({ file, tree, diagnostics }: Reading): string[] {
   for (const diagnostic of diagnostics) {
     inside(diagnostic.primary.span, whole, diagnostic.code);
     for (const { span } of diagnostic.related) inside(span, whole, `${diagnostic.code} related`);
-    for (const { edits } of diagnostic.helps) for (const { span } of edits ?? []) inside(span, whole, `${diagnostic.code} edit`);
+    for (const { edits } of diagnostic.helps)
+      for (const { span } of edits ?? []) inside(span, whole, `${diagnostic.code} edit`);
   }
   return wrong;
 }

@@ -8,7 +8,7 @@ import { castText } from "../compiler/ops/complaints.ts";
 import type { Argument, Complaint, Operand, PrimitiveCall } from "../compiler/ops/primitive.ts";
 import { indexRange } from "../compiler/ops/shape.ts";
 import { primitiveOf } from "../compiler/ops/table.ts";
-import { type SourceFile, type Span, sourceFile } from "../grammar/source.ts";
+import { type SourceFile, type Span, sourceFile, spanText } from "../grammar/source.ts";
 import { callOf, Complained } from "./ops/cases.ts";
 
 const N = dimSymbol("N");
@@ -279,6 +279,10 @@ complaints("TFG0308 for a dim that two axes have, that none has, and that is a m
   assert.is(ambiguous.primary.text, "which one?");
   assert.is(ambiguous.related?.[0]?.text, "two axes have this dimension");
   assert.equal(ambiguous.helps, [{ text: "`axis=0` or `axis=1`" }]);
+  const input = sourceFile("bad.tfg", "input gram: f32[N, N]");
+  const declared = { kind: "input" as const, span: spanOf(input, input.text), dims: [] };
+  const labelled = complaintOf(() => resolveOver(N, { ...operand, declared }, spanOf(file, "N"), "N", fail));
+  assert.is(spanText(labelled.related?.[0]?.span ?? spanOf(file, "N")), "f32[N, N]");
   assert.is(complaintOf(() => over(dimSymbol("T"), "T")).message, "`gram` has no dimension `T`");
   assert.is(complaintOf(() => over(dimOf(7), "7")).message, "`over=7` names a size, not a dimension");
 });

@@ -2,12 +2,12 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { dimSymbol } from "../compiler/ir/dims.ts";
+import { dimOf, dimSymbol } from "../compiler/ir/dims.ts";
 import type { Graph, Input, Output, Value } from "../compiler/ir/graph.ts";
 import { interpret } from "../compiler/interpret.ts";
 import type { NdArray } from "../compiler/ops/primitive.ts";
 import { primitiveOf } from "../compiler/ops/table.ts";
-import { callOf, type Case, cases, dataOf, SIZES, span } from "./ops/cases.ts";
+import { callOf, type Case, cases, dataOf, randomNumbers, SIZES, span } from "./ops/cases.ts";
 import { openTargets } from "./oracle/targets.ts";
 
 const COUNT = 10;
@@ -82,5 +82,44 @@ for (const [op, arbitrary] of Object.entries(cases)) {
     }
   });
 }
+
+/** The results of one primitive on numbers that are given, on each target. */
+async function onTargets(op: string, own: Case, data: readonly Float64Array[]) {
+  const { graph, feeds } = graphOf(op, [own]);
+  for (const [k, numbers] of data.entries()) {
+    const name = `x0_${k}`;
+    const fed = feeds.get(name);
+    if (fed) feeds.set(name, { ...fed, data: numbers });
+  }
+  const fetches = graph.outputs.map(({ name }) => name);
+  const results: (readonly [target: string, data: Float64Array])[] = [];
+  for (const [target, { run }] of await openTargets(graph, new Map()))
+    results.push([target, (await run(feeds, fetches)).get("y0")?.data ?? new Float64Array()]);
+  return results;
+}
+
+targets("casts to integers saturate, give 0 for NaN, and take halves to the even one", async () => {
+  const x = Float64Array.of(0.5, 1.5, 2.5, -0.5, -1.5, 3e9, 1e20, -1e20, Infinity, -Infinity, NaN, 2147483520, -7.75);
+  const own: Case = { operands: [{ dtype: "f32", shape: [dimOf(x.length)] }], seed: 1 };
+  const i32 = [0, 2, 2, 0, -2, 2147483647, 2147483647, -2147483648, 2147483647, -2147483648, 0, 2147483520, -8];
+  const u32 = [0, 2, 2, 0, 0, 3000000000, 4294967295, 0, 4294967295, 0, 0, 2147483520, 0];
+  for (const [to, expected] of [
+    ["i32", i32],
+    ["u32", u32],
+  ] as const)
+    for (const [target, data] of await onTargets("cast", { ...own, args: { to } }, [x]))
+      assert.equal([...data], expected, `${target}: as ${to}`);
+});
+
+targets("a sum over a million elements is as accurate as a pairwise one", async () => {
+  const count = 1_000_000;
+  const next = randomNumbers(5);
+  const x = Float64Array.from({ length: count }, () => Math.fround(next() + 0.1));
+  const exact = x.reduce((sum, value) => sum + value, 0);
+  const own: Case = { operands: [{ dtype: "f32", shape: [dimOf(count)] }], args: { axis: [0], keep: false }, seed: 1 };
+  // log2 of the count times half a unit in the last place bounds the relative error of a pairwise sum of one sign.
+  for (const [target, data] of await onTargets("reduce_sum", own, [x]))
+    assert.ok(Math.abs((data[0] ?? 0) / exact - 1) < 20 * 2 ** -24, `${target}: ${data[0]} instead of ${exact}`);
+});
 
 targets.run();

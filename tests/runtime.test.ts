@@ -79,7 +79,7 @@ runtime("dims follow from all feeds together: lengths, shapes, arithmetic, and `
   assert.equal(await shapeOf("grid_out", { grid: ones(12) }, { dims: { M: 6 } }), [1, 6, 2]);
   assert.is(
     await messageOf(() => session.run("grid_out", { grid: ones(12) })),
-    'TFG0801 feed "grid": 12 values leave N of f32[N, M, 2] open; feed { data, shape }, or give { dims: { N: … } }',
+    'TFG0801 feed "grid": 12 values of f32[N, M, 2] leave N open; feed { data, shape }, or give { dims: { N: … } }',
   );
   assert.is(
     await messageOf(() => session.run(["grid_out", "square_out"], { grid: ones(12), square: ones(7) })),
@@ -191,7 +191,7 @@ runtime("a wrong run says what is wrong, and no kernel has started", async () =>
       [["y", "total"], { x: { data: ones(6), shape: [2, 3] }, label: { data: i32(1), shape: [1] } }],
       'TFG0801 feed "label": shape [1] fits i32[N] with N = 1, but "x" has N = 2 (line 2)',
     ],
-    [["y", { x: ones(6) }, { dims: { N: 3 } }], 'TFG0801 the dims of the run say N = 3, but "x" has N = 2 (line 3)'],
+    [["y", { x: ones(6) }, { dims: { N: 3 } }], 'TFG0801 feed "x": the dims of the run say N = 3, but "x" has N = 2 (line 3)'],
     [["y", { x: ones(6) }, { dims: { M: 2 } }], 'TFG0808 unknown dim "M"; did you mean "N"?'],
     [["y", { x: ones(6) }, { dims: { N: 1.5 } }], "TFG0808 dim N is 1.5, not an integer"],
     [["y", { x: ones(0) }], "TFG0802 where N >= 1: N is 0"],

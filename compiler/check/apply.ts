@@ -6,6 +6,7 @@ import type { Argument, Complaint, Inferred, Operand, Primitive, PrimitiveCall }
 import { scalarFunctions } from "../ops/scalar.ts";
 import { toScalar } from "./comprehension.ts";
 import { type DimLabel, type Entity, type ScalarEntity, type TensorEntity } from "./entity.ts";
+import { withExplanations } from "./explain.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { adaptedDType, emitValue, fail, operandOf, toTensor } from "./operands.ts";
 
@@ -18,7 +19,14 @@ export interface OperandEntity {
 export type Arguments = Readonly<Record<string, Argument>>;
 export type ArgumentSpans = Readonly<Record<string, Span>>;
 
-function primitiveCall(frame: Frame, operands: readonly Operand[], args: Arguments, site: CallSite, spans?: ArgumentSpans): PrimitiveCall {
+function primitiveCall(
+  frame: Frame,
+  operands: readonly Operand[],
+  args: Arguments,
+  site: CallSite,
+  spans: ArgumentSpans | undefined,
+  explained: (complaint: Complaint) => Complaint = (complaint) => complaint,
+): PrimitiveCall {
   const { facts, builder } = frame;
   return {
     operands,
@@ -27,7 +35,7 @@ function primitiveCall(frame: Frame, operands: readonly Operand[], args: Argumen
     operator: site.callee,
     spelling: site.spelling,
     facts: { equal: facts.equal, atLeast: facts.atLeast, oblige: (dim, minimum) => builder.oblige(dim, minimum, site.span, facts) },
-    fail: (complaint: Complaint): never => fail(frame, complaint),
+    fail: (complaint: Complaint): never => fail(frame, explained(complaint)),
     ...(spans ? { spans } : {}),
     ...(builder.graph ? { graph: builder.graph } : {}),
   };
@@ -59,7 +67,8 @@ export function applyToTensors(
   const wanted = commonDType(primitive, operands);
   const tensors = operands.map(({ entity, span }, i) => toTensor(frame, entity, span, operandDType(primitive, i, wanted)));
   const described = tensors.map((tensor, i) => operandOf(frame, tensor, operands[i]?.span ?? site.span));
-  const inferred: Inferred = primitive.infer(primitiveCall(frame, described, args, site, spans));
+  const explained = (complaint: Complaint): Complaint => withExplanations(frame.builder, complaint, tensors);
+  const inferred: Inferred = primitive.infer(primitiveCall(frame, described, args, site, spans, explained));
   const first = emitValue(
     frame,
     primitive.name,

@@ -39,12 +39,24 @@ const MOST_VALUES = 2_000_000;
 /** The graph under elaboration, for messages. */
 export interface GraphInfo {
   readonly name: string;
+  /** Offset behind the name. */
+  readonly nameEnd: number;
   /** `graph unet[N, H]` */
   readonly head: string;
   readonly dims: readonly string[];
   spanOf(dim: string): Span | undefined;
   /** The input that binds a run dim. */
   feedOf(dim: string): string | undefined;
+}
+
+/** How a call came to the sizes of its result, for messages about them. */
+export interface Explanation {
+  /** The named arguments that decided how sizes round, if there are any. */
+  readonly span?: Span;
+  /** `padding="valid": 28 - 3 + 1 = 26` */
+  readonly text?: string;
+  /** Other values of its string arguments that would have kept the size: `keep 28 with `padding="same"``. */
+  readonly way?: string;
 }
 
 export class TooLarge extends Error {}
@@ -57,7 +69,8 @@ export class GraphBuilder {
   readonly checks: DimCheck[] = [];
   readonly #calls: CallDraft[] = [];
   readonly #names = new Map<ValueId, string>();
-  readonly #usedInputs = new Set<string>();
+  /** Why a value has the sizes it has, by the call that made it. */
+  readonly explanations = new Map<ValueId, () => Explanation>();
   #sequence = 0;
   readonly graph: GraphInfo | undefined;
   /** Offset in the text of the graph item under elaboration. */
@@ -114,13 +127,6 @@ export class GraphBuilder {
   nameValue(id: ValueId, name: string): void {
     const { op } = this.valueAt(id);
     if (!this.#names.has(id) && op !== "input" && op !== "variable") this.#names.set(id, name);
-  }
-
-  markUsed(input: string): void {
-    this.#usedInputs.add(input);
-  }
-  isUsed(input: string): boolean {
-    return this.#usedInputs.has(input);
   }
 
   findVariable(scope: ScopeNode, last: string): VariableDraft | undefined {

@@ -14,6 +14,7 @@ import { nearest } from "./nearest.ts";
 import { adaptedDType, checkRange, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { asDim } from "./types.ts";
+import { within } from "./walk.ts";
 
 const MONOIDS: ReadonlySet<string> = new Set<Monoid>(["sum", "prod", "max", "min", "any", "all", "mean", "argmax", "argmin"]);
 const isMonoid = (name: string): name is Monoid => MONOIDS.has(name);
@@ -26,9 +27,14 @@ interface DraftAxis extends AxisRange {
 
 /** A comprehension whose body is being elaborated. */
 export class ComprehensionDraft {
+  readonly expression: ComprehensionExpression;
   readonly axes: DraftAxis[] = [];
   readonly operands: TensorEntity[] = [];
   readonly #positions = new Map<ValueId, number>();
+
+  constructor(expression: ComprehensionExpression) {
+    this.expression = expression;
+  }
 
   operand(tensor: TensorEntity): number {
     const known = this.#positions.get(tensor.value);
@@ -93,7 +99,7 @@ export function evaluateComprehension(frame: Frame, expression: ComprehensionExp
   }
   if (isMonoid(callee.text) && frame.comprehension) return reduction(frame, frame.comprehension, expression, callee.text);
 
-  const draft = new ComprehensionDraft();
+  const draft = new ComprehensionDraft(expression);
   const inner: Frame = { ...frame, names: new Names(frame.names), comprehension: draft };
   let body: Scalar;
   let rank = 0;
@@ -330,6 +336,8 @@ function failOutside(frame: Frame, draft: ComprehensionDraft, expression: IndexE
   const zero = tensor.type.dtype === "f32" ? "0.0" : tensor.type.dtype === "bool" ? "false" : "0";
   const read = spanText(expression.span);
   const helps: { text: string }[] = [{ text: `\`${read} ?? ${zero}\`` }];
+  const later = bare && low && scalar ? startingLater(draft, bare, low) : undefined;
+  if (later) helps.push({ text: later });
   if (!affine) helps.push({ text: `or keep it inside: \`clamp(${spanText(span)}, 0, ${formatDim(size)} - 1)\`` });
   return fail(frame, { code: "TFG0315", message: `\`${read}\` can be out of range`, primary: { span, text }, related, helps });
 }
@@ -338,4 +346,37 @@ function describeCorner(axis: DraftAxis, times: Dim | undefined, isLow: boolean)
   const grows = (times && (literalOf(times) ?? 1)) ?? 1;
   const atStart = grows > 0 === isLow;
   return ` when ${axis.name} = ${atStart ? "0" : formatDim(subDims(axis.extent, ONE))}`;
+}
+
+/** For reads before the start: the same comprehension begun that much later, if its index occurs in reads only. */
+function startingLater(draft: ComprehensionDraft, axis: DraftAxis, low: Dim): string | undefined {
+  const by = literalOf(low);
+  const { expression } = draft;
+  const [binder] = expression.binders;
+  if (by === undefined || by >= 0 || expression.callee.text !== "tensor" || expression.binders.length !== 1 || binder !== axis.binder) return undefined;
+  const edits: { readonly span: Span; readonly text: string }[] = [];
+  let uses = 0;
+  for (const part of within(expression.body)) {
+    if (part.kind === "name" && part.name === axis.name) uses++;
+    if (part.kind !== "index") continue;
+    for (const slice of part.slices) {
+      const offset = slice.kind === "at" ? offsetFrom(axis.name, slice.value) : undefined;
+      if (offset === undefined) continue;
+      const shifted = offset - by;
+      edits.push({ span: slice.span, text: shifted === 0 ? axis.name : `${axis.name} ${shifted < 0 ? "-" : "+"} ${Math.abs(shifted)}` });
+    }
+  }
+  if (edits.length === 0 || edits.length !== uses) return undefined;
+  const { span } = expression.body;
+  let text = spanText(span);
+  for (const edit of edits.sort((a, b) => b.span.start - a.span.start)) text = text.slice(0, edit.span.start - span.start) + edit.text + text.slice(edit.span.end - span.start);
+  return text.includes("\n") ? undefined : `or start at ${-by}: \`tensor(${axis.name} in ${formatDim(addDims(axis.extent, low))}: ${text})\``;
+}
+
+/** c, where the index is the axis plus c. */
+function offsetFrom(axis: string, index: Expression): number | undefined {
+  if (index.kind === "name") return index.name === axis ? 0 : undefined;
+  if (index.kind !== "binary" || (index.operator !== "+" && index.operator !== "-")) return undefined;
+  if (index.left.kind !== "name" || index.left.name !== axis || index.right.kind !== "number") return undefined;
+  return index.operator === "+" ? index.right.value : -index.right.value;
 }

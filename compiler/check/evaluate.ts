@@ -262,9 +262,13 @@ function evaluatePipe(frame: Frame, pipe: PipeExpression): Entity {
   }
   let left = evaluate(frame, start);
   let source: Expression = start;
+  const first = chain[chain.length - 1]?.right.span.start ?? pipe.span.start;
   for (const node of chain.reverse()) {
     const piped: Supplied = source === start && start.kind === "name" && left.kind !== "bottom" ? { expression: start, frame, span: start.span } : { entity: left, span: source.span };
-    left = applyPiped(frame, node.right, piped, left, node.span);
+    left = applyPiped(frame, node.right, piped, left, node.right.span);
+    // A value made by the pipe comes from all of its calls, if they stand in one line.
+    const calls = { ...node.right.span, start: first };
+    if (left.kind === "tensor" && left.origin.start === node.right.span.start && !spanText(calls).includes("\n")) left = { ...left, origin: calls };
     source = node;
   }
   return left;
@@ -370,7 +374,7 @@ function select(frame: Frame, expression: ConditionalExpression, condition: Enti
       message: "the branches of `if` have different types",
       primary: { span: expression.else.span, text: formatType(b.type) },
       related: [
-        { span: name?.variable?.span ?? expression.condition.span, text: "known only at run time, so both branches exist" },
+        { span: name?.variable?.type ?? expression.condition.span, text: "known only at run time, so both branches exist" },
         { span: expression.then.span, text: formatType(a.type) },
       ],
     });

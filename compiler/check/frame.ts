@@ -47,6 +47,7 @@ export interface Slot {
 export interface DeclaredVariable {
   readonly kind: "input" | "param" | "state";
   readonly span: Span;
+  readonly type: Span;
   readonly dims: readonly Span[];
 }
 
@@ -103,6 +104,8 @@ export interface Check {
   readonly reporter: Reporter;
   readonly modules: Modules;
   readonly settings: ReadonlyMap<string, string>;
+  /** Functions that were reported to call themselves: calls of them are silent. */
+  readonly recursive: Set<FunctionDeclaration>;
   /** Of an expression; never throws, reports and gives ⊥. */
   evaluate(frame: Frame, expression: Expression): Entity;
   /** Of what stands in front of `(`. */

@@ -10,6 +10,7 @@ import { type Activation, type CallSite, type Frame, Names } from "./frame.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
 import { checkObligations } from "./obligations.ts";
+import { explainSizes } from "./explain.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { runBlock } from "./statements.ts";
@@ -101,6 +102,7 @@ export function suppliedEntity(arg: Supplied, wantsFunction: boolean): Entity {
 export function callDeclared(frame: Frame, fn: Extract<FunctionEntity, { form: "declared" }>, args: readonly Supplied[], site: CallSite): Entity {
   const { declaration, module } = fn;
   const { params } = declaration;
+  if (frame.check.recursive.has(declaration)) throw new Failure();
   if (frame.depth > DEPTH) throw new TooLarge();
   const isLayer = declaration.form === "layer";
   if (isLayer && frame.form === "def")
@@ -130,7 +132,11 @@ export function callDeclared(frame: Frame, fn: Extract<FunctionEntity, { form: "
     const param = params.find((other) => other.name.text === name);
     if (name !== undefined) entities.set(name, suppliedEntity(arg, param?.type === "fn"));
   }
-  if ([...entities.values()].some((entity) => entity.kind === "bottom")) throw new Failure();
+  if ([...entities.values()].some((entity) => entity.kind === "bottom")) {
+    // The instance still takes its name, which others may share or must not take again.
+    if (isLayer) enterScope(frame, declaration, bound, entities, site).node.isBroken = true;
+    throw new Failure();
+  }
 
   const scope = isLayer ? enterScope(frame, declaration, bound, entities, site) : { node: frame.scope, reuse: frame.reuse };
   const boundArguments = new Map<string, BoundArgument>();
@@ -151,22 +157,24 @@ export function callDeclared(frame: Frame, fn: Extract<FunctionEntity, { form: "
     depth: frame.depth + 1,
   };
   const binding = new Binding(inner, frame, declaration);
-  bindAll(binding, params, bound, entities, boundArguments, site);
-  settlePending(binding);
-  checkInferred(binding, site.callee);
-  checkObligations(inner, declaration.where);
-
-  const returned = declaration.body.kind === "block" ? runBlock(inner, declaration.body) : returnedExpression(inner, declaration);
-  const result = returned.kind === "bottom" ? returned : checkResult(inner, declaration, returned);
-  if (result.kind === "bottom") throw new Failure();
-  const outer = outward(binding, result);
-  frame.builder.closeCall(region, tensorsOf(outer));
-  return outer;
-}
-
-function returnedExpression(inner: Frame, declaration: FunctionDeclaration): Entity {
-  if (declaration.body.kind === "block") return BOTTOM;
-  return inner.check.evaluate(inner, declaration.body);
+  const before = frame.builder.values.length;
+  try {
+    bindAll(binding, params, bound, entities, boundArguments, site);
+    settlePending(binding);
+    checkInferred(binding, site.callee);
+    checkObligations(inner, declaration.where);
+    const { body } = declaration;
+    const returned = body.kind === "block" ? runBlock(inner, body) : inner.check.evaluate(inner, body);
+    const result = returned.kind === "bottom" ? returned : checkResult(inner, declaration, returned);
+    if (result.kind === "bottom") throw new Failure();
+    const outer = outward(binding, result, site.span, before);
+    frame.builder.closeCall(region, tensorsOf(outer));
+    if (outer.kind === "tensor" && outer.value >= before) explainSizes(inner, declaration, outer.value);
+    return outer;
+  } catch (error) {
+    if (isLayer && error instanceof Failure) scope.node.isBroken = true;
+    throw error;
+  }
 }
 
 function tensorsOf(entity: Entity): number[] {
@@ -175,9 +183,13 @@ function tensorsOf(entity: Entity): number[] {
   return entity.kind === "list" ? entity.items.flatMap(tensorsOf) : [];
 }
 
-function outward(binding: Binding, entity: Entity): Entity {
-  if (entity.kind === "tensor") return outerLabels(binding, entity);
-  if (entity.kind === "record") return { ...entity, parts: entity.parts.map((part) => ({ ...part, entity: outward(binding, part.entity) })) };
+/** What the caller sees: its own labels, and values made by the call come from the call. */
+function outward(binding: Binding, entity: Entity, call: Span, before: number): Entity {
+  if (entity.kind === "tensor") {
+    const outer = outerLabels(binding, entity);
+    return entity.value < before ? outer : { ...outer, origin: call };
+  }
+  if (entity.kind === "record") return { ...entity, parts: entity.parts.map((part) => ({ ...part, entity: outward(binding, part.entity, call, before) })) };
   return entity;
 }
 
@@ -255,6 +267,7 @@ function enterScope(frame: Frame, declaration: FunctionDeclaration, bound: Reado
   if (shared) {
     scope.settle();
     const found = scope.children.find((child) => child.name === shared.value);
+    if (found?.isBroken) throw new Failure();
     if (!found || found.layer !== layer) {
       const near = nearest(shared.value, scope.children.filter((child) => child.layer === layer).map((child) => child.name));
       return fail(frame, {

@@ -135,7 +135,7 @@ class GraphElaboration {
       case "param":
       case "state": {
         const declared: DeclaredVariable | undefined =
-          "kind" in item.type ? { kind: item.kind, span: { ...item.type.span, start: keywordStart(item) }, dims: (item.type.dims ?? []).map((dim) => dim.span) } : undefined;
+          "kind" in item.type ? { kind: item.kind, span: { ...item.type.span, start: keywordStart(item) }, type: item.type.span, dims: (item.type.dims ?? []).map((dim) => dim.span) } : undefined;
         this.#define(frame, item.name, () => this.#at(start, () => freshVariable(frame, item).entity), { isData: true, ...(declared ? { variable: declared } : {}) });
         return;
       }
@@ -312,7 +312,7 @@ function keywordStart(item: { readonly kind: string; readonly name: { readonly s
 }
 
 function declaredInput(item: InputStatement): DeclaredVariable {
-  return { kind: "input", span: { ...item.type.span, start: keywordStart(item) }, dims: (item.type.dims ?? []).map((dim) => dim.span) };
+  return { kind: "input", span: { ...item.type.span, start: keywordStart(item) }, type: item.type.span, dims: (item.type.dims ?? []).map((dim) => dim.span) };
 }
 
 function acceptedType(frame: Frame, item: InputStatement): "i64" | "f64" | undefined {
@@ -408,6 +408,7 @@ export function elaborateGraph(check: Check, module: Module, declaration: GraphD
   const inputs = declaration.items.filter((item) => item.kind === "input");
   const info: GraphInfo = {
     name: declaration.name.text,
+    nameEnd: declaration.name.span.end,
     head: `graph ${declaration.name.text}${dims.length > 0 ? `[${dims.map((dim) => dim.name.text).join(", ")}]` : ""}`,
     dims: dims.map((dim) => dim.name.text),
     spanOf: (name) => dims.find((dim) => dim.name.text === name)?.name.span,
@@ -430,7 +431,6 @@ export function elaborateGraph(check: Check, module: Module, declaration: GraphD
 
   new GraphElaboration(frame, declaration).run(extra);
   reportUnused(frame, declaration, inputs);
-  reportUnbound(frame, declaration, dims.map((dim) => dim.name), inputs);
   root.settle();
   return builder.finish(
     declaration.name.text,
@@ -443,6 +443,8 @@ export function elaborateGraph(check: Check, module: Module, declaration: GraphD
 /** TFG0206: an input that no expression of the graph names. */
 function reportUnused(frame: Frame, declaration: GraphDeclaration, inputs: readonly InputStatement[]): void {
   for (const { name } of inputs) {
+    // One with an error in its type has been reported already.
+    if (!frame.builder.inputs.some((input) => input.name === name.text)) continue;
     if (name.text.startsWith("_") || name.text === "" || declaration.items.some((item) => mentionsName(item, name.text))) continue;
     frame.check.reporter.report({
       code: "TFG0206",
@@ -451,19 +453,4 @@ function reportUnused(frame: Frame, declaration: GraphDeclaration, inputs: reado
       helps: [{ text: "remove it, or prefix it with `_`" }],
     });
   }
-}
-
-/** A run dim that no input has could never get a value. */
-function reportUnbound(frame: Frame, _declaration: GraphDeclaration, dims: readonly { readonly text: string; readonly span: Span }[], inputs: readonly InputStatement[]): void {
-  const bound = new Set(frame.builder.inputs.flatMap((input) => input.type.shape.flatMap((dim) => [...dimSymbols(dim)])));
-  // Inputs with errors may have bound it.
-  if (frame.builder.inputs.length < inputs.length) return;
-  for (const { text, span } of dims)
-    if (!bound.has(text) && !text.startsWith("_"))
-      frame.check.reporter.report({
-        code: "TFG0205",
-        message: `nothing says what \`${text}\` is in a run`,
-        primary: { span, text: "no input has this dimension" },
-        helps: [{ text: `declare an input with it, or make it a \`config ${text}: int = …\`` }],
-      });
 }

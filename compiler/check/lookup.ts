@@ -87,3 +87,5 @@ function* visibleNames(frame: Frame, what: "name" | "function"): Iterable<string
   yield* BUILTINS.keys();
   if (what === "name") yield* PREDEFINED.keys();
 }
+
+export const isPredefined = (name: string): boolean => PREDEFINED.has(name);

@@ -50,6 +50,11 @@ export class Modules {
     return undefined;
   }
 
+  /** The files of the user, the root first. */
+  users(): readonly Module[] {
+    return [...this.#loaded.values()].filter((module) => !module.isLibrary);
+  }
+
   /** A module of the library by name, `std/nn`. */
   library(name: string): Module | undefined {
     const path = `${name}.tfg`;

@@ -3,7 +3,7 @@
  * run dim meets a float, or an order of sizes is not known, and the operation becomes one of tensors.
  */
 import type { BinaryOperator } from "../../grammar/syntax.ts";
-import { addDims, type Dim, floorDivDims, formatDim, literalOf, maxDims, minDims, modDims, mulDims, ONE, scaleDim, subDims } from "../ir/dims.ts";
+import { addDims, ceilDivDims, type Dim, floorDivDims, formatDim, literalOf, maxDims, minDims, modDims, mulDims, ONE, scaleDim, subDims } from "../ir/dims.ts";
 import type { DType } from "../ir/types.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
 import { bool, type Entity, float, int, isNumber, list, type NumberEntity, numberOf } from "./entity.ts";
@@ -39,7 +39,9 @@ export function floorDiv(a: Dim, b: Dim, facts: Facts): Dim {
   return literal !== undefined && literal < 0 ? floorDivDims(scaleDim(a, -1), scaleDim(by, -1)) : floorDivDims(a, by);
 }
 export function ceilDiv(a: Dim, b: Dim, facts: Facts): Dim {
-  return scaleDim(floorDiv(scaleDim(a, -1), b, facts), -1);
+  const by = divisor(b, facts, "division");
+  const literal = literalOf(by);
+  return literal !== undefined && literal < 0 ? ceilDivDims(scaleDim(a, -1), scaleDim(by, -1)) : ceilDivDims(a, by);
 }
 function modulo(a: Dim, b: Dim, facts: Facts): Dim {
   const by = divisor(b, facts, "remainder");

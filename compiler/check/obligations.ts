@@ -218,6 +218,15 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
     for (const [i, condition] of conditions.entries()) if (condition) addSizeCheck(frame, condition, clauses[i] ?? statement.condition);
     return;
   }
+  if (entity.kind === "tensor" && readsHostScalars(frame, entity.value))
+    throwOutward(frame, {
+      code: "TFG0106",
+      message: "assertions on a `state` are not built yet",
+      span: statement.condition.span,
+      text: "depends on a value of the session",
+      related: [],
+      helps: [{ text: "compare sizes and compile-time values only" }],
+    });
   throwOutward(frame, {
     code: "TFG0317",
     message: "this assertion cannot be decided before a run",
@@ -226,6 +235,13 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
     related: [],
     helps: [{ text: "compare sizes and compile-time values only" }],
   });
+}
+
+/** Whether a value depends on nothing but sizes and integer states of rank 0, which the host could read. */
+function readsHostScalars(frame: Frame, id: number): boolean {
+  const { op, type, args } = frame.builder.valueAt(id);
+  if (type.shape.length > 0 || op === "input" || (type.dtype !== "i32" && type.dtype !== "u32" && type.dtype !== "bool")) return false;
+  return args.every((arg) => readsHostScalars(frame, arg));
 }
 
 /** A condition on run dims as a check of the feeds, and as a fact from here on. */

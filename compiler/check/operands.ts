@@ -140,7 +140,9 @@ export function listTensor(frame: Frame, list: ListEntity, span: Span, wanted?: 
     return fail(frame, { code: "TFG0210", message: `a tensor is expected, not ${describe(list)}`, primary: { span, text: "" } });
   const dtype = list.items.map((item) => (item.kind === "tensor" ? item.type.dtype : undefined)).find((found) => found !== undefined) ?? wanted;
   const items = list.items.map((item) => toTensor(frame, item, span, dtype));
-  return frame.check.apply(frame, stack, items.map((entity) => ({ entity, span })), { axis: 0 }, { span, callee: span, spelling: "[…]" });
+  const stacked = frame.check.apply(frame, stack, items.map((entity) => ({ entity, span })), { axis: 0 }, { span, callee: span, spelling: "[…]" });
+  if (stacked.kind !== "tensor") throw new Failure();
+  return stacked;
 }
 
 /** Elements of a nested list in row-major order with its shape. */

@@ -266,5 +266,9 @@ function labelledAxis(label: DimLabel | undefined, dim: Dim, tensor: TensorEntit
   const same = tensor.type.shape.flatMap((own, i) => (own.key === dim.key ? [i] : []));
   const [only] = same;
   if (label && found.length === 0 && literalOf(dim) !== undefined && same.length === 1 && only !== undefined) return only;
-  return resolveOver(dim, operand, span, text, complain);
+  const [from] = operand.declared?.dims ?? [];
+  const to = operand.declared?.dims[operand.declared.dims.length - 1];
+  // The brackets of the declaration are what makes `over` ambiguous.
+  const shown = operand.declared && from && to ? { ...operand, declared: { ...operand.declared, span: { ...from, start: from.start - 1, end: to.end + 1 } } } : operand;
+  return resolveOver(dim, shown, span, text, complain);
 }

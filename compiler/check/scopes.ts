@@ -14,6 +14,8 @@ export class ScopeNode {
   readonly isFixed: boolean;
   readonly order: TextOrder;
   readonly children: ScopeNode[] = [];
+  /** Something in it was reported; what shares it stays silent. */
+  isBroken = false;
   #name: string | undefined;
 
   /** The layer that it is an instance of; undefined for the graph and for `scope` blocks. */

@@ -94,13 +94,17 @@ export function dimName(frame: Frame, name: string, span: Span, input?: InputSta
     return { entity: frame.check.itemEntity(frame, item, span), label: item };
   if (item?.kind === "broken") return { entity: BOTTOM };
   if (name === "None" || name === "null" || name === "_") {
-    const declared = input ? `${input.name.text}: ${spanWith(input.type, span, "N")}` : "x: f32[N]";
+    const graph = frame.builder.graph;
+    const dim = graph?.dims[0] ?? "N";
+    const declared = input ? `${input.name.text}: ${spanWith(input.type, span, dim)}` : `x: f32[${dim}]`;
+    const edits = [{ span, text: dim }];
+    if (graph && graph.dims.length === 0) edits.unshift({ span: { file: span.file, start: graph.nameEnd, end: graph.nameEnd }, text: "[N]" });
     return frame.check.reporter.fail(
       {
         code: "TFG0207",
         message: `\`${name}\` is not a dimension`,
         primary: { span, text: "an unknown batch size is a declared dimension" },
-        helps: [{ text: `graph ${graphName(frame)}[N] { input ${declared} …` }],
+        helps: [{ text: `graph ${graphName(frame)}[${(graph?.dims.length ? graph.dims : ["N"]).join(", ")}] { input ${declared} …`, ...(graph ? { edits } : {}) }],
       },
       frame,
     );

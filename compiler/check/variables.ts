@@ -27,7 +27,7 @@ export function freshVariable(frame: Frame, statement: ParamStatement | StateSta
     return fail(frame, { code: "TFG0106", message: "`like` belongs to an optimiser, which is not built yet", primary: { span: statement.type.like.span, text: "" } });
   const type = writtenType(frame, statement.type);
   const shape = fixedShape(frame, type, kind, name.text);
-  const declared: DeclaredVariable = { kind, span: { ...statement.type.span, start: keywordStart(statement) }, dims: type.spans };
+  const declared: DeclaredVariable = { kind, span: { ...statement.type.span, start: keywordStart(statement) }, type: statement.type.span, dims: type.spans };
   if (type.dtype !== "f32" && type.dtype !== "i32" && type.dtype !== "u32" && type.dtype !== "bool")
     fail(frame, {
       code: "TFG0106",

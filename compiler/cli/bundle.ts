@@ -3,7 +3,7 @@ import { build } from "esbuild";
 import { runtimeEntry } from "./package.ts";
 
 /** The module with what it uses of the runtime, readable, as one ES module for Node and browsers. */
-export async function bundleRuntime(code: string): Promise<string> {
+export async function bundleRuntime(code: string, checkpoints: boolean): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents: code, loader: "js", sourcefile: "module.js" },
     bundle: true,
@@ -18,7 +18,10 @@ export async function bundleRuntime(code: string): Promise<string> {
       {
         name: "tfgc-runtime",
         setup(builder) {
-          builder.onResolve({ filter: /^tfgc\/runtime$/ }, () => ({ path: runtimeEntry(), sideEffects: false }));
+          builder.onResolve({ filter: /^tfgc\/runtime$/ }, () => ({
+            path: runtimeEntry(checkpoints),
+            sideEffects: false,
+          }));
         },
       },
     ],

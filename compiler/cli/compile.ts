@@ -27,6 +27,8 @@ export async function compileCommand(path: string, options: Options, terminal: T
   for (const target of targets)
     if (target !== "wasm" && target !== "js") throw new UsageError(`--target takes wasm, js or both, not ${target}`);
   const isStandalone = options.isSet("standalone");
+  const checkpoints = options.isSet("checkpoints");
+  if (checkpoints && !isStandalone) throw new UsageError("--checkpoints goes with --standalone");
   const form = options.isSet("js") || emit === "js" ? "js" : "ts";
 
   if (emit === "syntax") {
@@ -34,7 +36,7 @@ export async function compileCommand(path: string, options: Options, terminal: T
     if (printed !== undefined) terminal.out(printed);
     return printed === undefined ? 1 : 0;
   }
-  const checked = await checkSource(path, options.settings("set"), terminal);
+  const checked = await checkSource(path, { set: options.settings("set") }, terminal);
   if (checked === undefined) return 1;
 
   const progress = new Progress(terminal);
@@ -53,12 +55,12 @@ export async function compileCommand(path: string, options: Options, terminal: T
     for (const item of built) terminal.out(`${item.print(emit).trimEnd()}\n`);
   if (folder === undefined && emit !== "js" && emit !== "ts") return 0;
 
-  const runtime = isStandalone ? await runtimeText(form) : undefined;
+  const runtime = isStandalone ? await runtimeText(form, checkpoints) : undefined;
   const module = await printModule(
     built.map((item) => ({ graph: item.graph, program: item.program, kernels: item.kernels(targets) })),
     { compiler: `tfgc ${await packageVersion()}`, source: path, form, ...(runtime === undefined ? {} : { runtime }) },
   );
-  const code = isStandalone && form === "js" ? await bundleRuntime(module.code) : module.code;
+  const code = isStandalone && form === "js" ? await bundleRuntime(module.code, checkpoints) : module.code;
   if (emit === "js" || emit === "ts") terminal.out(code);
   if (folder === undefined) return 0;
 
@@ -79,10 +81,10 @@ export async function compileCommand(path: string, options: Options, terminal: T
 }
 
 /** The runtime to include: sources in TypeScript, declarations beside JavaScript. */
-async function runtimeText(form: "ts" | "js"): Promise<string> {
-  if (form === "ts") return includeRuntime(await runtimeSources(), ["openSession", ...importedTypes]);
+async function runtimeText(form: "ts" | "js", checkpoints: boolean): Promise<string> {
+  if (form === "ts") return includeRuntime(await runtimeSources(checkpoints), ["openSession", ...importedTypes]);
   return includeRuntime(
-    await runtimeDeclarations(),
+    await runtimeDeclarations(checkpoints),
     importedTypes.filter((name) => name !== "Compiled"),
   );
 }

@@ -1,6 +1,5 @@
 /** The compiler as the commands use it: a path in, graphs and built programs out, messages on stderr. */
-import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
 import picocolors from "picocolors";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { parse } from "../../grammar/read.ts";
@@ -19,6 +18,7 @@ import {
 } from "../index.ts";
 import { printGraph } from "../ir/print.ts";
 import { printKernels } from "../passes/print-kernels.ts";
+import { library } from "../std/sources.ts";
 import type { ModuleKernels } from "../targets/module.ts";
 import { readSource } from "./files.ts";
 import { printSyntaxTree } from "./syntax.ts";
@@ -29,13 +29,6 @@ export const stages: readonly string[] = passNames;
 
 export const render = (diagnostic: Diagnostic): string =>
   renderText(diagnostic, { color: process.stderr.isTTY === true && picocolors.isColorSupported });
-
-/** `std/nn` to the text of `compiler/std/nn.tfg`. */
-function readLibrary(): Map<string, string> {
-  const folder = fileURLToPath(new URL("../std/", import.meta.url));
-  const files = readdirSync(folder).filter((name) => name.endsWith(".tfg"));
-  return new Map(files.map((name) => [`std/${name.slice(0, -4)}`, readFileSync(folder + name, "utf8")]));
-}
 
 function readOrUndefined(path: string): string | undefined {
   try {
@@ -50,17 +43,24 @@ export interface Checked {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+export interface CheckSettings {
+  /** `--set NAME=VALUE`. */
+  readonly set: ReadonlyMap<string, string>;
+  /** Nodes at graph level that are to be fetched though they are no outputs. */
+  readonly nodes?: readonly string[];
+}
+
 /** Everything there is to say about a program. */
-export async function diagnose(path: string, settings: ReadonlyMap<string, string>): Promise<Checked> {
+export async function diagnose(path: string, { set, nodes = [] }: CheckSettings): Promise<Checked> {
   const source = await readSource(path);
   if ("problem" in source) return { graphs: [], diagnostics: [source.problem] };
-  return checkProgram(path, { sources: { read: readOrUndefined, library: readLibrary(), parse }, settings });
+  return checkProgram({ path, read: readOrUndefined, library, set, nodes: new Set(nodes) });
 }
 
 /** The graphs of a program whose messages are printed; undefined if there are errors. */
 export async function checkSource(
   path: string,
-  settings: ReadonlyMap<string, string>,
+  settings: CheckSettings,
   terminal: Terminal,
 ): Promise<readonly Graph[] | undefined> {
   const { graphs, diagnostics } = await diagnose(path, settings);
@@ -107,14 +107,14 @@ export async function buildGraph(
   const wanted = { wasm: targets.includes("wasm"), js: targets.includes("js") };
   const compiled = await compileGraph(graph, { targets: wanted, after: observe });
   const { program, code } = compiled;
-  const js = code.js;
+  const { js, ts } = code;
   return {
     graph,
     program,
     print: (stage) => printStage(compiled, stage),
     kernels: (names) => ({
       ...(code.wasm && names.includes("wasm") ? { wasm: code.wasm } : {}),
-      ...(js !== undefined && names.includes("js") ? { js: () => js } : {}),
+      ...(js !== undefined && ts !== undefined && names.includes("js") ? { js: (isTyped) => (isTyped ? ts : js) } : {}),
     }),
     async inProcess(device) {
       if (device === "js") return { program, kernels: { js: await evaluate(js ?? "") } };

@@ -25,10 +25,15 @@ export function diagnosticsAsJson(diagnostics: readonly Diagnostic[]): string {
     ...place(primary.span),
     severity,
     labels: [label(primary, true), ...related.map((other) => label(other, false))],
-    help: helps.map(({ text, edits }) =>
-      edits === undefined ? { text } : { text, edits: edits.map((edit) => ({ ...place(edit.span), text: edit.text })) },
-    ),
-    notes,
+    // A note is advice without an edit.
+    help: [
+      ...helps.map(({ text, edits }) =>
+        edits === undefined
+          ? { text }
+          : { text, edits: edits.map((edit) => ({ ...place(edit.span), text: edit.text })) },
+      ),
+      ...notes.map((text) => ({ text })),
+    ],
   }));
   return `${JSON.stringify(items, null, 2)}\n`;
 }

@@ -12,7 +12,7 @@ interface Named {
 
 export async function namesCommand(path: string, options: Options, terminal: Terminal): Promise<number> {
   if (/\.tfg$/.test(path)) {
-    const graphs = await checkSource(path, options.settings("set"), terminal);
+    const graphs = await checkSource(path, { set: options.settings("set") }, terminal);
     if (graphs === undefined) return 1;
     for (const graph of graphs) {
       if (graphs.length > 1) terminal.out(`graph ${graph.name}\n`);

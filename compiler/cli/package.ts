@@ -14,17 +14,22 @@ export async function packageVersion(): Promise<string> {
   return manifest.version;
 }
 
+const isSource = import.meta.url.endsWith(".ts");
+
+/** The part of the runtime that standalone modules include; `checkpoints` adds the reader of TensorFlow's files. */
+const entryName = (checkpoints: boolean): string => (checkpoints ? "index" : "standalone");
+
 /** The entry of the runtime for a bundler: the source in a clone, what was built from it elsewhere. */
-export const runtimeEntry = (): string =>
-  here(import.meta.url.endsWith(".ts") ? "../../runtime/index.ts" : "../../runtime/index.js");
+export const runtimeEntry = (checkpoints: boolean): string =>
+  here(`../../runtime/${entryName(checkpoints)}.${isSource ? "ts" : "js"}`);
 
 /** The runtime's sources; `dist/` holds a copy of them. */
-export const runtimeSources = (): Promise<RuntimeFiles> =>
-  readFolder(here("../../runtime"), /(?<!\.d)\.ts$/, "index.ts");
+export const runtimeSources = (checkpoints: boolean): Promise<RuntimeFiles> =>
+  readFolder(here("../../runtime"), /(?<!\.d)\.ts$/, `${entryName(checkpoints)}.ts`);
 
 /** The runtime's declarations, which only a build makes. */
-export const runtimeDeclarations = (): Promise<RuntimeFiles> =>
-  readFolder(here(import.meta.url.endsWith(".ts") ? "../../dist/runtime" : "../../runtime"), /\.d\.ts$/, "index.d.ts");
+export const runtimeDeclarations = (checkpoints: boolean): Promise<RuntimeFiles> =>
+  readFolder(here(isSource ? "../../dist/runtime" : "../../runtime"), /\.d\.ts$/, `${entryName(checkpoints)}.d.ts`);
 
 async function readFolder(folder: string, pattern: RegExp, entry: string): Promise<RuntimeFiles> {
   const names = globSync("**/*", { cwd: folder }).filter((name) => pattern.test(name));

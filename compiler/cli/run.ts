@@ -14,13 +14,13 @@ import { type Fed, feedNumbers, readFeeds, resultsAsFile, variableValues } from 
 export async function runCommand(path: string, options: Options, terminal: Terminal): Promise<number> {
   const target = options.choice("target", ["wasm", "js", "interpret"]);
   const seed = options.integer("seed", 0);
-  const settings = options.settings("set");
+  const set = options.settings("set");
   const fetches = [...new Set(options.list("fetch"))];
   if (options.text("fetch") !== undefined && fetches.length === 0) throw new UsageError("--fetch names no node");
   const graphName = options.text("graph");
   const progress = new Progress(terminal);
 
-  const checked = await checkSource(path, settings, terminal);
+  const checked = await checkSource(path, { set, nodes: fetches }, terminal);
   if (checked === undefined) return 1;
   const whole = chooseGraph(checked, graphName);
   if (fetches.length === 0)

@@ -6,7 +6,7 @@ export class UsageError extends Error {}
 /** ` (did you mean x?)` for the candidate that is few edits away, else nothing. */
 export function didYouMean(name: string, candidates: Iterable<string>): string {
   let best = "";
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  let least = (name.length <= 2 ? 1 : Math.max(2, Math.floor(name.length / 3))) + 1;
   for (const candidate of candidates) {
     const edits = distance(name, candidate);
     if (edits < least) {

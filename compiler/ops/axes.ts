@@ -1,5 +1,5 @@
 /** Naming the axes of an operand (language.md 4.5): `axis=-1`, `axis=[1, 2]`, `over=T`. */
-import type { Span } from "../../grammar/source.ts";
+import { type Span, spanText } from "../../grammar/source.ts";
 import { type Dim, formatDim, literalOf } from "../ir/dims.ts";
 import { formatType, nameOf } from "./complaints.ts";
 import type { Operand, PrimitiveCall } from "./primitive.ts";
@@ -38,6 +38,13 @@ export function resolveAxis(
   });
 }
 
+/** Where the operand's type is written, `f32[N, N]`, or else where it was made. */
+function typeSpan({ declared, origin }: Operand): Span {
+  if (!declared) return origin;
+  const behind = spanText(declared.span).match(/^[^:]*:\s*/)?.[0].length ?? 0;
+  return { ...declared.span, start: declared.span.start + behind };
+}
+
 /** The one axis whose size is `dim`; TFG0308 where none or several have it. `text` is the argument as written. */
 export function resolveOver(dim: Dim, operand: Operand, span: Span, text: string, fail: Fail): number {
   const { shape } = operand.type;
@@ -49,7 +56,6 @@ export function resolveOver(dim: Dim, operand: Operand, span: Span, text: string
       axes.map((i) => `\`axis=${i}\``),
       "or",
     );
-  const origin = operand.declared ? { span: operand.declared.span, text: "" } : { span: operand.origin, text: "" };
   if (literalOf(dim) !== undefined)
     return fail({
       code: "TFG0308",
@@ -79,7 +85,7 @@ export function resolveOver(dim: Dim, operand: Operand, span: Span, text: string
     code: "TFG0308",
     message: `\`over=${text}\` is ambiguous`,
     primary: { span, text: "which one?" },
-    related: [{ ...origin, text: `${counts[found.length] ?? found.length} axes have this dimension` }],
+    related: [{ span: typeSpan(operand), text: `${counts[found.length] ?? found.length} axes have this dimension` }],
     helps: [{ text: choices(found) }],
   });
 }

@@ -266,13 +266,14 @@ function formKernels(graph: Graph, roots: ReadonlySet<ValueId>, derived: Readonl
   const add = (id: ValueId, buffer: Buffer): void => {
     bufferOf.set(id, buffers.push(buffer) - 1);
   };
+  const isOutput = new Set(graph.outputs.map((output) => output.value));
   graph.values.forEach((value, id) => {
     const { dtype, shape: dims } = value.type;
     const named = (fallback: string): string => unique(value.name ?? fallback);
     if (value.op === "input" || value.op === "variable") {
       const place = value.op === "input" ? "feed" : "variable";
       add(id, { name: unique(String(value.attributes["name"])), dtype, dims, place, value: id });
-    } else if (value.op === "constant" && dims.length > 0) {
+    } else if (value.op === "constant" && (dims.length > 0 || isOutput.has(id))) {
       const data = value.attributes["data"] as NonNullable<Buffer["data"]>;
       add(id, { name: named("constant"), dtype, dims, place: "constant", value: id, data });
     } else if (roots.has(id)) {

@@ -26,6 +26,8 @@ export interface GeneratedCode {
   readonly wasm?: { readonly fma: Uint8Array; readonly base: Uint8Array };
   /** An expression: `(memory) => ({ run(block), derive(block) })`. */
   readonly js?: string;
+  /** The same with types, fit for any strictness of TypeScript. */
+  readonly ts?: string;
 }
 
 /** Names of functions: readable, unique, no word of either language. */
@@ -90,12 +92,13 @@ function jsWalk(name: string, calls: readonly Call[], functions: readonly Functi
   return `    ${name}(block) {\n${start}${lines.join("")}    },\n`;
 }
 
-function jsModule(kernels: readonly Kernel[], calls: CallLists): string {
-  const functions = tileAll(kernels, js);
-  const printed = functions.map(jsFunction).join("\n");
+function jsModule(kernels: readonly Kernel[], calls: CallLists, functions: readonly FunctionCode[], isTyped: boolean): string {
+  const printed = functions.map((code) => jsFunction(code, isTyped)).join("\n");
+  // Where an index is not known to be in range, a strict project gives `F[i]` the type `number | undefined`.
+  const view = isTyped ? ": any" : "";
   const needed = Object.entries(jsDefinitions).filter(([name]) => printed.includes(`${name}(`));
-  const body = `const F = new Float32Array(memory);
-const I = new Int32Array(memory);
+  const body = `const F${view} = new Float32Array(memory);
+const I${view} = new Int32Array(memory);
 ${needed.map(([, text]) => text).join("")}
 ${printed}`;
   const indented = body.replace(/^(?=.)/gm, "  ");
@@ -124,6 +127,10 @@ export async function generate(
     const assembler = await loadAssembler();
     code.wasm = { fma: assembler.assemble("fma.wat", wat.fma), base: assembler.assemble("base.wat", wat.base) };
   }
-  if (targets.js) code.js = jsModule(kernels, program);
+  if (targets.js) {
+    const functions = tileAll(kernels, js);
+    code.js = jsModule(kernels, program, functions, false);
+    code.ts = jsModule(kernels, program, functions, true);
+  }
   return code;
 }

@@ -7,7 +7,8 @@ import type { Comparison, Expr, FunctionCode, Local, Operator, Stmt } from "../i
 import { nestedIn } from "../ir/stmt.ts";
 import { originsOf } from "./wat.ts";
 
-const NEAREST = `const nearest = (x) => {
+// The default gives the parameter its type where the text is TypeScript.
+const NEAREST = `const nearest = (x = 0) => {
   const up = Math.round(x);
   return up - x === 0.5 && up % 2 !== 0 ? up - 1 : up;
 };
@@ -203,8 +204,9 @@ function statements(list: readonly Stmt[], indent: string, changing: ReadonlySet
     .join("");
 }
 
-export function jsFunction(code: FunctionCode): string {
+/** `isTyped` gives the parameters types, for a module in TypeScript. */
+export function jsFunction(code: FunctionCode, isTyped = false): string {
   const origins = originsOf(code).map((place) => `// ${place}\n`);
-  const params = code.params.map((p) => p.name).join(", ");
+  const params = code.params.map((p) => (isTyped ? `${p.name}: number` : p.name)).join(", ");
   return `${origins.join("")}function ${code.name}(${params}) {\n${statements(code.body, "  ", assignedLater(code.body))}}\n`;
 }

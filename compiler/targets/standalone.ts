@@ -75,11 +75,23 @@ function readFile(files: RuntimeFiles, name: string): File {
     .replace(reexportForm, (_, list, from) => keep(list, from))
     .replace(/^export \{\};\n/gm, "")
     .replace(/^export (?=declare |abstract |async |function|class |const |let |interface |type )/gm, "");
-  const other = body.match(/^(?:import|export)\b.*/m)?.[0];
+  // What is imported while running is there already.
+  const included = body.replace(/\bimport\("\.\/([\w./-]+)"\)/g, (_, from) => {
+    keep(undefined, from);
+    const values = new Set(exportedValues(textOf(files, fileName(files, from))));
+    return `Promise.resolve({ ${[...values].join(", ")} })`;
+  });
+  const other = included.match(/^(?:import|export)\b.*/m)?.[0];
   if (other !== undefined) throw new Error(`runtime: cannot include "${other}" of ${name}`);
-  if (/^(?:const|let|var) [{[]/m.test(body)) throw new Error(`runtime: ${name} takes a value apart at top level`);
-  return { name, body, imports };
+  if (/^(?:const|let|var) [{[]/m.test(included)) throw new Error(`runtime: ${name} takes a value apart at top level`);
+  return { name, body: included, imports };
 }
+
+/** The values that a file exports. */
+const exportedValues = (text: string): string[] =>
+  [...text.matchAll(/^export (?:abstract |async )*(?:function\*?|class|const|let) ([\w$]+)/gm)].map(
+    ([, name]) => name ?? "",
+  );
 
 const declaredNames = (text: string): string[] => [...text.matchAll(declarationForm)].map(([, name]) => name ?? "");
 

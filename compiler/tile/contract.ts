@@ -3,38 +3,51 @@
  * and direct convolutions. A tile of rows by columns is summed in registers and leaves through the epilogue, all
  * scalars that depend on the sum.
  *
- * Loops: batch axes, columns by the tile's width, all row axes flattened into one by the tile's height, reduce axes.
- * Rows behind the last one are computed from the tile's first row and not stored; an element is the same sum in the
- * same order wherever it lies in a tile, and in the one-row form for few rows.
+ * Loops: batch axes, columns by the tile's width, row axes (one of them by the tile's height), reduce axes. Rows of a
+ * run-time axis behind its last one are computed from the tile's first row and not stored. An element is the same sum
+ * in the same order wherever it lies in a tile, and in the one-row form for few rows.
  */
+import { affineOf } from "../ir/affine.ts";
 import { type Dim, isLiteral, literalOf, mulDims, ONE } from "../ir/dims.ts";
-import type { Access, Affine, AxisId, Kernel, Nest, ScalarId, Store } from "../ir/nest.ts";
-import { compare, constant, convert, type Expr, load, type Local, op, plus, select, times, use } from "../ir/stmt.ts";
+import type { Access, Affine, AxisId, Kernel, Nest, NestScalar, ScalarId, Store } from "../ir/nest.ts";
+import { compare, constant, convert, type Expr, load, op, plus, select, use } from "../ir/stmt.ts";
 import { isFloat } from "../ir/types.ts";
-import { type KernelFrame, NestEmitter, noOffsets } from "./emit.ts";
-import { axesOfScalars, packedColumn } from "./roles.ts";
+import { type Address, type KernelFrame, NestEmitter, noOffsets, type Offsets } from "./emit.ts";
+import { axesOfScalars, canTakeLanes, closure, costOf, packedColumn } from "./roles.ts";
 import type { Target } from "./target.ts";
 
-/** Products that one accumulator sums before the sum is added to a total. */
+/**
+ * Products that one accumulator sums before the sum is added to a total: of sums up to `SHORT`, whose totals are f32,
+ * and of longer ones, whose totals are f64.
+ */
 const BLOCK = 1024;
-/** So many block sums may be added in f32; more go to f64. */
-const SHORT = 64;
+const SHORT = 4096;
+const LONG_BLOCK = 64;
+/** Innermost reduce axes of up to this extent have no loop. */
+const WRITTEN_OUT = 6;
 /** Below this many rows a tile wastes more than the wider one-row form. */
 const FEW_ROWS = 4;
+/** An epilogue of up to this cost is written out for each vector. */
+const INLINE_COST = 10;
+/** Columns of a panel. */
+const PANEL = 8;
 /** Vectors of the one-row form: four panels of 8 columns. */
 const ROW_VECTORS = 8;
 
 /** What the roles of the axes say. */
 export interface Contraction {
-  /** The `reduced` scalar. */
-  readonly sum: ScalarId;
+  /** The `reduced` scalars. */
+  readonly sums: readonly ScalarId[];
   /** Read once for each row and step. */
   readonly left: Access;
   /** Read in vectors along the column axis. */
   readonly right: Access;
   readonly column: AxisId;
-  /** Outermost first. */
-  readonly rows: readonly AxisId[];
+  /** The row axis that tiles run along, if there is any. */
+  readonly row: AxisId | undefined;
+  /** Other row axes, outermost first: loops around the tiles, within those of the columns. */
+  readonly outer: readonly AxisId[];
+  /** Axes that both operands vary with, or only the right one: loops around everything. */
   readonly batch: readonly AxisId[];
   readonly over: readonly AxisId[];
 }
@@ -45,10 +58,11 @@ export function contractionOf(kernel: Kernel, nest: Nest): Contraction | undefin
   if (!reduction || nest.reductions.length !== 1 || reduction.combine !== "sum" || reduction.over.length === 0) return undefined;
   const product = nest.scalars[reduction.value];
   if (product?.op !== "apply" || product.fn !== "mul" || !isFloat(product.dtype)) return undefined;
-  const sum = nest.scalars.findIndex((scalar) => scalar.op === "reduced");
+  const sums = nest.scalars.flatMap((scalar, id) => (scalar.op === "reduced" ? [id] : []));
+  const [sum] = sums;
   const axes = axesOfScalars(nest);
   const [first] = nest.stores;
-  if (!first || sum < 0) return undefined;
+  if (!first || sum === undefined) return undefined;
   const domain = [...first.over].sort().join();
   const plain = (access: Access): boolean => access.address.scalars.length === 0;
   if (!nest.stores.every((store) => [...store.over].sort().join() === domain && plain(store.access))) return undefined;
@@ -61,7 +75,6 @@ export function contractionOf(kernel: Kernel, nest: Nest): Contraction | undefin
   const strideIsOne = (access: Access, axis: AxisId): boolean =>
     access.address.terms.some((term) => term.axis === axis && isLiteral(term.times, 1)) ||
     packedColumn(kernel, nest, access.operand, access.address) === axis;
-  const others = epilogueReads(nest, sum);
   for (const [left, right] of [factors, [...factors].reverse()]) {
     if (!left || !right || kernel.operands[left.operand]?.packed) continue;
     const column = first.over.find(
@@ -69,68 +82,90 @@ export function contractionOf(kernel: Kernel, nest: Nest): Contraction | undefin
         strideIsOne(right, axis) &&
         !varies(left, axis) &&
         nest.stores.every((store) => strideIsOne(store.access, axis)) &&
-        others.every((access) => !varies(access, axis) || strideIsOne(access, axis)),
+        canTakeLanes(kernel, nest, axes, axis),
     );
     if (column === undefined) continue;
     const rows = first.over.filter((axis) => axis !== column && varies(left, axis) && !varies(right, axis));
     const batch = first.over.filter((axis) => axis !== column && !rows.includes(axis));
-    return { sum, left, right, column, rows, batch, over: reduction.over };
+    const row = tiledRow(nest, rows);
+    return { sums, left, right, column, row, outer: rows.filter((axis) => axis !== row), batch, over: reduction.over };
   }
   return undefined;
 }
 
-/** The accesses that the epilogue reads; guards and data-dependent positions that vary are left to other templates. */
-function epilogueReads(nest: Nest, sum: ScalarId): readonly Access[] {
-  const reduction = nest.reductions[0];
-  const found: Access[] = [];
-  nest.scalars.forEach((scalar, id) => {
-    if (id === sum || id === reduction?.value) return;
-    const product = nest.scalars[reduction?.value ?? 0];
-    if (product?.op === "apply" && product.args.includes(id)) return;
-    if (scalar.op === "read") found.push(scalar.access);
+/**
+ * A contraction whose epilogue is expensive as two nests: sums first, then the epilogue over all of them in place. The
+ * epilogue would else be written out for every vector of the tile. Undefined where the epilogue reads values at the
+ * sum's own index, which may lie where the sums would be stored.
+ */
+export function splitEpilogue(nest: Nest, roles: Contraction): readonly [Nest, Nest] | undefined {
+  const [store, ...others] = nest.stores;
+  const isSum = (id: ScalarId): boolean => roles.sums.includes(id);
+  if (!store || others.length > 0 || nest.scalars[store.value]?.dtype !== "f32") return undefined;
+  if (costOf(nest, store.value, isSum) <= INLINE_COST) return undefined;
+  const used = closure(nest, store.value, isSum);
+  const rows = new Set([...roles.outer, ...(roles.row === undefined ? [] : [roles.row]), ...roles.batch]);
+  const readsRows = [...used].some((id) => {
+    const scalar = nest.scalars[id];
+    return scalar?.op === "read" && scalar.access.address.terms.some((term) => rows.has(term.axis));
   });
-  return found;
+  const [sum] = roles.sums;
+  if (readsRows || sum === undefined) return undefined;
+  const unused: NestScalar = { dtype: "f32", op: "constant", value: 0 };
+  const stored: NestScalar = { dtype: "f32", op: "read", access: store.access, guards: [] };
+  const epilogue: Nest = {
+    axes: nest.axes,
+    scalars: nest.scalars.map((scalar, id) => (isSum(id) ? stored : used.has(id) ? scalar : unused)),
+    reductions: [],
+    stores: [store],
+  };
+  return [{ ...nest, stores: [{ ...store, value: sum }] }, epilogue];
 }
 
-interface Shape {
+/** The innermost row axis that is long enough to fill a tile, else the longest. */
+function tiledRow(nest: Nest, rows: readonly AxisId[]): AxisId | undefined {
+  const extent = (axis: AxisId): number => literalOf(nest.axes[axis]?.extent ?? ONE) ?? Number.POSITIVE_INFINITY;
+  const enough = [...rows].reverse().find((axis) => extent(axis) >= FEW_ROWS - 1);
+  return enough ?? [...rows].sort((a, b) => extent(b) - extent(a))[0];
+}
+
+interface Tile {
   readonly rows: number;
   readonly vectors: number;
+  /** Whether a row of the tile exists; undefined where all surely do. */
+  readonly isValid: ((row: number) => Expr) | undefined;
 }
 
-/** The height of the tile that covers `rows` with the least waste. */
-function tileRows(target: Target, rows: number | undefined): number {
-  const most = target.tile.rows;
-  if (rows === undefined || rows % most === 0) return most;
+/** The height of tiles along a row axis of literal extent; what remains is one lower tile with code of its own. */
+function tileRows(target: Target, extent: number): number {
+  const most = Math.min(target.tile.rows, extent);
+  if (extent <= most) return most;
+  // A tile costs its rows and a little more; a second copy of the code has to pay.
+  const cost = (height: number): number => {
+    const rest = extent % height;
+    return Math.floor(extent / height) * (height + 0.5) + (rest > 0 ? rest + 0.7 + 0.05 * extent : 0);
+  };
   let best = most;
-  for (let height = most - 1; height >= Math.max(1, most - 2); height--) {
-    const cost = (h: number): number => Math.ceil(rows / h) * (h + 0.5);
-    if (cost(height) < cost(best)) best = height;
-  }
-  return Math.min(best, rows);
+  for (let height = most - 1; height >= 3; height--) if (cost(height) < cost(best)) best = height;
+  return best;
 }
 
 export function emitContraction(frame: KernelFrame, nest: Nest, roles: Contraction): void {
-  const { target } = frame;
-  const lane = target.lanes > 1 ? roles.column : undefined;
+  const lane = frame.target.lanes > 1 ? roles.column : undefined;
   new ContractionEmitter(new NestEmitter(frame, nest, lane), roles).emit();
 }
-
-/** Where a row of a tile lies: a counter for each row axis, in address units. */
-type RowIndex = readonly Expr[];
 
 class ContractionEmitter {
   readonly #emitter: NestEmitter;
   readonly #roles: Contraction;
   readonly #width: number;
   readonly #columns: number | undefined;
-  readonly #rowCount: Dim;
 
   constructor(emitter: NestEmitter, roles: Contraction) {
     this.#emitter = emitter;
     this.#roles = roles;
     this.#width = emitter.target.lanes;
     this.#columns = literalOf(this.#extent(roles.column));
-    this.#rowCount = mulDims(...roles.rows.map((axis) => this.#extent(axis)));
   }
 
   #extent(axis: AxisId): Dim {
@@ -138,178 +173,145 @@ class ContractionEmitter {
   }
 
   emit(): void {
-    const { batch } = this.#roles;
-    const nested = (axes: readonly AxisId[]): void => {
-      const [axis, ...rest] = axes;
-      if (axis === undefined) this.#overForms();
-      else this.#emitter.loop(axis, 1, () => nested(rest));
-    };
-    nested(batch);
+    this.#nested(this.#roles.batch, () => this.#overForms());
   }
 
-  /** The tiled form, the one-row form, or a choice between them by the number of rows of this run. */
+  #nested(axes: readonly AxisId[], fill: () => void): void {
+    const [axis, ...rest] = axes;
+    if (axis === undefined) fill();
+    else this.#emitter.loop(axis, 1, () => this.#nested(rest, fill));
+  }
+
+  /** Tiles as high as there are rows for, chosen in this run where their number is known only then. */
   #overForms(): void {
     const { code, target } = this.#emitter;
-    const rows = literalOf(this.#rowCount);
-    const columns = this.#columns;
-    const tiled = (): void => {
-      const wanted = target.tile.columns / this.#width;
-      const vectors = columns === undefined ? wanted : Math.min(wanted, Math.ceil(columns / this.#width));
-      this.#overColumns({ rows: tileRows(target, rows), vectors });
-    };
-    const single = (): void => {
-      const vectors = columns === undefined ? 8 / this.#width : ROW_VECTORS;
-      this.#overColumns({ rows: 1, vectors });
-    };
-    if (rows !== undefined) {
-      if (rows < FEW_ROWS) single();
-      else tiled();
+    const { row } = this.#roles;
+    const count = row === undefined ? 1 : literalOf(this.#extent(row));
+    if (count !== undefined || row === undefined) {
+      this.#overColumns(tileRows(target, count ?? 1));
       return;
     }
-    const least = this.#roles.rows.reduce((product, axis) => product * (literalOf(this.#extent(axis)) ?? 1), 1);
-    if (least >= FEW_ROWS) tiled();
-    else code.when(compare("lt", this.#emitter.dim(this.#rowCount), constant("i32", FEW_ROWS)), single, tiled);
+    code.when(
+      compare("lt", this.#emitter.extent(row), constant("i32", FEW_ROWS * target.word)),
+      () => this.#overColumns(1),
+      () => this.#overColumns(target.tile.rows),
+    );
   }
 
-  #overColumns(shape: Shape): void {
+  #overColumns(rows: number): void {
     const { column } = this.#roles;
     const emitter = this.#emitter;
-    const width = shape.vectors * this.#width;
-    const { word } = emitter.target;
+    const { word, tile } = emitter.target;
     const columns = this.#columns;
-    if (columns === undefined || shape.rows > 1) {
-      emitter.loop(column, width, () => this.#overRows(shape));
+    // Fewer rows leave registers for more columns; a width beyond one panel needs a literal number of them.
+    const wanted = rows === 1 ? ROW_VECTORS : rows === 2 ? Math.max(4, tile.columns / this.#width) : tile.columns / this.#width;
+    const vectors = Math.min(wanted, columns === undefined ? PANEL / this.#width : Math.ceil(columns / this.#width));
+    const width = vectors * this.#width;
+    if (columns === undefined || width <= PANEL || columns % width === 0) {
+      emitter.loop(column, width, () => this.#overRows(rows, vectors));
       return;
     }
-    // In the one-row form what remains after whole groups of columns has its own, narrower code.
     const whole = columns - (columns % width);
-    if (whole > 0) emitter.range(column, constant("i32", 0), constant("i32", whole * word), width, () => this.#overRows(shape));
-    if (whole === columns) return;
-    const rest: Shape = { rows: 1, vectors: Math.ceil((columns - whole) / this.#width) };
-    emitter.within(column, constant("i32", whole * word), () => this.#overRows(rest));
+    if (whole > 0) emitter.range(column, constant("i32", 0), constant("i32", whole * word), width, () => this.#overRows(rows, vectors));
+    const rest = Math.ceil((columns - whole) / this.#width);
+    emitter.within(column, constant("i32", whole * word), () => this.#overRows(rows, rest));
   }
 
-  /** Tiles of rows, all row axes flattened into one. */
-  #overRows(shape: Shape): void {
+  #overRows(rows: number, vectors: number): void {
     const emitter = this.#emitter;
-    const { code } = emitter;
-    const { rows } = this.#roles;
-    const count = literalOf(this.#rowCount);
-    const zero = constant("i32", 0);
-    if (rows.length === 0 || count === 1) {
-      this.#tile(shape, [rows.map(() => zero)], () => undefined);
-      return;
-    }
-    const total = emitter.dim(this.#rowCount);
-    const isExact = count !== undefined && count % shape.rows === 0;
-    const at: readonly Local[] = rows.map((axis) => code.variable(emitter.nest.axes[axis]?.name ?? "row", zero));
-    code.loop("row", zero, total, constant("i32", shape.rows), (first) => {
-      const start: RowIndex = at.map(use);
-      const isValid = (row: number): Expr | undefined =>
-        isExact || row === 0 ? undefined : compare("lt", plus(first, constant("i32", row)), total);
-      emitter.fenced(() => this.#tile(shape, start, isValid));
-      let next = start;
-      if (rows.length === 1) next = [plus(start[0] ?? zero, constant("i32", shape.rows * emitter.target.word))];
-      else for (let row = 0; row < shape.rows; row++) next = this.#following(next);
-      at.forEach((local, i) => code.set(local, next[i] ?? zero));
+    const { row, outer } = this.#roles;
+    const { word } = emitter.target;
+    const tile = (height: number, isValid?: (row: number) => Expr): void =>
+      emitter.fenced(() => this.#tile({ rows: height, vectors, isValid }));
+    this.#nested(outer, () => {
+      if (row === undefined) {
+        tile(1);
+        return;
+      }
+      const extent = literalOf(this.#extent(row));
+      const end = emitter.extent(row);
+      const zero = constant("i32", 0);
+      if (extent === undefined) {
+        emitter.range(row, zero, end, rows, () => {
+          const counter = emitter.counter(row);
+          tile(rows, rows === 1 ? undefined : (r) => compare("lt", plus(counter, constant("i32", r * word)), end));
+        });
+        return;
+      }
+      const rest = extent % rows;
+      const whole = constant("i32", (extent - rest) * word);
+      if (extent - rest === rows) emitter.within(row, zero, () => tile(rows));
+      else emitter.range(row, zero, whole, rows, () => tile(rows));
+      if (rest > 0) emitter.within(row, whole, () => tile(rest));
     });
   }
 
-  /** The row after one: the innermost index steps, and carries into the outer ones. */
-  #following(row: RowIndex): RowIndex {
-    const { code, target } = this.#emitter;
-    const next: Expr[] = [...row];
-    let carry: Expr = constant("i32", target.word);
-    for (let i = row.length - 1; i >= 0; i--) {
-      const axis = this.#roles.rows[i];
-      const stepped = code.let(plus(next[i] ?? constant("i32", 0), carry), "next");
-      if (i === 0 || axis === undefined) {
-        next[i] = stepped;
-        break;
-      }
-      const wraps = code.let(compare("eq", stepped, this.#emitter.extent(axis)), "wraps");
-      next[i] = code.let(select(wraps, constant("i32", 0), stepped), "at");
-      carry = select(wraps, constant("i32", target.word), constant("i32", 0));
-    }
-    return next;
+  /** Where a row of a tile and a vector of its columns lie. */
+  #at(row: number, vector = 0): Map<AxisId, number> {
+    const offsets = new Map([[this.#roles.column, vector * this.#width]]);
+    return this.#roles.row === undefined ? offsets : offsets.set(this.#roles.row, row);
   }
 
-  /** Calls `visit` for each row of a tile, in frames where the row axes stand at that row. */
-  #forRows(shape: Shape, start: RowIndex, visit: (row: number) => void): void {
-    const emitter = this.#emitter;
-    const { rows } = this.#roles;
-    let at = start;
-    for (let row = 0; row < shape.rows; row++) {
-      if (row > 0) {
-        const [only] = start;
-        at = rows.length === 1 && only ? [plus(only, constant("i32", row * emitter.target.word))] : this.#following(at);
-      }
-      const opened = (i: number): void => {
-        const axis = rows[i];
-        const counter = at[i];
-        if (axis === undefined || !counter) visit(row);
-        else emitter.within(axis, counter, () => opened(i + 1));
-      };
-      opened(0);
-    }
-  }
-
-  #tile(shape: Shape, start: RowIndex | readonly RowIndex[], isValid: (row: number) => Expr | undefined): void {
-    const first = (Array.isArray(start[0]) ? start[0] : start) as RowIndex;
+  #tile(tile: Tile): void {
     const emitter = this.#emitter;
     const { code } = emitter;
     const { left, over } = this.#roles;
-    const isReduced = (axis: AxisId): boolean => over.includes(axis);
-    const outer: Affine = { ...left.address, terms: left.address.terms.filter((term) => !isReduced(term.axis)) };
-    const inner: Affine = { terms: left.address.terms.filter((term) => isReduced(term.axis)), scalars: [], plus: { terms: [], key: "0" } };
-    const pointers: Expr[] = [];
-    let offset = 0;
-    this.#forRows(shape, first, (row) => {
-      const address = emitter.address({ operand: left.operand, address: outer });
-      offset = address.offset;
-      const pointer = code.let(address.base, "a");
-      const valid = isValid(row);
-      pointers.push(valid ? code.let(select(valid, pointer, pointers[0] ?? pointer), "a") : pointer);
-    });
-    const sums = this.#sums(shape, pointers, offset, inner);
-    emitter.fenced(() => this.#epilogue(shape, first, isValid, sums));
+    const terms = left.address.terms.filter((term) => !over.includes(term.axis));
+    const pointers: Address[] = [];
+    for (let row = 0; row < tile.rows; row++) {
+      const address = emitter.address({ operand: left.operand, address: { ...left.address, terms } }, this.#at(row));
+      const [first] = pointers;
+      if (!tile.isValid || !first) {
+        pointers.push({ base: code.let(address.base, "a"), offset: address.offset });
+        continue;
+      }
+      const [here, there] = [address, first].map(({ base, offset }) => plus(base, constant("i32", offset)));
+      if (here && there) pointers.push({ base: code.let(select(tile.isValid(row), here, there), "a"), offset: 0 });
+    }
+    const sums = this.#sums(tile, pointers);
+    emitter.fenced(() => this.#epilogue(tile, sums));
   }
 
   /** The loops over the reduce axes; gives a sum for each row and vector. */
-  #sums(shape: Shape, pointers: readonly Expr[], offset: number, inner: Affine): readonly (readonly Expr[])[] {
+  #sums(tile: Tile, pointers: readonly Address[]): readonly (readonly Expr[])[] {
     const emitter = this.#emitter;
     const { code, target } = emitter;
-    const { right, column, over } = this.#roles;
+    const { left, right, over } = this.#roles;
+    const { word } = target;
+    const inner: Affine = { ...affineOf(0), terms: left.address.terms.filter((term) => over.includes(term.axis)) };
     const isWide = this.#width === 1;
     const zero = code.constant(isWide ? "f64" : "f32x4", 0);
-    const grid = <T>(make: () => T): readonly (readonly T[])[] =>
-      pointers.map(() => Array.from({ length: shape.vectors }, make));
+    const grid = <T>(make: () => T): readonly (readonly T[])[] => pointers.map(() => Array.from({ length: tile.vectors }, make));
     const sums = grid(() => code.variable("s", zero));
 
-    const step = (axis: AxisId, k: number): void => {
-      const vectors = Array.from({ length: shape.vectors }, (_, j) => {
-        const { base, offset: at } = emitter.address(right, new Map([[axis, k], [column, j * this.#width]]));
-        return load(isWide ? "f32" : "f32x4", base, at);
-      });
-      // One row alone uses each vector once: loads fold into the products.
-      const b = shape.rows === 1 ? vectors : vectors.map((vector) => code.let(vector, "b"));
-      const along = emitter.units(inner, new Map([[axis, k]]), "k");
-      const shift = along.base.op === "const" ? along.base : emitter.at(emitter.open(), () => code.let(along.base, "k"));
-      pointers.forEach((pointer, row) => {
-        const a = code.let(load(isWide ? "f32" : "f32x4", plus(pointer, shift), offset + along.offset, !isWide), "x");
-        b.forEach((vector, j) => {
-          const sum = sums[row]?.[j];
-          if (!sum) throw new Error("no sum");
-          const factors = isWide ? [a, vector].map((e) => convert("promote", "f64", [e])) : [a, vector];
-          code.set(sum, op("madd", ...factors, use(sum)));
+    /** Takes `count` steps of the innermost axis from `first` after where its loop stands. */
+    const steps = (axis: AxisId, first: number, count: number): void => {
+      const shift = code.let(emitter.units(inner, noOffsets, "k").base, "k");
+      for (let k = first; k < first + count; k++) {
+        const vectors = Array.from({ length: tile.vectors }, (_, j) => {
+          const { base, offset } = emitter.address(right, this.#at(0, j).set(axis, k));
+          return load(isWide ? "f32" : "f32x4", base, offset);
         });
-      });
+        // One row alone uses each vector once: its loads fold into the products.
+        const b = tile.rows === 1 ? vectors : vectors.map((vector) => code.let(vector, "b"));
+        const along = emitter.units(inner, new Map([[axis, k]]), "k").offset;
+        pointers.forEach((pointer, row) => {
+          const a = code.let(load(isWide ? "f32" : "f32x4", plus(pointer.base, shift), pointer.offset + along, !isWide), "x");
+          b.forEach((vector, j) => {
+            const sum = sums[row]?.[j];
+            if (!sum) throw new Error("no sum");
+            const factors = isWide ? [a, vector].map((e) => convert("promote", "f64", [e])) : [a, vector];
+            code.set(sum, op("madd", ...factors, use(sum)));
+          });
+        });
+      }
     };
 
     const extents = over.map((axis) => literalOf(this.#extent(axis)));
     const count = extents.reduce<number | undefined>((p, e) => (p === undefined || e === undefined ? undefined : p * e), 1);
     const needsTotals = !isWide && (count === undefined || count > BLOCK);
-    const isLong = count === undefined || count > BLOCK * SHORT;
+    const isLong = count === undefined || count > SHORT;
+    const block = isLong ? LONG_BLOCK : BLOCK;
     const totals = needsTotals
       ? grid(() => (isLong ? [0, 1].map(() => code.variable("total", code.constant("f64x2", 0))) : [code.variable("total", zero)]))
       : undefined;
@@ -331,41 +333,37 @@ class ContractionEmitter {
     let blockFrom = over.length;
     for (let product = 1; blockFrom > 0; blockFrom--) {
       product *= extents[blockFrom - 1] ?? Number.POSITIVE_INFINITY;
-      if (product > BLOCK) break;
+      if (product > block) break;
     }
-    const { word } = target;
-    const unroll = shape.rows === 1 ? 1 : target.tile.unroll;
+    const unroll = tile.rows === 1 ? 1 : tile.rows <= 4 ? 2 * target.tile.unroll : target.tile.unroll;
     const innermost = (axis: AxisId, extent: number | undefined): void => {
-      if (extent !== undefined && extent <= 4) {
-        for (let k = 0; k < extent; k++) step(axis, k);
+      if (extent !== undefined && extent <= WRITTEN_OUT) {
+        steps(axis, 0, extent);
         return;
       }
-      const run = (from: Expr, to: Expr, length: number | undefined): void => {
-        const mask = -unroll * word;
-        const isConstant = from.op === "const" && to.op === "const";
-        const blocks = length !== undefined && length % unroll === 0;
-        const end = blocks
-          ? to
-          : isConstant
-            ? constant("i32", from.value + ((to.value - from.value) & mask))
-            : code.let(plus(from, op("and", op("sub", to, from), constant("i32", mask))), "pairs");
-        emitter.range(axis, from, end, unroll, () => {
-          for (let k = 0; k < unroll; k++) step(axis, k);
-        });
-        if (blocks) return;
-        const rest = (): void => emitter.range(axis, end, to, 1, () => step(axis, 0));
-        if (isConstant && to.value - end.value_ === 0) return;
-        rest();
+      const run = (from: Expr, to: Expr): void => {
+        if (from.op === "const" && to.op === "const") {
+          const rest = ((to.value - from.value) / word) % unroll;
+          const end = constant("i32", to.value - rest * word);
+          emitter.range(axis, from, end, unroll, () => steps(axis, 0, unroll));
+          if (rest > 0) emitter.within(axis, end, () => steps(axis, 0, rest));
+          return;
+        }
+        const isWhole = extent !== undefined && extent % unroll === 0;
+        const mask = constant("i32", -unroll * word);
+        const end = isWhole ? to : code.let(plus(from, op("and", op("sub", to, from), mask)), "whole");
+        emitter.range(axis, from, end, unroll, () => steps(axis, 0, unroll));
+        if (!isWhole) emitter.range(axis, end, to, 1, () => steps(axis, 0, 1));
       };
       const whole = emitter.extent(axis);
-      if (!totals || (extent !== undefined && extent <= BLOCK)) {
-        run(constant("i32", 0), whole, extent);
+      if (!totals || (extent !== undefined && extent <= block)) {
+        run(constant("i32", 0), whole);
         return;
       }
-      const size = constant("i32", (BLOCK / 2) * word);
+      const size = constant("i32", (block / 2) * word);
       code.loop("block", constant("i32", 0), whole, size, (from) => {
         const next = code.let(plus(from, size), "next");
-        run(from, code.let(select(compare("lt", next, whole), next, whole), "block_end"), extent);
+        run(from, code.let(select(compare("lt", next, whole), next, whole), "block_end"));
         flush();
       });
     };
@@ -376,7 +374,7 @@ class ContractionEmitter {
       else
         emitter.loop(axis, 1, () => {
           nested(i + 1);
-          if (totals && i + 1 === blockFrom) flush();
+          if (i + 1 === blockFrom) flush();
         });
     };
     emitter.fenced(() => nested(0));
@@ -391,26 +389,71 @@ class ContractionEmitter {
     );
   }
 
-  #epilogue(
-    shape: Shape,
-    start: RowIndex,
-    isValid: (row: number) => Expr | undefined,
-    sums: readonly (readonly Expr[])[],
-  ): void {
+  #epilogue(tile: Tile, sums: readonly (readonly Expr[])[]): void {
     const emitter = this.#emitter;
-    const { code } = emitter;
-    const { column, sum } = this.#roles;
-    this.#forRows(shape, start, (row) => {
+    sums.forEach((values, row) => {
       const store = (): void => {
-        (sums[row] ?? []).forEach((value, j) => {
-          const offsets = j === 0 ? noOffsets : new Map([[column, j * this.#width]]);
-          emitter.bind(sum, offsets, value);
-          this.#storeColumns(offsets, j, shape);
+        const cells = values.map((value, vector) => {
+          const at = this.#at(row, vector);
+          for (const id of this.#roles.sums) emitter.bind(id, at, value);
+          return at;
         });
+        this.#storeColumns(cells);
       };
-      const valid = isValid(row);
-      if (valid) code.when(valid, () => emitter.fenced(store));
+      if (tile.isValid && row > 0) emitter.code.when(tile.isValid(row), () => emitter.fenced(store));
       else store();
     });
   }
+
+  /** Stores neighbouring vectors of one row, as far as its columns reach. */
+  #storeColumns(cells: readonly Offsets[]): void {
+    const emitter = this.#emitter;
+    const { code, nest } = emitter;
+    const { column } = this.#roles;
+    const { word } = emitter.target;
+    const width = this.#width;
+    const ready = nest.stores.map((store) =>
+      cells.map((offsets) => ({ ...emitter.address(store.access, offsets), value: storable(emitter, store, offsets) })),
+    );
+    /** Stores of each vector as many elements as `valid` says. */
+    const storeAll = (valid: (j: number) => number): void => {
+      for (const vectors of ready)
+        vectors.forEach(({ base, offset, value }, j) => {
+          if (valid(j) >= width) code.store(base, offset, value);
+          else for (let n = 0; n < valid(j); n++) code.store(base, offset + n * word, value, n);
+        });
+    };
+    const counter = emitter.counter(column);
+    const columns = this.#columns;
+    const tileWidth = cells.length * width;
+    if (columns !== undefined) {
+      const rest = counter.op === "const" ? columns - counter.value / word : columns < tileWidth ? columns : columns % tileWidth;
+      if (rest >= tileWidth || rest === 0) storeAll(() => width);
+      else if (counter.op === "const" || columns < tileWidth) storeAll((j) => rest - j * width);
+      else {
+        const isWhole = compare("lt", counter, constant("i32", (columns - rest) * word));
+        code.when(isWhole, () => storeAll(() => width), () => storeAll((j) => rest - j * width));
+      }
+      return;
+    }
+    const left = code.let(op("sub", emitter.extent(column), counter), "left");
+    const isMoreThan = (n: number): Expr => compare("gt", left, constant("i32", n * word));
+    /** Stores element `n` and those after it as far as they exist; the last of a whole tile never does. */
+    const narrow = (n: number): void => {
+      for (const vectors of ready) {
+        const cell = vectors[Math.floor(n / width)];
+        if (cell) code.store(cell.base, cell.offset + (n % width) * word, cell.value, ...(width > 1 ? [n % width] : []));
+      }
+      if (n + 1 < tileWidth - 1) code.when(isMoreThan(n + 1), () => narrow(n + 1));
+    };
+    code.when(isMoreThan(tileWidth - 1), () => storeAll(() => width), () => narrow(0));
+  }
+}
+
+/** The value of a store; booleans leave as 0 and 1. */
+function storable(emitter: NestEmitter, store: Store, offsets: Offsets): Expr {
+  const { code } = emitter;
+  if (emitter.lane === undefined) return emitter.value(store.value, offsets);
+  const value = emitter.vector(store.value, offsets);
+  return emitter.scalar(store.value).dtype === "bool" ? code.let(op("and", value, code.constant("i32x4", 1)), "bit") : value;
 }

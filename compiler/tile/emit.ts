@@ -5,6 +5,7 @@
  * One axis of a nest may be its lane axis: where its loop is open, a scalar that depends on it is a vector of four
  * neighbours along it. Counters of loops count in address units.
  */
+import { isNonNegative } from "../ir/affine.ts";
 import { type Dim, literalOf } from "../ir/dims.ts";
 import type { Access, Affine, AxisId, Guard, Kernel, Nest, NestScalar, ScalarId } from "../ir/nest.ts";
 import {
@@ -196,10 +197,24 @@ export class NestEmitter {
     this.code.loop(name, from, to, constant("i32", step * this.target.word), (counter) => this.within(axis, counter, fill));
   }
 
-  #level(axes: Iterable<AxisId>): number {
-    let level = this.#fence;
+  #naturalLevel(axes: Iterable<AxisId>): number {
+    let level = 0;
     for (const axis of axes) level = Math.max(level, this.#frames.findIndex((frame) => frame.axis === axis));
     return level;
+  }
+
+  #level(axes: Iterable<AxisId>): number {
+    return Math.max(this.#fence, this.#naturalLevel(axes));
+  }
+
+  /** What an outer frame, or one within a fence, computed already. */
+  #known(axes: Iterable<AxisId>, key: string): Expr | undefined {
+    const last = this.#level(axes);
+    for (let level = this.#naturalLevel(axes); level <= last; level++) {
+      const value = this.#frames[level]?.values.get(key);
+      if (value) return value;
+    }
+    return undefined;
   }
 
   /** Runs `fill` in the outermost frame where `axes` are known; its statements go there. */
@@ -246,16 +261,15 @@ export class NestEmitter {
 
   /** Whether the scalar has a value already where it belongs. */
   isKnown(id: ScalarId): boolean {
-    const frame = this.#frames[this.#level(this.dependencies(id))];
-    return frame?.values.has(this.#key(id, noOffsets)) ?? false;
+    return this.#known(this.dependencies(id), this.#key(id, noOffsets)) !== undefined;
   }
 
   /** The scalar where the loops stand, plus `offsets`. */
   value(id: ScalarId, offsets: Offsets = noOffsets): Expr {
     const key = this.#key(id, offsets);
+    const before = this.#known(this.dependencies(id), key);
+    if (before) return before;
     return this.at(this.dependencies(id), (values) => {
-      const before = values.get(key);
-      if (before) return before;
       const scalar = this.scalar(id);
       const replaced = this.instead(id, offsets);
       const computed = replaced ?? this.#compute(id, scalar, offsets);
@@ -271,9 +285,9 @@ export class NestEmitter {
     const value = this.value(id, offsets);
     if (isVector(value.kind)) return value;
     const key = `v${this.#key(id, offsets)}`;
+    const before = this.#known(this.dependencies(id), key);
+    if (before) return before;
     return this.at(this.dependencies(id), (values) => {
-      const before = values.get(key);
-      if (before) return before;
       const splat = this.code.let(splatOf(this.scalar(id).dtype, value, this.code), "all");
       values.set(key, splat);
       return splat;
@@ -391,9 +405,11 @@ export class NestEmitter {
         key: `s${this.#key(scalar, offsets)}*${stride.key}`,
         amount: () => times(this.value(scalar, offsets), this.inUnits(stride)),
       });
-    if (immediate < 0 && isAddress) {
-      const below = immediate;
-      parts.push({ axes: [], key: `${below}`, amount: () => constant("i32", below) });
+    // The offset of an access is added to its base without wrapping: the base alone must not lie below 0.
+    const isRising = isNonNegative(at.plus) && at.terms.every((term) => isNonNegative(term.times)) && at.scalars.every((term) => isNonNegative(term.times));
+    if (isAddress && (immediate < 0 || (immediate > 0 && !isRising))) {
+      const amount = immediate;
+      parts.push({ axes: [], key: `${amount}`, amount: () => constant("i32", amount) });
       immediate = 0;
     }
     let base = root;
@@ -401,9 +417,13 @@ export class NestEmitter {
     for (const part of parts.sort((a, b) => this.#level(a.axes) - this.#level(b.axes))) {
       key += `+${part.key}`;
       const before = base;
+      // A sum belongs where its innermost term is known; terms come in that order.
+      const known = this.#known(part.axes, key);
+      if (known) {
+        base = known;
+        continue;
+      }
       base = this.at(part.axes, (values) => {
-        const known = values.get(key);
-        if (known) return known;
         const sum = plus(before, part.amount());
         // A pointer plus a counter costs nothing where it is used; anything longer is kept.
         const isShort = sum.op === "plus" && sum.args.every((arg) => arg.op === "local" || arg.op === "const");
@@ -418,6 +438,10 @@ export class NestEmitter {
   /** Column n of a packed operand lies at (n - n mod 8) * K + n mod 8. */
   #panelled(counter: Expr, depth: Dim): Expr {
     const mask = 8 * this.target.word - 1;
+    if (counter.op === "const") {
+      const inside = counter.value & mask;
+      return plus(times(constant("i32", counter.value - inside), this.dim(depth)), constant("i32", inside));
+    }
     const panel = op("and", counter, constant("i32", ~mask));
     return plus(times(panel, this.dim(depth)), op("and", counter, constant("i32", mask)));
   }

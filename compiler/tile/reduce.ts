@@ -14,8 +14,10 @@ import { type NestEmitter, noOffsets, type Offsets } from "./emit.ts";
 import { closure, costOf } from "./roles.ts";
 import { scalarKind, vectorKind } from "./scalars.ts";
 
-/** Additions in f32 before the sum moves to f64, for each accumulator. */
-const CHUNK = 256;
+/** A float sum of more elements than this is added up in chunks. */
+const SHORT = 1024;
+/** Additions in f32 before a chunk's sum moves to f64, for each lane of each accumulator. */
+const CHUNK = 16;
 /** Reductions of up to so many literal points are written out. */
 const WRITTEN_OUT = 16;
 /** Up to this cost of an element, four accumulators take turns. */
@@ -261,8 +263,9 @@ export function emitReduction(emitter: NestEmitter, scalar: ScalarId, isDone: (i
   const cost = values.reduce((sum, id) => sum + costOf(nest, id), 0);
   const lanesExtent = lane === undefined ? undefined : literalOf(nest.axes[lane]?.extent ?? ONE);
   const turns = isAlong && cost <= CHEAP && (lanesExtent === undefined || lanesExtent >= 32) ? 4 : 1;
-  const chunk = CHUNK * (isAlong ? turns : 1);
-  const needsTotals = form !== "scalar" && (count === undefined || count > chunk);
+  const chunk = CHUNK * (isAlong ? 4 * turns : 1);
+  const isFloatSum = reductions.some((reduction) => reduction.combine === "sum" && isFloat(emitter.scalar(reduction.value).dtype));
+  const needsTotals = form !== "scalar" && isFloatSum && (count === undefined || count > SHORT);
   const running = reductions.map((reduction) => new Accumulation(emitter, reduction, form, turns, needsTotals));
   const take = (offsets: Offsets, turn: number, mask?: Expr): void => {
     for (const accumulation of running) accumulation.take(offsets, turn, mask);

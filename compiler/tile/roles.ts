@@ -90,7 +90,7 @@ export function packedColumn(kernel: Kernel, nest: Nest, operand: number, addres
 }
 
 /** Whether every scalar that varies with `axis` has a form for four neighbours along it. */
-function canTakeLanes(kernel: Kernel, nest: Nest, axes: readonly ReadonlySet<AxisId>[], axis: AxisId): boolean {
+export function canTakeLanes(kernel: Kernel, nest: Nest, axes: readonly ReadonlySet<AxisId>[], axis: AxisId): boolean {
   const varies = (id: ScalarId): boolean => axes[id]?.has(axis) ?? false;
   return nest.scalars.every((scalar, id) => {
     if (!varies(id)) return true;

@@ -1,7 +1,8 @@
 /** Kernels as code: for each nest the template that the roles of its axes ask for. */
-import type { Kernel } from "../ir/nest.ts";
+import type { Kernel, Nest } from "../ir/nest.ts";
 import { CodeBuilder, type FunctionCode } from "../ir/stmt.ts";
-import { openKernel } from "./emit.ts";
+import { contractionOf, emitContraction, splitEpilogue } from "./contract.ts";
+import { type KernelFrame, openKernel } from "./emit.ts";
 import { emitLoops } from "./loops.ts";
 import type { Target } from "./target.ts";
 
@@ -9,6 +10,17 @@ import type { Target } from "./target.ts";
 export function tile(kernel: Kernel, target: Target): FunctionCode {
   const code = new CodeBuilder();
   const frame = openKernel(kernel, code, target);
-  for (const nest of kernel.nests) emitLoops(frame, nest);
+  for (const nest of kernel.nests) emitNest(frame, nest);
   return code.finish(kernel.name, kernel.spans);
+}
+
+function emitNest(frame: KernelFrame, nest: Nest): void {
+  const contraction = contractionOf(frame.kernel, nest);
+  if (!contraction) {
+    emitLoops(frame, nest);
+    return;
+  }
+  const [sums, epilogue] = (frame.target.lanes > 1 && splitEpilogue(nest, contraction)) || [nest];
+  emitContraction(frame, sums, contraction);
+  if (epilogue) emitLoops(frame, epilogue);
 }

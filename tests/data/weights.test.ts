@@ -39,7 +39,7 @@ const shapes = async (from: WeightsSource) =>
 
 weights("every V2 checkpoint that has its data is read, and each crc agrees", async () => {
   const indices = globSync("**/*.index", { cwd: checkpoints }).sort();
-  assert.is(indices.length, 36);
+  assert.is(indices.length, 33);
   const lacking: string[] = [];
   let tensors = 0;
   for (const index of indices) {
@@ -93,25 +93,23 @@ weights("the trained digits network is there with all its variables and Momentum
   assert.equal([report.restored.length, report.unused.length], [10, 10]);
   const kernel = (await session.params.Variable?.get()) as Float32Array;
   const direct = (await read(join(microsoft, "mnist_conv_model"), "Variable")).values;
-  assert.equal(Array.from(kernel), direct);
-  assert.ok(direct.some((value) => value !== 0) && direct.every((value) => Math.abs(value) < 2));
+  assert.is(kernel.join(), direct.join());
+  assert.ok(direct.every((value) => value !== 0 && Number.isFinite(value)));
 });
 
-weights("cifar_model and its SavedModel hold the same values, as the frozen graph does", async () => {
-  const names = Object.keys(await shapes(join(microsoft, "cifar_model")));
-  assert.is(names.length, 14);
-  const frozen = readFileSync(join(microsoft, "cifar_model/frozen_model.pb"));
-  for (const name of names) {
-    const [folder, prefix, saved] = await Promise.all(
-      ["cifar_model", "cifar_model/model.ckpt", "cifar_saved_model"].map((path) => read(join(microsoft, path), name)),
-    );
-    assert.equal(folder, prefix);
-    assert.equal(folder, saved);
-    // A frozen graph holds the constants' bytes as they are.
-    if (/^(W|b)(1|conv1)$/.test(name)) {
-      const bytes = Buffer.from(Float32Array.from(folder?.values ?? []).buffer);
-      assert.ok(frozen.includes(bytes), `${name} in the frozen graph`);
-    }
+weights("cifar_model's checkpoint holds what its frozen graph holds, and its SavedModel the same variables", async () => {
+  const model = join(microsoft, "cifar_model");
+  const names = await shapes(model);
+  assert.is(Object.keys(names).length, 14);
+  // The SavedModel is of another training: only names and shapes agree.
+  assert.equal(await shapes(join(microsoft, "cifar_saved_model")), names);
+  const frozen = readFileSync(join(model, "frozen_model.pb"));
+  for (const name of ["W1", "Wconv1", "bconv1"]) {
+    const { values } = await read(model, name);
+    assert.is((await read(join(model, "model.ckpt"), name)).values.join(), values.join());
+    const bytes = Buffer.from(Float32Array.from(values).buffer);
+    const at = frozen.indexOf(bytes.subarray(0, 64));
+    assert.is(Buffer.compare(frozen.subarray(at, at + bytes.length), bytes), 0, `${name} in the frozen graph`);
   }
 });
 
@@ -140,7 +138,7 @@ weights("kernels agree with the .npy files that were saved beside them", async (
     return Array.from(new Float32Array(new Uint8Array(file.subarray(10 + file.readUInt16LE(8))).buffer));
   };
   const model = join(dotnet, "simple_model_from_auto_compile");
-  assert.equal((await read(model, "layer_with_weights-1/kernel")).values, npy("kernel1.npy"));
+  assert.is((await read(model, "layer_with_weights-1/kernel")).values.join(), npy("kernel1.npy").join());
   assert.equal((await read(model, "layer_with_weights-0/bias")).values, npy("bias0.npy"));
 });
 

@@ -91,15 +91,19 @@ class Growth {
     const fits = this.open.filter(
       (y) => "shape" in broadcastShapes(this.type(x).shape, this.type(y).shape, (a, b) => a.key === b.key),
     );
-    this.call(this.pick(BINARY), this.chance(0.5) ? [x, this.pick(fits)] : [this.pick(fits), x]);
+    const y = this.pick(fits);
+    const op = this.pick(BINARY);
+    // One factor is bounded, so that values do not outgrow the precision of what follows.
+    if (op === "mul") this.call(op, [x, this.value("tanh", [y])]);
+    else this.call(op, this.chance(0.5) ? [x, y] : [y, x]);
   }
 
   private reduction(x: ValueId): void {
     const axis = this.type(x).shape.flatMap((_, i) => (this.chance(0.5) ? [i] : []));
-    this.call(this.pick(["reduce_mean", "reduce_max", "reduce_min", "reduce_sum"]), [x], {
-      axis,
-      keep: this.chance(0.5),
-    });
+    const own = { axis, keep: this.chance(0.5) };
+    const op = this.pick(["reduce_mean", "reduce_max", "reduce_min", "reduce_sum"]);
+    if (op === "reduce_sum") this.call("mul", [this.value(op, [x], own), this.constant(0.125)]);
+    else this.call(op, [x], own);
   }
 
   private softmax(x: ValueId): void {

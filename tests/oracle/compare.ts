@@ -1,12 +1,11 @@
 /** One random network through the interpreter, every target, and onnxruntime. */
-import { readdirSync, readFileSync } from "node:fs";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { checkProgram } from "../../compiler/check/index.ts";
 import { interpret } from "../../compiler/interpret.ts";
 import type { Graph } from "../../compiler/ir/graph.ts";
+import { library } from "../../compiler/std/sources.ts";
 import { elementsOf } from "../../compiler/ops/points.ts";
 import type { NdArray } from "../../compiler/ops/primitive.ts";
-import { parse } from "../../grammar/read.ts";
 import { randomNumbers } from "../ops/cases.ts";
 import { type Network, normal, randomNetwork } from "./network.ts";
 import { toOnnx, toSource } from "./source.ts";
@@ -15,21 +14,11 @@ import { openTargets, TARGETS, type TargetName } from "./targets.ts";
 /** What may differ, as a part of the largest output. */
 export const TOLERANCE = 1e-5;
 
-const library = new URL("../../compiler/std/", import.meta.url);
-const libraryTexts = new Map(
-  readdirSync(library)
-    .filter((name) => name.endsWith(".tfg"))
-    .map((name) => [`std/${name.slice(0, -4)}`, readFileSync(new URL(name, library), "utf8")]),
-);
-
 /** The graph of a source text, which must have no error. */
 export function checked(text: string): Graph {
   const path = "net.tfg";
   const read = (name: string) => (name === path ? text : undefined);
-  const { graphs, diagnostics } = checkProgram(path, {
-    sources: { read, library: libraryTexts, parse },
-    settings: new Map(),
-  });
+  const { graphs, diagnostics } = checkProgram({ path, read, library });
   const [graph] = graphs;
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   if (!graph || errors.length > 0)

@@ -1,0 +1,263 @@
+/** What can be said of declarations without elaborating them: every file is checked, called or not. */
+import type { Span } from "../../grammar/source.ts";
+import type { Attribute, Block, Expression, FunctionDeclaration, GraphItem, TypeSyntax } from "../../grammar/syntax.ts";
+import { GraphBuilder } from "./builder.ts";
+import { factsOf } from "./facts.ts";
+import { type Check, type Frame, type Module, Names } from "./frame.ts";
+import { intrinsic, isPredefined, moduleItem, unknownName } from "./lookup.ts";
+import { nearest } from "./nearest.ts";
+import { Failure } from "./report.ts";
+import { ScopeNode } from "./scopes.ts";
+import { boundTwice } from "./statements.ts";
+import { failDType, isDType, isStaticType } from "./types.ts";
+import { childrenOf, expressionsOfType, partsOf, statementsWithin, within } from "./walk.ts";
+
+/** Where consts and configs of a file are tried without a graph. */
+export function emptyFrame(check: Check, module: Module): Frame {
+  return {
+    check,
+    module,
+    names: new Names(),
+    builder: new GraphBuilder(),
+    facts: factsOf([]),
+    scope: new ScopeNode(undefined, "", true, [0, 0]),
+    form: "file",
+    depth: 0,
+  };
+}
+
+/** `--set` of a name that no config has. The message points at the configs that there are. */
+export function checkSettings(check: Check, root: Module): void {
+  const configs = root.tree.declarations.filter((declaration) => declaration.kind === "config");
+  const names = configs.map((config) => config.name.text);
+  const imported = [...root.items].flatMap(([name, item]) => (item.kind === "declaration" && item.declaration.kind === "config" ? [name] : []));
+  for (const [name] of check.settings) {
+    if (names.includes(name) || imported.includes(name)) continue;
+    const near = nearest(name, names);
+    check.reporter.report({
+      code: "TFG0201",
+      message: `\`--set ${name}\`: there is no config of this name`,
+      primary: { span: configs.find((config) => config.name.text === near)?.name.span ?? { file: root.file, start: 0, end: 0 }, text: near ? `did you mean \`${near}\`?` : "" },
+      notes: names.length > 0 ? [`the configs are ${names.map((other) => `\`${other}\``).join(", ")}`] : ["this file has no `config`"],
+    });
+  }
+}
+
+export function checkDeclarations(check: Check, module: Module): void {
+  const frame = emptyFrame(check, module);
+  const guarded = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+    }
+  };
+  for (const declaration of module.tree.declarations) {
+    checkAttributes(check, declaration.attributes);
+    switch (declaration.kind) {
+      case "function":
+        checkFunction(frame, declaration, guarded);
+        break;
+      case "config":
+      case "const": {
+        const item = module.items.get(declaration.name.text);
+        if (item?.kind === "declaration" && item.declaration === declaration) guarded(() => check.itemEntity(frame, item, declaration.name.span));
+        break;
+      }
+      case "graph":
+        for (const item of declaration.items) checkItemAttributes(check, item);
+        break;
+      default:
+    }
+  }
+  checkRecursion(check, module);
+}
+
+// ---- attributes ------------------------------------------------------------------------------------------------
+
+const ATTRIBUTES: ReadonlySet<string> = new Set(["name", "accepts", "kernel", "gradient", "checkpoint", "accum", "shared", "layout", "fuse", "deprecated", "allow"]);
+
+function checkAttributes(check: Check, attributes: readonly Attribute[]): void {
+  for (const { name, span } of attributes) {
+    if (name.text === "kernel") check.reporter.report({ code: "TFG0106", message: "`@kernel` is not built yet", primary: { span, text: "" }, helps: [{ text: "remove it: the compiler chooses the kernel" }] });
+    if (ATTRIBUTES.has(name.text)) continue;
+    const near = nearest(name.text, ATTRIBUTES);
+    check.reporter.report({
+      code: "TFG0212",
+      message: `unknown attribute \`@${name.text}\``,
+      primary: { span: name.span, text: near ? `did you mean \`@${near}\`?` : "not an attribute" },
+      helps: near ? [{ text: `@${near}`, edits: [{ span: name.span, text: near }] }] : [],
+    });
+  }
+}
+
+function checkItemAttributes(check: Check, item: GraphItem): void {
+  checkAttributes(check, item.attributes);
+  for (const block of partsOf(item).blocks) for (const statement of statementsWithin(block)) checkAttributes(check, statement.attributes);
+}
+
+// ---- functions ---------------------------------------------------------------------------------------------------
+
+function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: (work: () => void) => void): void {
+  const { check } = frame;
+  const names = new Names();
+  const dtypes = new Set<string>();
+  const declare = (scope: Names, name: string, span: Span): void => {
+    const before = scope.own.get(name);
+    if (before && before.span.start !== span.start) check.reporter.report(boundTwice(name, before.span, span));
+    else scope.bind(name, span, { kind: "bottom" });
+  };
+  for (const generic of declaration.generics) {
+    declare(names, generic.name.text, generic.name.span);
+    if (generic.kind === "dtype") dtypes.add(generic.name.text);
+  }
+  for (const param of declaration.params) {
+    checkAttributes(check, param.attributes);
+    declare(names, param.name.text, param.name.span);
+  }
+  const inner: Frame = { ...frame, names, form: declaration.form };
+  const types = [
+    ...declaration.params.flatMap((param) => (param.type === "fn" ? [] : [param.type])),
+    ...(declaration.result?.kind === "single" ? [declaration.result.type] : (declaration.result?.parts.map((part) => part.type) ?? [])),
+  ];
+  for (const type of types) guarded(() => checkTypeName(inner, type, dtypes));
+  const resolve = (scope: Names, expression: Expression): void => resolveNames({ ...inner, names: scope }, expression, dtypes, declaration);
+  for (const type of types) for (const expression of expressionsOfType(type)) resolve(names, expression);
+  for (const param of declaration.params) if (param.default) resolve(names, param.default);
+  for (const clause of declaration.where) resolve(names, clause);
+  if (declaration.body.kind !== "block") resolve(names, declaration.body);
+  else resolveBlock(inner, declaration.body, dtypes, declaration);
+}
+
+function checkTypeName(frame: Frame, type: TypeSyntax, dtypes: ReadonlySet<string>): void {
+  const { text } = type.name;
+  if (!isDType(text) && !isStaticType(text) && !dtypes.has(text)) failDType(frame, type);
+}
+
+function resolveBlock(frame: Frame, block: Block, dtypes: ReadonlySet<string>, owner: FunctionDeclaration): void {
+  const { check, names } = frame;
+  for (const statement of block.statements) {
+    checkAttributes(check, statement.attributes);
+    if ((statement.kind === "param" || statement.kind === "state") && owner.form === "def") {
+      const { file } = statement.span;
+      const start = file.text.lastIndexOf(statement.kind, statement.name.span.start);
+      check.reporter.report({
+        code: "TFG0402",
+        message: `\`${statement.kind}\` inside a \`def\``,
+        primary: { span: { file, start, end: start + statement.kind.length }, text: "only a `layer` or a `graph` owns variables" },
+        related: [{ span: owner.keyword, text: "a `def` is a pure function" }],
+        helps: [{ text: `layer ${owner.name.text}`, edits: [{ span: owner.keyword, text: "layer" }] }],
+      });
+    }
+    if (statement.kind === "update" && owner.form === "def")
+      check.reporter.report({ code: "TFG0402", message: "`:=` inside a `def`", primary: { span: statement.operator, text: "a `def` is a pure function" }, related: [{ span: owner.keyword, text: "" }] });
+    const { expressions, blocks } = partsOf(statement);
+    for (const expression of expressions) resolveNames(frame, expression, dtypes, owner);
+    for (const inner of blocks) resolveBlock(frame, inner, dtypes, owner);
+    const bound = statement.kind === "binding" ? statement.names : statement.kind === "param" || statement.kind === "state" || statement.kind === "const" ? [statement.name] : [];
+    for (const name of bound) if (!names.own.has(name.text)) names.bind(name.text, name.span, { kind: "bottom" });
+  }
+}
+
+/** TFG0201 for names that mean nothing; names in the position of a dim are left to elaboration. */
+function resolveNames(frame: Frame, root: Expression, dtypes: ReadonlySet<string>, owner: FunctionDeclaration): void {
+  const { names } = frame;
+  const visit = (expression: Expression, scope: Names, isCallee: boolean): void => {
+    switch (expression.kind) {
+      case "name":
+        resolveName({ ...frame, names: scope }, expression.name, expression.span, isCallee, owner);
+        return;
+      case "call":
+        visit(expression.callee, scope, true);
+        for (const arg of expression.args) visit(arg.value, scope, false);
+        return;
+      case "comprehension": {
+        const inner = new Names(scope);
+        for (const binder of expression.binders) {
+          visit(binder.extent, scope, false);
+          inner.bind(binder.name.text, binder.name.span, { kind: "bottom" });
+        }
+        visit(expression.body, inner, false);
+        return;
+      }
+      case "lambda": {
+        const inner = new Names(scope);
+        for (const pattern of expression.patterns) for (const name of pattern.names) inner.bind(name.text, name.span, { kind: "bottom" });
+        if (expression.body.kind === "block") resolveBlock({ ...frame, names: inner }, expression.body, dtypes, owner);
+        else visit(expression.body, inner, false);
+        return;
+      }
+      case "pipe":
+        visit(expression.left, scope, false);
+        visit(expression.right, scope, true);
+        return;
+      case "cast":
+        visit(expression.value, scope, false);
+        return;
+      default:
+        for (const child of childrenOf(expression)) visit(child, scope, false);
+    }
+  };
+  visit(root, names, false);
+}
+
+function resolveName(frame: Frame, name: string, span: Span, isCallee: boolean, owner: FunctionDeclaration): void {
+  if (frame.names.find(name)) return;
+  const item = moduleItem(frame, name);
+  if (!item && !isPredefined(name) && !intrinsic(name)) unknownName(frame, name, span, isCallee ? "function" : "name");
+  if (isCallee && item?.kind === "declaration" && item.declaration.kind === "function" && item.declaration.form === "layer" && owner.form === "def")
+    frame.check.reporter.report({
+      code: "TFG0402",
+      message: `\`${name}\` is a layer, called in a \`def\``,
+      primary: { span, text: "it owns variables, and a `def` is a pure function" },
+      related: [{ span: owner.keyword, text: `\`${owner.name.text}\` is a \`def\`` }],
+      helps: [{ text: `layer ${owner.name.text}`, edits: [{ span: owner.keyword, text: "layer" }] }],
+    });
+}
+
+// ---- recursion -----------------------------------------------------------------------------------------------------
+
+/** TFG0410: functions that call each other in a circle, found by their texts. */
+function checkRecursion(check: Check, module: Module): void {
+  const calls = new Map<string, Map<string, Span>>();
+  for (const declaration of module.tree.declarations) {
+    if (declaration.kind !== "function") continue;
+    const own = new Map<string, Span>();
+    const local = new Set([...declaration.params.map((param) => param.name.text), ...declaration.generics.map((generic) => generic.name.text)]);
+    const roots: Expression[] = [];
+    if (declaration.body.kind === "block") for (const statement of statementsWithin(declaration.body)) roots.push(...partsOf(statement).expressions);
+    else roots.push(declaration.body);
+    for (const root of roots)
+      for (const expression of within(root)) {
+        if (expression.kind !== "name" || local.has(expression.name) || own.has(expression.name)) continue;
+        const item = module.items.get(expression.name);
+        if (item?.kind === "declaration" && item.declaration.kind === "function" && item.module === module) own.set(expression.name, expression.span);
+      }
+    calls.set(declaration.name.text, own);
+  }
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (name: string): void => {
+    if (done.has(name)) return;
+    path.push(name);
+    for (const [callee, span] of calls.get(name) ?? []) {
+      const at = path.indexOf(callee);
+      if (at < 0) {
+        visit(callee);
+        continue;
+      }
+      const cycle = [...path.slice(at), callee];
+      for (const declaration of module.tree.declarations) if (declaration.kind === "function" && cycle.includes(declaration.name.text)) check.recursive.add(declaration);
+      check.reporter.report({
+        code: "TFG0410",
+        message: cycle.length === 2 ? `\`${callee}\` calls itself` : `${cycle.slice(0, -1).map((part) => `\`${part}\``).join(" and ")} call each other`,
+        primary: { span, text: cycle.join(" -> ") },
+        notes: ["functions are elaborated in place, so recursion would not end"],
+        helps: [{ text: "`repeat(x, n, fn(h, i) => …)` unrolls a fixed number of steps" }],
+      });
+    }
+    path.pop();
+    done.add(name);
+  };
+  for (const name of calls.keys()) visit(name);
+}

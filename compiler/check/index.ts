@@ -1,0 +1,83 @@
+/** Checking: syntax trees to graphs of typed values, with all that is wrong with a program (language.md). */
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { SourceFile } from "../../grammar/source.ts";
+import { parse } from "../../grammar/read.ts";
+import type { Graph } from "../ir/graph.ts";
+import { primitives } from "../ops/table.ts";
+import { applyPrimitive } from "./apply.ts";
+import { callBuiltin } from "./builtin-calls.ts";
+import type { Entity, FunctionEntity, Supplied } from "./entity.ts";
+import { evaluate, evaluateCallee } from "./evaluate.ts";
+import type { CallSite, Check, Frame } from "./frame.ts";
+import { callDeclared, callLambda, partialArguments } from "./functions.ts";
+import { elaborateGraph } from "./graphs.ts";
+import { ItemValues } from "./items.ts";
+import { Modules } from "./modules.ts";
+import { callPrimitive } from "./primitive-calls.ts";
+import { Reporter } from "./report.ts";
+import { checkDeclarations, checkSettings } from "./declarations.ts";
+import { whyRank } from "./why.ts";
+
+export interface CheckOptions {
+  /** Of the root file, as the user wrote it. */
+  readonly path: string;
+  /** The text of a file by its path: `path`, or an import joined to the folder of the file that has it. */
+  read(path: string): string | undefined;
+  /** The standard library: `std/nn` -> text. */
+  readonly library: ReadonlyMap<string, string>;
+  /** Values of configs: `--set NAME=VALUE`. */
+  readonly set?: ReadonlyMap<string, string>;
+  /** Nodes at graph level to add to the outputs of every graph that has them, so that they can be fetched. */
+  readonly nodes?: ReadonlySet<string>;
+}
+
+export interface Checked {
+  /** In the order of the root file; only those without errors are complete. */
+  readonly graphs: readonly Graph[];
+  /** Of all files, by position; empty or warnings only if the graphs may be compiled. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly files: readonly SourceFile[];
+}
+
+export function checkProgram(options: CheckOptions): Checked {
+  const reporter = new Reporter((file) => Modules.isLibraryPath(file.path) && options.library.has(file.path.replace(/\.tfg$/, "")));
+  const modules = new Modules({ read: (path) => options.read(path), library: options.library, parse }, reporter);
+  const values = new ItemValues();
+  const check: Check = {
+    reporter,
+    modules,
+    settings: options.set ?? new Map(),
+    recursive: new Set(),
+    evaluate,
+    evaluateCallee,
+    whyRank,
+    invoke,
+    primitive: (name) => primitives[name],
+    apply: applyPrimitive,
+    itemEntity: (frame, item, use) => values.entity(frame, item, use),
+  };
+  const root = modules.entry(options.path);
+  const graphs: Graph[] = [];
+  if (root) {
+    checkSettings(check, root);
+    for (const module of modules.users()) checkDeclarations(check, module);
+    for (const declaration of root.tree.declarations)
+      if (declaration.kind === "graph") graphs.push(elaborateGraph(check, root, declaration, options.nodes ?? new Set()));
+  }
+  return { graphs, diagnostics: reporter.sorted(modules.files), files: modules.files };
+}
+
+function invoke(frame: Frame, fn: FunctionEntity, args: readonly Supplied[], site: CallSite): Entity {
+  switch (fn.form) {
+    case "declared":
+      return callDeclared(frame, fn, args, site);
+    case "lambda":
+      return callLambda(frame, fn.lambda, fn.frame, args, site);
+    case "primitive":
+      return callPrimitive(frame, fn, args, site);
+    case "builtin":
+      return callBuiltin(frame, fn, args, site);
+    case "partial":
+      return invoke(frame, fn.of, partialArguments(fn, args), site);
+  }
+}
