@@ -185,7 +185,20 @@ for (const family of families) {
   say(`${family.padEnd(12)}${text(sizes["wasm,js"])}  (${text(sizes.wasm)})  ${median(times).toFixed(0)} ms`);
 }
 
-const commit = execFileSync("git", ["describe", "--always", "--dirty"], { cwd: root, encoding: "utf8" }).trim();
+/** The commit, with `-dirty` where files differ from it. */
+function currentCommit(): string {
+  try {
+    return execFileSync("git", ["describe", "--always", "--dirty"], {
+      cwd: root,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
+  } catch {
+    return "unknown";
+  }
+}
+
+const commit = currentCommit();
 const time = new Date().toISOString();
 mkdirSync(results, { recursive: true });
 const file = `${results}/${time.replace(/[:.]/g, "-")}.json`;

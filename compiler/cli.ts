@@ -159,5 +159,7 @@ function report(error: unknown, terminal: Terminal): number {
     terminal.error(`error[TFG0601]: ${reasonOf(error)}\n`);
     return 1;
   }
-  throw error;
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  terminal.error(`tfgc: this is a mistake of the compiler, not of your program\n${stack}\n`);
+  return 1;
 }

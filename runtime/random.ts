@@ -17,7 +17,10 @@ function high(a: number, b: number): number {
 
 /** Philox 4x32-10: writes the four words of the block `c0 … c3` under the key `k0, k1` to `out`. */
 export function philox(out: Uint32Array, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void {
-  let [a, b, c, d] = [c0, c1, c2, c3];
+  let a = c0;
+  let b = c1;
+  let c = c2;
+  let d = c3;
   for (let round = 0; round < 10; round++) {
     const p = high(0xd2511f53, a);
     const q = high(0xcd9e8d57, c);
@@ -70,76 +73,65 @@ export function cosOf24(k: number): number {
   return (half > 2 ** 22 ? -1 : 1) * (isSine ? x * sum : sum);
 }
 
-/** Draws elements of one stream. */
-interface Stream {
-  /** In [0, 1), a multiple of 2^-24. */
-  uniform(element: number): number;
-  /** Of the standard normal distribution; elements 2i and 2i + 1 share two words (Box and Muller). */
-  normal(element: number, attempt: number): number;
+/** The standard normal number of word `i`; words 2j and 2j + 1 make two of them (Box and Muller). */
+function normalOf(words: Uint32Array, i: number): number {
+  const radius = Math.sqrt(-2 * logOf24(((words[i & 2] as number) >>> 8) + 1));
+  const turn = (words[i | 1] as number) >>> 8;
+  // The odd one takes the sine: the cosine a quarter of a turn before.
+  return radius * cosOf24(i & 1 ? (turn + 3 * 2 ** 22) & 0xffffff : turn);
 }
 
-function openStream(name: string, seed: number): Stream {
-  const hash = fnv1a64(name);
-  const k0 = Number(hash & 0xffffffffn) ^ seed;
-  const k1 = Number(hash >> 32n) ^ Math.floor(seed / 2 ** 32);
-  const words = new Uint32Array(4);
-  let [block, tried] = [-1, -1];
-  const bits = (element: number, attempt: number): number => {
-    if (block !== element >>> 2 || tried !== attempt) philox(words, (block = element >>> 2), (tried = attempt), 0, 0, k0, k1);
-    return (words[element & 3] as number) >>> 8;
-  };
-  return {
-    uniform: (element) => bits(element, 0) / 2 ** 24,
-    normal: (element, attempt) => {
-      const radius = Math.sqrt(-2 * logOf24(bits(element & ~1, attempt) + 1));
-      const turn = bits(element | 1, attempt);
-      // The odd element takes the sine: the cosine a quarter of a turn before.
-      return radius * cosOf24(element & 1 ? (turn + 3 * 2 ** 22) % 2 ** 24 : turn);
-    },
-  };
-}
-
-/** A matrix with orthonormal columns, or rows where there are fewer of them; the R of its QR has a positive diagonal. */
-function orthogonal(stream: Stream, rows: number, columns: number): Float64Array {
-  const [long, short] = rows < columns ? [columns, rows] : [rows, columns];
-  const basis: Float64Array[] = [];
-  for (let j = 0; j < short; j++) {
-    const vector = Float64Array.from({ length: long }, (_, i) => stream.normal(i * short + j, 0));
+/** Makes the columns of `basis` orthonormal, in place; the R of this QR decomposition has a positive diagonal. */
+function orthonormalize(basis: readonly Float64Array[]): void {
+  for (const [j, vector] of basis.entries()) {
     // Gram and Schmidt, twice: once more removes what rounding left.
     for (let pass = 0; pass < 2; pass++)
-      for (const other of basis) {
+      for (const other of basis.slice(0, j)) {
         let dot = 0;
-        for (let i = 0; i < long; i++) dot += (other[i] as number) * (vector[i] as number);
-        for (let i = 0; i < long; i++) vector[i] = (vector[i] as number) - dot * (other[i] as number);
+        for (let i = 0; i < vector.length; i++) dot += (other[i] as number) * (vector[i] as number);
+        for (let i = 0; i < vector.length; i++) vector[i] = (vector[i] as number) - dot * (other[i] as number);
       }
     const norm = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
-    basis.push(vector.map((x) => x / norm));
+    for (let i = 0; i < vector.length; i++) vector[i] = (vector[i] as number) / norm;
   }
-  return Float64Array.from({ length: rows * columns }, (_, e) => {
-    const [row, column] = [Math.floor(e / columns), e % columns];
-    return (rows < columns ? basis[row]?.[column] : basis[column]?.[row]) as number;
-  });
 }
 
 /** The initial values of the variable `name`, for the kinds that are random. */
 export function randomValues(init: InitSpec, name: string, shape: readonly number[], seed: number): ArrayLike<number> {
-  const stream = openStream(name, seed);
+  const hash = fnv1a64(name);
+  const k0 = Number(hash & 0xffffffffn) ^ seed;
+  const k1 = Number(hash >> 32n) ^ Math.floor(seed / 2 ** 32);
   const count = shape.reduce((a, b) => a * b, 1);
+  const values = new Float64Array(count);
+  const words = new Uint32Array(4);
+  const again = new Uint32Array(4);
   const [kind, first, b = 0] = init;
   const a = first as number;
-  if (kind === "orthogonal") {
-    const columns = shape.at(-1) ?? 1;
-    return orthogonal(stream, count / columns, columns).map((x) => x * a);
-  }
-  const values = new Float64Array(count);
-  for (let i = 0; i < count; i++) {
-    if (kind === "random_uniform") values[i] = a + stream.uniform(i) * (b - a);
+  for (let e = 0; e < count; e++) {
+    const i = e & 3;
+    if (i === 0) philox(words, e >>> 2, 0, 0, 0, k0, k1);
+    if (kind === "random_uniform") values[e] = a + ((words[i] as number) >>> 8) * 2 ** -24 * (b - a);
     else {
-      let normal = stream.normal(i, 0);
+      let normal = normalOf(words, i);
       // As TensorFlow does: beyond two deviations it is drawn again.
-      for (let attempt = 1; kind === "truncated_normal" && Math.abs(normal) >= 2; attempt++) normal = stream.normal(i, attempt);
-      values[i] = a + normal * b;
+      for (let attempt = 1; kind === "truncated_normal" && Math.abs(normal) >= 2; attempt++) {
+        philox(again, e >>> 2, attempt, 0, 0, k0, k1);
+        normal = normalOf(again, i);
+      }
+      values[e] = kind === "orthogonal" ? normal : a + normal * b;
     }
   }
-  return values;
+  if (kind !== "orthogonal") return values;
+  // As TensorFlow does: a tall matrix of normal numbers is made orthonormal, and lies down where the shape is wide.
+  const columns = shape.at(-1) ?? 1;
+  const rows = count / columns;
+  const isWide = rows < columns;
+  const short = isWide ? rows : columns;
+  const basis = Array.from({ length: short }, (_, j) => values.filter((_, e) => e % short === j));
+  orthonormalize(basis);
+  return values.map((_, e) => {
+    const row = Math.floor(e / columns);
+    const column = e % columns;
+    return a * ((isWide ? basis[row]?.[column] : basis[column]?.[row]) as number);
+  });
 }

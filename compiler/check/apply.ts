@@ -52,7 +52,8 @@ export function commonDType(primitive: Primitive, operands: readonly OperandEnti
   if (typed.length > 0) return typed[0];
   // Literals only: one float makes all of them floats.
   const hasFloat = operands.some(({ entity }) => adaptedDType(entity, undefined) === "f32");
-  return hasFloat ? "f32" : undefined;
+  // A size meets no dtype in `sqrt(D / 4)`, so it takes the one that the function has.
+  return hasFloat || scalarFunctions.get(primitive.name)?.takes === "float" ? "f32" : undefined;
 }
 
 /** Result of a primitive with tensors: one entity, or one for each result. */

@@ -114,14 +114,14 @@ function calleeOf(frame: Frame, call: CallExpression): FunctionDeclaration | und
 // ---- arithmetic written out ------------------------------------------------------------------------------------
 
 /** What a size function computed, with its arguments in place: `28 - 3 + 1`. */
-function written(frame: Frame, call: CallExpression): string | undefined {
+export function written(frame: Frame, call: CallExpression): string | undefined {
   const declaration = calleeOf(frame, call);
   if (!declaration) return undefined;
   const names = new Names();
   for (const [i, param] of declaration.params.entries()) {
-    const arg = call.args[i];
-    if (!arg || arg.name) return undefined;
-    names.bind(param.name.text, param.name.span, frame.check.evaluate(frame, arg.value));
+    const arg = call.args[i]?.value ?? param.default;
+    if (!arg || call.args[i]?.name) return undefined;
+    names.bind(param.name.text, param.name.span, frame.check.evaluate(frame, arg));
   }
   const { body } = declaration;
   const last = body.kind === "block" ? body.statements[body.statements.length - 1] : undefined;

@@ -10,7 +10,7 @@ import { type Activation, type CallSite, type Frame, Names } from "./frame.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
 import { checkObligations } from "./obligations.ts";
-import { explainSizes } from "./explain.ts";
+import { explainSizes, written } from "./explain.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { runBlock } from "./statements.ts";
@@ -163,6 +163,7 @@ export function callDeclared(frame: Frame, fn: Extract<FunctionEntity, { form: "
     settlePending(binding);
     checkInferred(binding, site.callee);
     checkObligations(inner, declaration.where);
+    checkSizes(inner, declaration, site);
     const { body } = declaration;
     const returned = body.kind === "block" ? runBlock(inner, body) : inner.check.evaluate(inner, body);
     const result = returned.kind === "bottom" ? returned : checkResult(inner, declaration, returned);
@@ -333,6 +334,26 @@ function checkResult(inner: Frame, declaration: FunctionDeclaration, returned: E
       entity: checkOne(inner, declaration, parts[i] ?? BOTTOM, { kind: "single", type: part.type, span: part.type.span }, span),
     })),
   };
+}
+
+/** The declared sizes of the result must be sizes: for a window larger than its image they are not. */
+function checkSizes(inner: Frame, declaration: FunctionDeclaration, site: CallSite): void {
+  if (declaration.result?.kind !== "single") return;
+  for (const dim of declaration.result.type.dims ?? []) {
+    if (dim.kind !== "expr" || dim.value.kind === "name" || dim.value.kind === "number") continue;
+    const entity = inner.check.evaluate(inner, dim.value);
+    if (entity.kind === "bottom") throw new Failure();
+    if (entity.kind !== "int") continue;
+    const literal = literalOf(entity.dim);
+    if (literal === undefined ? inner.builder.oblige(entity.dim, 0, site.span, inner.facts) : literal >= 1) continue;
+    const text = dim.value.kind === "call" ? written(inner, dim.value) : undefined;
+    fail(inner, {
+      code: "TFG0315",
+      message: `\`${declaration.name.text}\` would have ${literal === 0 ? "no positions" : "a negative size"}`,
+      primary: { span: site.callee, text: `${text ? `${text} = ` : ""}${formatDim(entity.dim)}` },
+      related: [{ span: dim.span, text: "declared here" }],
+    });
+  }
 }
 
 function returnSpan(declaration: FunctionDeclaration): Span {

@@ -78,13 +78,15 @@ class GraphElaboration {
     }
   }
 
-  #define(frame: Frame, name: { readonly text: string; readonly span: Span }, evaluateNow: () => Entity, more: Partial<Slot> = {}): LazyItem {
+  #define(frame: Frame, name: { readonly text: string; readonly span: Span }, evaluateNow: () => Entity, more: Partial<Slot> = {}): void {
     const item = new LazyItem(name.text, name.span, evaluateNow);
     const before = frame.names.own.get(name.text);
-    if (before) frame.check.reporter.report(boundTwice(name.text, before.span, name.span));
-    else frame.names.own.set(name.text, { span: name.span, get: (use) => this.#force(item, use), ...more });
+    if (before) {
+      frame.check.reporter.report(boundTwice(name.text, before.span, name.span));
+      return;
+    }
+    frame.names.own.set(name.text, { span: name.span, get: (use) => this.#force(item, use), ...more });
     this.#tasks.push(() => this.#force(item, name.span));
-    return item;
   }
 
   #force(item: LazyItem, use: Span): Entity {

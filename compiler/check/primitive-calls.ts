@@ -246,7 +246,16 @@ function overAxes(frame: Frame, expression: Expression, tensor: TensorEntity, op
   }
   const entity = frame.check.evaluate(frame, expression);
   if (entity.kind === "bottom") throw new Failure();
-  if (entity.kind === "int") return [resolveOver(entity.dim, operand, expression.span, spanText(expression.span), complain)];
+  if (entity.kind === "int") {
+    if (literalOf(entity.dim) === undefined) return [resolveOver(entity.dim, operand, expression.span, spanText(expression.span), complain)];
+    const axes = tensor.type.shape.flatMap((own, i) => (own.key === entity.dim.key ? [i] : []));
+    return complain({
+      code: "TFG0308",
+      message: `\`over=${spanText(expression.span)}\` names a size, not a dimension`,
+      primary: { span: expression.span, text: "a declared dimension is expected" },
+      helps: axes.length > 0 ? [{ text: axes.map((axis) => `\`axis=${axis}\``).join(" or ") }] : [],
+    });
+  }
   return fail(frame, { code: "TFG0210", message: `\`over\` names a dimension, not ${describe(entity)}`, primary: { span: expression.span, text: "" } });
 }
 

@@ -15,7 +15,15 @@ interface At {
   readonly span: Span;
 }
 
-export function evaluateIndex(frame: Frame, expression: IndexExpression): Entity {
+/** `x[i][j]` is `x[i, j]`: inside of a comprehension only whole elements are read. */
+function merged(expression: IndexExpression): IndexExpression {
+  const { value, slices } = expression;
+  if (value.kind !== "index" || ![...slices, ...value.slices].every((slice) => slice.kind === "at")) return expression;
+  return merged({ ...expression, value: value.value, slices: [...value.slices, ...slices] });
+}
+
+export function evaluateIndex(frame: Frame, written: IndexExpression): Entity {
+  const expression = frame.comprehension ? merged(written) : written;
   const array = frame.check.evaluate(frame, expression.value);
   if (array.kind === "bottom") return BOTTOM;
   if (array.kind === "fn" || array.kind === "bool" || array.kind === "int" || array.kind === "float" || array.kind === "record" || array.kind === "module")
@@ -41,7 +49,8 @@ export function evaluateIndex(frame: Frame, expression: IndexExpression): Entity
 /** `x[i - 1] ?? 0.0` */
 export function evaluateCoalesce(frame: Frame, expression: CoalesceExpression): Entity {
   const { value, outside } = expression;
-  const read = value.kind === "parenthesized" ? value.value : value;
+  const bare = value.kind === "parenthesized" ? value.value : value;
+  const read = bare.kind === "index" ? merged(bare) : bare;
   if (read.kind !== "index" || read.slices.some((slice) => slice.kind !== "at"))
     return fail(frame, {
       code: "TFG0210",

@@ -265,10 +265,11 @@ export function checkRange(call: PrimitiveCall, extent: Dim, start: Dim, size: D
   const [low, high] = step > 0 ? [start, last] : [last, start];
   const { facts } = call;
   const what = `\`${spanText(call.span)}\``;
+  const verbs = isLiteral(size, 1) ? ["is", "is"] : ["begins at", "ends at"];
   if (!facts.oblige(size, 1)) failRange(call, what, `would have ${formatDim(size)} positions`);
-  if (!facts.oblige(low, 0)) failRange(call, what, `begins at ${formatDim(low)}`);
+  if (!facts.oblige(low, 0)) failRange(call, what, `${verbs[0]} ${formatDim(low)}`);
   if (!facts.oblige(subDims(extent, high), 1))
-    failRange(call, what, `ends at ${formatDim(high)}, but the axis has ${formatDim(extent)} positions`);
+    failRange(call, what, `${verbs[1]} ${formatDim(high)}, but the axis has ${formatDim(extent)} positions`);
 }
 
 export const stridedSlice: Primitive = {

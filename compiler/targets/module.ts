@@ -210,10 +210,19 @@ export async function packKernels({ fma, base }: NonNullable<ModuleKernels["wasm
   const bytes = new Uint8Array(fma.length + base.length);
   bytes.set(fma);
   bytes.set(base, fma.length);
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate-raw"));
-  const packed = new Uint8Array(await new Response(stream).arrayBuffer());
+  const compression = new CompressionStream("deflate-raw");
+  const writer = compression.writable.getWriter();
+  const written = writer.write(bytes).then(() => writer.close());
+  const parts: Uint8Array[] = [];
+  for (const reader = compression.readable.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+  }
+  await written;
+  const packed = parts.flatMap((part) => [...part]);
   let text = "";
-  for (let i = 0; i < packed.length; i += 8192) text += String.fromCharCode(...packed.subarray(i, i + 8192));
+  for (let i = 0; i < packed.length; i += 8192) text += String.fromCharCode(...packed.slice(i, i + 8192));
   return btoa(text);
 }
 
