@@ -127,11 +127,12 @@ export function randomValues(init: InitSpec, name: string, shape: readonly numbe
   const rows = count / columns;
   const isWide = rows < columns;
   const short = isWide ? rows : columns;
-  const basis = Array.from({ length: short }, (_, j) => values.filter((_, e) => e % short === j));
+  const column = (j: number) => Float64Array.from({ length: count / short }, (_, i) => values[i * short + j] as number);
+  const basis = Array.from({ length: short }, (_, j) => column(j));
   orthonormalize(basis);
   return values.map((_, e) => {
-    const row = Math.floor(e / columns);
-    const column = e % columns;
-    return a * ((isWide ? basis[row]?.[column] : basis[column]?.[row]) as number);
+    const i = Math.floor(e / columns);
+    const j = e % columns;
+    return a * ((isWide ? basis[i]?.[j] : basis[j]?.[i]) as number);
   });
 }

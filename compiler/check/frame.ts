@@ -80,6 +80,14 @@ export interface Activation {
   readonly args: ReadonlyMap<string, BoundArgument>;
 }
 
+/** A walk through the layers of a shared instance. */
+export interface Reuse {
+  /** The next inner layer, in the order in which they were made. */
+  next: number;
+  /** The `reuse=` argument, for the outermost of them. */
+  readonly span?: Span;
+}
+
 export interface Frame {
   readonly check: Check;
   readonly module: Module;
@@ -89,7 +97,7 @@ export interface Frame {
   /** Owner of the variables made here. */
   readonly scope: ScopeNode;
   /** Set inside of a shared layer instance: variables are found, not made, and `next` is its next inner layer. */
-  readonly reuse?: { next: number };
+  readonly reuse?: Reuse;
   /** What the innermost function may contain; a graph's own items are `graph`. */
   readonly form: "file" | "def" | "layer" | "graph";
   readonly activation?: Activation;

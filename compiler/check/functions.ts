@@ -6,7 +6,7 @@ import { formatDim, formatShape, literalOf, subDims } from "../ir/dims.ts";
 import type { CallId } from "../ir/graph.ts";
 import { TooLarge } from "./builder.ts";
 import { type BoundArgument, BOTTOM, describe, type Entity, formatStatic, formatType, type FunctionEntity, isNumber, type Supplied } from "./entity.ts";
-import { type Activation, type CallSite, type Frame, Names } from "./frame.ts";
+import { type Activation, type CallSite, type Frame, Names, type Reuse } from "./frame.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
 import { checkObligations } from "./obligations.ts";
@@ -245,7 +245,7 @@ function bindAll(
 
 interface Entered {
   readonly node: ScopeNode;
-  readonly reuse?: { next: number } | undefined;
+  readonly reuse?: Reuse | undefined;
 }
 
 function enterScope(frame: Frame, declaration: FunctionDeclaration, bound: ReadonlyMap<string, Supplied>, entities: ReadonlyMap<string, Entity>, site: CallSite): Entered {
@@ -278,7 +278,7 @@ function enterScope(frame: Frame, declaration: FunctionDeclaration, bound: Reado
         helps: near ? [{ text: `reuse="${near}"` }] : [{ text: `name the first one \`name="${shared.value}"\`` }],
       });
     }
-    return { node: found, reuse: { next: 0 } };
+    return { node: found, reuse: { next: 0, span: shared.span } };
   }
   if (reuse) {
     // Inside of a shared instance the layers are those of the first one, in the same order.

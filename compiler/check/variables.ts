@@ -42,7 +42,7 @@ export function freshVariable(frame: Frame, statement: ParamStatement | StateSta
       fail(frame, {
         code: "TFG0405",
         message: `the shared \`${name.text}\` is ${before.dtype}[${before.shape.join(", ")}]`,
-        primary: { span: frame.activation?.callee ?? name.span, text: `this use needs ${type.dtype}[${shape.join(", ")}]` },
+        primary: { span: reuseSpan(frame) ?? name.span, text: `this use needs ${type.dtype}[${shape.join(", ")}]` },
       });
     return { entity: { kind: "tensor", value: before.value, type: builder.valueAt(before.value).type, origin: name.span, labels: type.labels }, declared };
   }
@@ -64,6 +64,14 @@ function keywordStart(statement: ParamStatement | StateStatement): number {
   const { text } = statement.span.file;
   const at = text.lastIndexOf(statement.kind, statement.name.span.start);
   return at >= statement.span.start ? at : statement.span.start;
+}
+
+/** The `reuse=` argument that led here. */
+function reuseSpan(frame: Frame): Span | undefined {
+  for (let at: Frame | undefined = frame; at?.reuse; at = at.activation?.caller) {
+    if (at.reuse.span && !at.activation?.caller.reuse) return at.reuse.span;
+  }
+  return frame.activation?.callee;
 }
 
 const nameAttribute = (attributes: readonly Attribute[]): Attribute | undefined => attributes.find((attribute) => attribute.name.text === "name");

@@ -77,7 +77,7 @@ async function runKernels(job: Job, device: "wasm" | "js"): Promise<Map<string, 
     targets: [device],
     observe: (stage) => progress.show(`compiling: ${stage}`),
   });
-  await using session = await openSession(await built.inProcess(device), { ...options, device });
+  const session = await openSession(await built.inProcess(device), { ...options, device });
   progress.show("running");
   const results = await session.run(fetches, Object.fromEntries(feeds));
   return new Map(fetches.map((name) => [name, shownResult(results[name], dtypeOf(graph, name))]));

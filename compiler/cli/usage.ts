@@ -17,8 +17,6 @@ export function didYouMean(name: string, candidates: Iterable<string>): string {
   return best === "" ? "" : `; did you mean ${best}?`;
 }
 
-export type Value = string | boolean | readonly string[] | undefined;
-
 /** The options of one command line, as `cac` gives them, read by type. */
 export class Options {
   readonly #values: Readonly<Record<string, unknown>>;

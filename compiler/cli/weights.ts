@@ -120,7 +120,7 @@ export async function variableValues(graph: Graph, options: SessionOptions): Pro
     steps: [],
   };
   const kernels = { js: () => ({ derive: () => {}, run: () => {} }) };
-  await using session = await openSession({ program, kernels }, options);
+  const session = await openSession({ program, kernels }, options);
   const values = new Map<string, Shown>();
   for (const { name, dtype, shape } of variables) {
     const data = await session.params[name]?.get();
