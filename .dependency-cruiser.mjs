@@ -54,9 +54,14 @@ export default {
         }),
       )
       .slice(0, -1),
-    rule("io-in-cli", "Only cli and plugins read or write files.", "^(grammar|compiler/(?!cli))", {
-      path: "^(node:)?(fs|child_process|http|https|net|worker_threads)",
-    }),
+    rule(
+      "io-in-cli",
+      "Only cli and plugins read or write files; std/generate is a step of the build.",
+      "^(grammar|compiler/(?!cli|std/generate))",
+      {
+        path: "^(node:)?(fs|child_process|http|https|net|worker_threads)",
+      },
+    ),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

@@ -5,12 +5,8 @@
  */
 import { type CAC, cac, type Command } from "cac";
 import { TfgError } from "../runtime/index.ts";
-import { checkCommand } from "./cli/check.ts";
-import { compileCommand } from "./cli/compile.ts";
 import { reasonOf } from "./cli/files.ts";
-import { namesCommand } from "./cli/names.ts";
 import { packageVersion } from "./cli/package.ts";
-import { runCommand } from "./cli/run.ts";
 import { type Terminal, terminal as standard } from "./cli/terminal.ts";
 import { didYouMean, Options, UsageError } from "./cli/usage.ts";
 
@@ -48,8 +44,9 @@ function defineCommands(terminal: Terminal): CAC {
       .option("--print-after <pass>", "Print what a pass of the compiler made", text),
   )
     .example("  $ tfgc mnist.tfg -o generated")
-    .action((file: string | undefined, options: Record<string, unknown>) => {
+    .action(async (file: string | undefined, options: Record<string, unknown>) => {
       if (file === undefined) throw new UsageError("say which file to compile");
+      const { compileCommand } = await import("./cli/compile.ts");
       return compileCommand(unguarded(file), new Options(options), terminal);
     });
   setting(

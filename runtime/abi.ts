@@ -12,10 +12,7 @@ export const ABI_VERSION = 1;
 export type DType = "f32" | "f16" | "bf16" | "i32" | "u32" | "i8" | "u8" | "bool";
 
 /** Integer arithmetic over run dims: a literal, a dim `["d", i]`, a slot's byte address `["s", i]`, or an operation (`/` floors). */
-export type Expr =
-  | number
-  | readonly ["d" | "s", number]
-  | readonly ["+" | "*" | "/" | "max" | "min", Expr, Expr];
+export type Expr = number | readonly ["d" | "s", number] | readonly ["+" | "*" | "/" | "max" | "min", Expr, Expr];
 
 /** `difference` must be 0, at least 0, or divisible by `by`. */
 export interface CheckSpec {

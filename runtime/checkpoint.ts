@@ -6,16 +6,41 @@ import { TfgError } from "./errors.ts";
 import { type ByteSource, truncated } from "./files.ts";
 import type { StoredTensor, Weights } from "./restore.ts";
 import { keyText, readTable, type Table } from "./table.ts";
-import { cursorOf, type Field, fieldsOf, MalformedError, maskedCrc, noBytes, takeBytes, takeVarint, textOf } from "./wire.ts";
+import {
+  cursorOf,
+  type Field,
+  fieldsOf,
+  MalformedError,
+  maskedCrc,
+  noBytes,
+  takeBytes,
+  takeVarint,
+  textOf,
+} from "./wire.ts";
 
 /** Opens a file beside the index; undefined where there is none. */
 export type OpenFile = (name: string) => Promise<ByteSource | undefined>;
 
 /** `DataType` of TensorFlow: our name and the bytes of an element. */
 const dtypes: Readonly<Record<number, readonly [name: string, bytes: number]>> = {
-  1: ["f32", 4], 2: ["f64", 8], 3: ["i32", 4], 4: ["u8", 1], 5: ["i16", 2], 6: ["i8", 1], 7: ["string", 0],
-  8: ["complex64", 8], 9: ["i64", 8], 10: ["bool", 1], 14: ["bf16", 2], 17: ["u16", 2], 18: ["complex128", 16],
-  19: ["f16", 2], 20: ["resource", 0], 21: ["variant", 0], 22: ["u32", 4], 23: ["u64", 8],
+  1: ["f32", 4],
+  2: ["f64", 8],
+  3: ["i32", 4],
+  4: ["u8", 1],
+  5: ["i16", 2],
+  6: ["i8", 1],
+  7: ["string", 0],
+  8: ["complex64", 8],
+  9: ["i64", 8],
+  10: ["bool", 1],
+  14: ["bf16", 2],
+  17: ["u16", 2],
+  18: ["complex128", 16],
+  19: ["f16", 2],
+  20: ["resource", 0],
+  21: ["variant", 0],
+  22: ["u32", 4],
+  23: ["u64", 8],
 };
 
 /** A part of a partitioned variable: where it starts and how much there is of it along each axis. */
@@ -42,7 +67,8 @@ const elementsOf = (shape: readonly number[]): number => shape.reduce((a, b) => 
 
 const fieldsBy = (message: Uint8Array<ArrayBuffer>, number: number): Field[] =>
   [...fieldsOf(message)].filter((field) => field.number === number);
-const valueOf = (message: Uint8Array<ArrayBuffer>, number: number): number => fieldsBy(message, number).at(-1)?.value ?? 0;
+const valueOf = (message: Uint8Array<ArrayBuffer>, number: number): number =>
+  fieldsBy(message, number).at(-1)?.value ?? 0;
 
 function shapeOf(message: Uint8Array<ArrayBuffer>): number[] {
   const shape = fieldsBy(message, 2).map((dim) => valueOf(dim.bytes, 1));
@@ -56,8 +82,11 @@ function sliceOf(message: Uint8Array<ArrayBuffer>, shape: readonly number[]): Sl
   const starts = extents.map((extent) => valueOf(extent, 1));
   const lengths = extents.map((extent) => fieldsBy(extent, 2)[0]?.value ?? -1);
   const sizes = lengths.map((length, i) => (length < 0 ? Number(shape[i]) : length));
-  const isInside = shape.every((size, i) => Number(starts[i]) >= 0 && Number(sizes[i]) >= 0 && Number(starts[i]) + Number(sizes[i]) <= size);
-  if (starts.length !== shape.length || !isInside) throw new MalformedError(`the slice [${starts}] + [${sizes}] of [${shape}]`);
+  const isInside = shape.every(
+    (size, i) => Number(starts[i]) >= 0 && Number(sizes[i]) >= 0 && Number(starts[i]) + Number(sizes[i]) <= size,
+  );
+  if (starts.length !== shape.length || !isInside)
+    throw new MalformedError(`the slice [${starts}] + [${sizes}] of [${shape}]`);
   return { starts, sizes, lengths };
 }
 
@@ -100,10 +129,18 @@ const suffix = "/.ATTRIBUTES/VARIABLE_VALUE";
 
 /** The readable part of a key of an object graph: `a.Sb` there is a `/` in a name, `..` a dot. */
 const readable = (key: string): string =>
-  key.endsWith(suffix) ? key.slice(0, -suffix.length).replace(/\.(S|\.)/g, (_, code) => (code === "S" ? "/" : ".")) : key;
+  key.endsWith(suffix)
+    ? key.slice(0, -suffix.length).replace(/\.(S|\.)/g, (_, code) => (code === "S" ? "/" : "."))
+    : key;
 
 /** Copies a part into the whole, row by row. */
-function place(whole: Uint8Array, shape: readonly number[], part: Uint8Array, { starts, sizes }: Slice, width: number): void {
+function place(
+  whole: Uint8Array,
+  shape: readonly number[],
+  part: Uint8Array,
+  { starts, sizes }: Slice,
+  width: number,
+): void {
   const row = (sizes.at(-1) ?? 1) * width;
   const rows = row && part.length / row;
   for (let r = 0; r < rows; r++) {
@@ -139,7 +176,10 @@ export async function readCheckpoint(index: ByteSource, open: OpenFile): Promise
   const [shards, endianness] = await guard(index, () => [valueOf(header, 1), valueOf(header, 2)]);
   if (endianness) throw new TfgError("TFG0702", `"${index.name}" was written on a big-endian machine`);
 
-  const entries = await guard(index, () => new Map(Array.from(table, ([key, value]) => [key, key ? entryOf(value) : undefined])));
+  const entries = await guard(
+    index,
+    () => new Map(Array.from(table, ([key, value]) => [key, key ? entryOf(value) : undefined])),
+  );
   const files = new Map<number, ByteSource>();
   for (const [key, entry] of entries) {
     if (!entry || entry.slices.length) continue;
@@ -147,7 +187,8 @@ export async function readCheckpoint(index: ByteSource, open: OpenFile): Promise
     const name = keyText(key);
     if (!(shard >= 0 && shard < shards)) throw refuse(`"${name}" lies in file ${shard} of ${shards}`);
     // A slice's entry has the shape of the slice.
-    if (width && size !== elementsOf(shape) * width) throw refuse(`"${name}" is ${dtype}[${shape.join(", ")}] in ${size} bytes`);
+    if (width && size !== elementsOf(shape) * width)
+      throw refuse(`"${name}" is ${dtype}[${shape.join(", ")}] in ${size} bytes`);
     const digits = (n: number): string => String(n).padStart(5, "0");
     const path = `${prefix}.data-${digits(shard)}-of-${digits(shards)}`;
     const file = files.get(shard) ?? (await open(path));
@@ -157,11 +198,15 @@ export async function readCheckpoint(index: ByteSource, open: OpenFile): Promise
       throw truncated(file.name, `"${name}" ends at byte ${offset + size}, the file at ${file.size}`);
   }
 
-  const readEntry = async (name: string, { shard, offset, size, crc, dtype }: BundleEntry): Promise<Uint8Array<ArrayBuffer>> => {
+  const readEntry = async (
+    name: string,
+    { shard, offset, size, crc, dtype }: BundleEntry,
+  ): Promise<Uint8Array<ArrayBuffer>> => {
     const file = files.get(shard);
     if (!file) throw refuse(`"${name}" lies in no file`);
     const bytes = await file.read(offset, offset + size);
-    if (dtype !== "string" && maskedCrc(bytes) !== crc) throw truncated(file.name, `the crc of "${name}" does not agree`);
+    if (dtype !== "string" && maskedCrc(bytes) !== crc)
+      throw truncated(file.name, `the crc of "${name}" does not agree`);
     return bytes;
   };
   const readSlices = async (name: string, { slices, shape, width }: BundleEntry): Promise<Uint8Array<ArrayBuffer>> => {
@@ -169,11 +214,13 @@ export async function readCheckpoint(index: ByteSource, open: OpenFile): Promise
     let count = 0;
     for (const slice of slices) {
       const part = entries.get(sliceKey(name, slice));
-      if (!part || part.shape.join() !== slice.sizes.join() || part.width !== width) throw refuse(`"${name}" lacks its part at [${slice.starts}]`);
+      if (!part || part.shape.join() !== slice.sizes.join() || part.width !== width)
+        throw refuse(`"${name}" lacks its part at [${slice.starts}]`);
       place(whole, shape, await readEntry(name, part), slice, width);
       count += elementsOf(slice.sizes);
     }
-    if (count !== elementsOf(shape)) throw refuse(`the parts of "${name}" have ${count} elements of ${elementsOf(shape)}`);
+    if (count !== elementsOf(shape))
+      throw refuse(`the parts of "${name}" have ${count} elements of ${elementsOf(shape)}`);
     return whole;
   };
 
@@ -205,7 +252,9 @@ function namesOf(bytes: Uint8Array<ArrayBuffer>): Map<string, string> {
   const ambiguous = new Set<string>();
   for (const node of fieldsBy(takeBytes(cursor, size), 1))
     for (const attribute of fieldsBy(node.bytes, 2)) {
-      const [full = "", key = ""] = [2, 3].map((number) => textOf(fieldsBy(attribute.bytes, number).at(-1)?.bytes ?? noBytes()));
+      const [full = "", key = ""] = [2, 3].map((number) =>
+        textOf(fieldsBy(attribute.bytes, number).at(-1)?.bytes ?? noBytes()),
+      );
       if (names.has(full) && names.get(full) !== readable(key)) ambiguous.add(full);
       names.set(full, readable(key));
     }

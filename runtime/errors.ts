@@ -26,11 +26,7 @@ export function editDistance(a: string, b: string): number {
     const next = [i + 1];
     for (let j = 0; j < b.length; j++)
       next.push(
-        Math.min(
-          (row[j] as number) + (a[i] === b[j] ? 0 : 1),
-          (row[j + 1] as number) + 1,
-          (next[j] as number) + 1,
-        ),
+        Math.min((row[j] as number) + (a[i] === b[j] ? 0 : 1), (row[j + 1] as number) + 1, (next[j] as number) + 1),
       );
     row = next;
   }

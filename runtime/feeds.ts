@@ -14,6 +14,8 @@ interface Equation {
 /** A feed as it was given. One object serves all runs of a session, so that a run allocates nothing here. */
 export interface Fed {
   readonly input: InputSpec;
+  /** Name of the array type that it takes. */
+  readonly kind: string;
   data: HostArray | number;
   shape: readonly number[] | undefined;
   /** What its length says of the dims, or each of its sizes. */
@@ -89,10 +91,13 @@ function takeFeed(feed: AnyFeed, fed: Fed): string | undefined {
   }
   const isBare = ArrayBuffer.isView(feed);
   const data = isBare ? feed : feed?.data;
-  const kind = Object.prototype.toString.call(data).slice(8, -1);
-  const wanted = arrayTypes[dtype].name;
+  // By name: an array of another realm, as an iframe or a test runner makes it, is no instance.
+  const kind: unknown = data?.[Symbol.toStringTag];
   const also = accepts && wideName[accepts];
-  if (kind !== wanted && kind !== also) return `${kind} for ${type}, which takes ${wanted}${also ? ` or ${also}` : ""}`;
+  if (kind !== fed.kind && kind !== also) {
+    const found = Object.prototype.toString.call(data).slice(8, -1);
+    return `${found} for ${type}, which takes ${fed.kind}${also ? ` or ${also}` : ""}`;
+  }
   fed.data = data;
   fed.ofLength[0].target = data.length;
   if (!isBare) {
@@ -122,7 +127,15 @@ export function feedBinder(program: Program): FeedBinder {
   const fed = inputs.map((input): Fed => {
     const ofLength = [{ exprs: input.shape, target: 1 }] as const;
     const ofSizes = input.shape.map((expr) => ({ exprs: [expr], target: 1 }));
-    return { input, data: 0, shape: undefined, equations: ofLength, ofLength, ofSizes };
+    return {
+      input,
+      kind: arrayTypes[input.dtype].name,
+      data: 0,
+      shape: undefined,
+      equations: ofLength,
+      ofLength,
+      ofSizes,
+    };
   });
   let fetches: FetchSet;
 

@@ -83,6 +83,8 @@ export async function openFile(
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
     return inMemory(name, new Uint8Array(await response.arrayBuffer()));
   } catch (cause) {
-    throw new TfgError("TFG0601", `cannot read "${name}": ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new TfgError("TFG0601", `cannot read "${name}": ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
   }
 }

@@ -13,8 +13,23 @@ export type { RestoreReport, StoredTensor, Weights, WeightsMap } from "./restore
 export { readWeights } from "./formats.ts";
 export { type WritableTensor, writeSafetensors } from "./safetensors.ts";
 export type {
-  AnyFeed, AnyFeeds, AnyResults, AnySession, Feed, FeedsOf, FeedValue, FetchOf, GraphTypes, Param, Progress,
-  RestoreOptions, ResultsOf, RunOptions, SessionOf, SessionOptions, Stats,
+  AnyFeed,
+  AnyFeeds,
+  AnyResults,
+  AnySession,
+  Feed,
+  FeedsOf,
+  FeedValue,
+  FetchOf,
+  GraphTypes,
+  Param,
+  Progress,
+  RestoreOptions,
+  ResultsOf,
+  RunOptions,
+  SessionOf,
+  SessionOptions,
+  Stats,
 } from "./signature.ts";
 export { Tensor } from "./tensor.ts";
 

@@ -2,7 +2,11 @@
 import type { PanelSpec } from "./abi.ts";
 
 /** The words of the panels from a row-major array, or with `isBack` the row-major array from the words. */
-export function arrangePanels({ columns, step, depth }: PanelSpec, from: ArrayLike<number>, isBack: boolean): Float32Array<ArrayBuffer> {
+export function arrangePanels(
+  { columns, step, depth }: PanelSpec,
+  from: ArrayLike<number>,
+  isBack: boolean,
+): Float32Array<ArrayBuffer> {
   const rows = depth.reduce((n, [extent]) => n * extent, 1);
   const to = new Float32Array(rows * (isBack ? columns : Math.ceil(columns / 8) * 8));
   for (let k = 0; k < rows; k++) {

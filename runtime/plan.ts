@@ -59,10 +59,10 @@ export function fetchSetOf(program: Program, fetches: string | readonly string[]
   const steps = program.steps.map((step) => step.for.some((output) => positions.includes(output)));
   const inputs = program.inputs.flatMap((_, i) => (outputs.some((output) => output.inputs.includes(i)) ? i : []));
   const dims = new Set<number>();
-  const visit = (expr: Expr): void => eachDim(expr, (dim) => dims.add(dim));
+  const visit = (expr: Expr): void => eachDim(expr, (dim) => void dims.add(dim));
   for (const output of outputs) output.shape.forEach(visit);
-  program.inputs.forEach((input, i) => inputs.includes(i) && input.shape.forEach(visit));
-  program.steps.forEach((step, i) => steps[i] && step.args.forEach(visit));
+  for (const i of inputs) program.inputs[i]?.shape.forEach(visit);
+  for (const [i, step] of program.steps.entries()) if (steps[i]) step.args.forEach(visit);
   return {
     names: names.join(", "),
     outputs,
@@ -109,7 +109,8 @@ function checkDims(program: Program, set: FetchSet, dims: readonly number[]): vo
       kind === "equal" ? value === 0 : kind === "atLeast" ? value >= 0 : value % evaluate(by ?? 1, dims, []) === 0;
     if (holds) continue;
     const values = Array.from(names, ([name, size]) => `${name} is ${size}`).join(", ");
-    const advice = kind === "atLeast" && text.includes("<") ? " — split the batch, or raise the bound and recompile" : "";
+    const advice =
+      kind === "atLeast" && text.includes("<") ? " — split the batch, or raise the bound and recompile" : "";
     const where = { graph: program.name, fetch: set.names };
     throw new TfgError("TFG0802", `where ${text} (line ${lineOf(at)}): ${values}${advice}`, where);
   }

@@ -58,7 +58,7 @@ export function logOf24(k: number): number {
   const s = (mantissa - 1) / (mantissa + 1);
   let sum = 0;
   for (let n = 23; n > 0; n -= 2) sum = sum * s * s + 1 / n;
-  return 2 * s * sum + (exponent - 24) * 0.6931471805599453;
+  return 2 * s * sum + (exponent - 24) * Math.LN2;
 }
 
 /** cos(2 pi k / 2^24) for an integer 0 <= k < 2^24. */
@@ -67,7 +67,7 @@ export function cosOf24(k: number): number {
   const half = k > 2 ** 23 ? 2 ** 24 - k : k;
   const quarter = half > 2 ** 22 ? 2 ** 23 - half : half;
   const isSine = quarter > 2 ** 21;
-  const x = (isSine ? 2 ** 22 - quarter : quarter) * (6.283185307179586 / 2 ** 24);
+  const x = (isSine ? 2 ** 22 - quarter : quarter) * (Math.PI / 2 ** 23);
   let sum = 1;
   for (let n = isSine ? 17 : 16; n > 1; n -= 2) sum = 1 - (sum * x * x) / (n * (n - 1));
   return (half > 2 ** 22 ? -1 : 1) * (isSine ? x * sum : sum);
@@ -102,15 +102,17 @@ export function randomValues(init: InitSpec, name: string, shape: readonly numbe
   const k0 = Number(hash & 0xffffffffn) ^ seed;
   const k1 = Number(hash >> 32n) ^ Math.floor(seed / 2 ** 32);
   const count = shape.reduce((a, b) => a * b, 1);
-  const values = new Float64Array(count);
-  const words = new Uint32Array(4);
-  const again = new Uint32Array(4);
   const [kind, first, b = 0] = init;
   const a = first as number;
+  const isUniform = kind === "random_uniform";
+  const isOrthogonal = kind === "orthogonal";
+  const values = isOrthogonal ? new Float64Array(count) : new Float32Array(count);
+  const words = new Uint32Array(4);
+  const again = new Uint32Array(4);
   for (let e = 0; e < count; e++) {
     const i = e & 3;
     if (i === 0) philox(words, e >>> 2, 0, 0, 0, k0, k1);
-    if (kind === "random_uniform") values[e] = a + ((words[i] as number) >>> 8) * 2 ** -24 * (b - a);
+    if (isUniform) values[e] = a + ((words[i] as number) >>> 8) * 2 ** -24 * (b - a);
     else {
       let normal = normalOf(words, i);
       // As TensorFlow does: beyond two deviations it is drawn again.
@@ -118,10 +120,10 @@ export function randomValues(init: InitSpec, name: string, shape: readonly numbe
         philox(again, e >>> 2, attempt, 0, 0, k0, k1);
         normal = normalOf(again, i);
       }
-      values[e] = kind === "orthogonal" ? normal : a + normal * b;
+      values[e] = isOrthogonal ? normal : a + normal * b;
     }
   }
-  if (kind !== "orthogonal") return values;
+  if (!isOrthogonal) return values;
   // As TensorFlow does: a tall matrix of normal numbers is made orthonormal, and lies down where the shape is wide.
   const columns = shape.at(-1) ?? 1;
   const rows = count / columns;

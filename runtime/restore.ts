@@ -75,7 +75,8 @@ export function readNumbers(
   return values;
 }
 
-const typeText = (dtype: string, shape: readonly number[]): string => `${dtype}${shape.length ? `[${shape.join(", ")}]` : ""}`;
+const typeText = (dtype: string, shape: readonly number[]): string =>
+  `${dtype}${shape.length ? `[${shape.join(", ")}]` : ""}`;
 
 export interface Fit {
   readonly found: readonly (readonly [VariableSpec, StoredTensor])[];
@@ -121,10 +122,17 @@ export function fitWeights(program: Program, weights: Weights, map: WeightsMap |
       if (near === undefined || !tensor) return ["missing", name, typeText(dtype, shape), ""];
       unused.delete(near);
       if (tensor.shape.join() === shape.join()) addRename(renames, name, near);
-      return ["missing", name, typeText(dtype, shape), `nearest in the file: ${near} ${typeText(tensor.dtype, tensor.shape)}`];
+      return [
+        "missing",
+        name,
+        typeText(dtype, shape),
+        `nearest in the file: ${near} ${typeText(tensor.dtype, tensor.shape)}`,
+      ];
     });
     rows.push(...wrong);
-    const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => String(row[column]).length), column ? 0 : 10));
+    const widths = [0, 1, 2].map((column) =>
+      Math.max(...rows.map((row) => String(row[column]).length), column ? 0 : 10),
+    );
     const lines = rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" ")}`.trimEnd());
     if (unused.size) lines.push(`  unused     ${[...unused].slice(0, 20).join(", ")}${unused.size > 20 ? ", …" : ""}`);
     if (renames.size) {

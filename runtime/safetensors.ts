@@ -40,7 +40,10 @@ export async function readSafetensors(file: ByteSource): Promise<Weights> {
   const length = Number(new DataView(start.buffer, start.byteOffset).getBigUint64(0, true));
   const begin = 8 + length;
   // A file that goes on as JSON may well have been cut off.
-  check(length <= longestHeader && (begin <= size || (start[8] ?? 123) === 123), `it claims to be ${length} bytes long`);
+  check(
+    length <= longestHeader && (begin <= size || (start[8] ?? 123) === 123),
+    `it claims to be ${length} bytes long`,
+  );
   if (begin > size) throw truncated(fileName, `its header ends at byte ${begin}, the file at ${size}`);
   let text = "";
   let header: unknown;

@@ -9,7 +9,15 @@ import type { randomValues } from "./random.ts";
 import type { WeightsSource } from "./files.ts";
 import { fitWeights, readNumbers, type RestoreReport, type Weights } from "./restore.ts";
 import { writeSafetensors } from "./safetensors.ts";
-import type { AnyFeeds, AnyResults, AnySession, Param, RestoreOptions, RunOptions, SessionOptions } from "./signature.ts";
+import type {
+  AnyFeeds,
+  AnyResults,
+  AnySession,
+  Param,
+  RestoreOptions,
+  RunOptions,
+  SessionOptions,
+} from "./signature.ts";
 import { Tensor } from "./tensor.ts";
 import { fromBase64, startMachine } from "./wasm.ts";
 
@@ -31,7 +39,11 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
   const { name, variables } = program;
   const graph = { graph: name };
   if (program.abi !== ABI_VERSION)
-    throw new TfgError("TFG0811", `${program.source} was compiled for runtime ${program.abi}, this is ${ABI_VERSION}`, graph);
+    throw new TfgError(
+      "TFG0811",
+      `${program.source} was compiled for runtime ${program.abi}, this is ${ABI_VERSION}`,
+      graph,
+    );
   signal?.throwIfAborted();
   onProgress?.({ phase: "compile", done: 0, total: 1, what: name });
   const machine = await startMachine(kernels, options, program.arenaAt + 64);
@@ -145,7 +157,10 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
       if (init[0] === "fill") write(variable, new Float64Array(countOf(shape)).fill(init[1]));
       else if (init[0] === "data") {
         const words = wordsFrom64(init[1]);
-        write(variable, variable.dtype[0] === "f" || variable.dtype === "bf16" ? new Float32Array(words.buffer) : words);
+        write(
+          variable,
+          variable.dtype[0] === "f" || variable.dtype === "bf16" ? new Float32Array(words.buffer) : words,
+        );
       } else if (parts.random) write(variable, parts.random(init, full, shape, seed));
       else throw new TfgError("TFG0811", `this module has no ${init[0]} to initialise "${full}" with`, graph);
     }
@@ -184,7 +199,8 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
 
   // Engines without explicit resource management lack the symbols; compilers of `using` then look for these.
   const dispose: typeof Symbol.dispose = (Symbol.dispose ?? Symbol.for("Symbol.dispose")) as typeof Symbol.dispose;
-  const asyncDispose: typeof Symbol.asyncDispose = (Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")) as typeof Symbol.asyncDispose;
+  const asyncDispose: typeof Symbol.asyncDispose = (Symbol.asyncDispose ??
+    Symbol.for("Symbol.asyncDispose")) as typeof Symbol.asyncDispose;
   const session: AnySession = {
     name,
     params: Object.fromEntries(params),

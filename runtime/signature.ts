@@ -151,6 +151,10 @@ export type AnyResults = Record<string, number | Tensor>;
 
 /** A session of a graph that is known at run time only. */
 export interface AnySession extends SessionBase {
-  run(fetches: string | readonly string[], feeds?: AnyFeeds, options?: RunOptions<Record<string, number>>): Promise<AnyResults>;
+  run(
+    fetches: string | readonly string[],
+    feeds?: AnyFeeds,
+    options?: RunOptions<Record<string, number>>,
+  ): Promise<AnyResults>;
   readonly params: Readonly<Record<string, Param>>;
 }

@@ -1,6 +1,16 @@
 /** Tables of LevelDB, as TensorFlow uses them: sorted keys and values in blocks, an index of blocks, a footer. */
 import type { ByteSource } from "./files.ts";
-import { cursorOf, isAtEnd, MalformedError, maskedCrc, takeBytes, takeU32, takeVarint, textOf, unsnappy } from "./wire.ts";
+import {
+  cursorOf,
+  isAtEnd,
+  MalformedError,
+  maskedCrc,
+  takeBytes,
+  takeU32,
+  takeVarint,
+  textOf,
+  unsnappy,
+} from "./wire.ts";
 
 const footerSize = 48;
 const magic = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb];

@@ -18,7 +18,9 @@ export class Tensor<D extends DType = DType, S extends readonly number[] = reado
     const numbers = toNumbers(this.dtype, this.data);
     let at = 0;
     const nest = (axis: number): unknown =>
-      axis === this.shape.length ? numbers[at++] : Array.from({ length: Number(this.shape[axis]) }, () => nest(axis + 1));
+      axis === this.shape.length
+        ? numbers[at++]
+        : Array.from({ length: Number(this.shape[axis]) }, () => nest(axis + 1));
     return nest(0);
   }
 }

@@ -17,7 +17,8 @@ export const isAtEnd = ({ bytes, at }: Cursor): boolean => at >= bytes.length;
 
 export function takeBytes(cursor: Cursor, count: number): Uint8Array<ArrayBuffer> {
   const from = cursor.at;
-  if (!(count >= 0 && count <= cursor.bytes.length - from)) throw malformed(`${count} bytes are promised, ${cursor.bytes.length - from} are left`);
+  if (!(count >= 0 && count <= cursor.bytes.length - from))
+    throw malformed(`${count} bytes are promised, ${cursor.bytes.length - from} are left`);
   cursor.at += count;
   return cursor.bytes.subarray(from, cursor.at);
 }
@@ -108,7 +109,8 @@ export function unsnappy(block: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer
     }
     const length = kind === 1 ? 4 + (upper & 7) : 1 + upper;
     const offset = kind === 1 ? (upper >> 3) * 256 + littleEndian(1) : littleEndian(kind === 2 ? 2 : 4);
-    if (offset === 0 || offset > end || end + length > size) throw malformed("a copy reaches outside of what is unpacked");
+    if (offset === 0 || offset > end || end + length > size)
+      throw malformed("a copy reaches outside of what is unpacked");
     // Byte by byte: a copy may overlap what it writes.
     for (const stop = end + length; end < stop; end++) out[end] = out[end - offset] as number;
   }

@@ -1,11 +1,12 @@
 /**
- * Runs every `tests/**\/*.test.ts`, each in a process of its own: `node tests/run.ts [--data] [PART OF A NAME…]`.
+ * Runs every `tests/**\/*.test.ts`, each in a process of its own: `node tests/run.ts [--all] [--data] [PART OF A NAME…]`.
  *
+ * `--all` first runs the npm scripts that build and check the sources; each counts as one test.
  * The files under `tests/data/` need the shared data beside the clone and run only with `--data`. A file fails if a
  * test in it fails, is skipped or takes too long, and also if it ran no test: a suite without `.run()` would
  * otherwise pass in silence. The last line is `N passed, N failed`.
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -14,6 +15,8 @@ import color from "picocolors";
 
 const root = resolve(import.meta.dirname, "..");
 const secondsPerFile = 600;
+/** What `--all` runs first: later ones read what earlier ones write. */
+const scripts = ["build", "samples", "lint", "format:check", "types"];
 
 interface Outcome {
   readonly passed: number;
@@ -71,9 +74,11 @@ function runFile(file: string): Promise<Outcome> {
   });
 }
 
+const sign = (isGood: boolean): string => (isGood ? color.green("ok  ") : color.red("FAIL"));
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { data: { type: "boolean", default: false } },
+    options: { all: { type: "boolean", default: false }, data: { type: "boolean", default: false } },
     allowPositionals: true,
   });
   if (values.data) {
@@ -94,6 +99,13 @@ async function main(): Promise<number> {
     .sort();
   let passed = 0;
   let failed = 0;
+  for (const script of values.all ? scripts : []) {
+    const { status, stdout, stderr } = spawnSync("npm", ["run", "--silent", script], { cwd: root, encoding: "utf8" });
+    if (status === 0) passed++;
+    else failed++;
+    process.stdout.write(`${sign(status === 0)} npm run ${script}\n`);
+    if (status !== 0) process.stdout.write(`${stdout}${stderr}`);
+  }
   const queue = [...files];
   const worker = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
@@ -102,8 +114,7 @@ async function main(): Promise<number> {
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       passed += outcome.passed;
       failed += outcome.failed;
-      const sign = outcome.failed === 0 ? color.green("ok  ") : color.red("FAIL");
-      process.stdout.write(`${sign} ${file} ${color.dim(`${outcome.passed} in ${seconds} s`)}\n`);
+      process.stdout.write(`${sign(outcome.failed === 0)} ${file} ${color.dim(`${outcome.passed} in ${seconds} s`)}\n`);
       if (outcome.failed > 0)
         process.stdout.write(`${outcome.output.trimEnd()}\n${outcome.problem ? `${file} ${outcome.problem}\n` : ""}`);
     }

@@ -161,7 +161,20 @@ export function echo(
   }));
   const slots = specs.map(({ shape }) => shape.reduce<Expr>((a, b) => ["*", a, b], 4));
   return {
-    program: { ...program, name: "echo", source: "echo.tfg:1", dims, checks: [], inputs: specs, outputs, variables: [], slots, derive: [], steps: [], ...more },
+    program: {
+      ...program,
+      name: "echo",
+      source: "echo.tfg:1",
+      dims,
+      checks: [],
+      inputs: specs,
+      outputs,
+      variables: [],
+      slots,
+      derive: [],
+      steps: [],
+      ...more,
+    },
     kernels: { js: () => ({ derive() {}, run() {} }) },
   };
 }

@@ -1,4 +1,4 @@
-/** What TypeScript must accept and refuse. `npm run check` compiles this file: an unused `@ts-expect-error` fails there. */
+/** What TypeScript must accept and refuse. `npm run types` compiles this file: an unused `@ts-expect-error` fails there. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type FeedValue, openSession, type SessionOf, type Tensor } from "../runtime/index.ts";

@@ -33,14 +33,20 @@ for (const device of ["wasm", "js"] as const)
     const session = await openSession(toy, { device });
     assert.match(session.stats.device, device);
     await session.params.w?.set(f32(1, 2, 3));
-    const first = await session.run(["y", "total", "even", "kernel", "y"], { x: f32(1, 1, 1, 2, 2, 2), label: i32(4, 7) });
+    const first = await session.run(["y", "total", "even", "kernel", "y"], {
+      x: f32(1, 1, 1, 2, 2, 2),
+      label: i32(4, 7),
+    });
     assert.equal(Object.keys(first).sort(), ["even", "kernel", "total", "y"]);
     await session.run(["y", "total", "even"], { x: f32(9, 9, 9), label: i32(9), rate: 10 });
     assert.equal(first.y, new Tensor("f32", [2, 3], f32(1, 2, 3, 2, 4, 6)));
     assert.equal(first.total, 11);
     assert.equal(first.even, new Tensor("bool", [2], Uint8Array.of(1, 0)));
     assert.equal(first.kernel, new Tensor("f32", [3], f32(1, 2, 3)));
-    assert.equal((await session.run("y", { x: f32(1, 1, 1), rate: f32(2) })).y, new Tensor("f32", [1, 3], f32(4, 8, 12)));
+    assert.equal(
+      (await session.run("y", { x: f32(1, 1, 1), rate: f32(2) })).y,
+      new Tensor("f32", [1, 3], f32(4, 8, 12)),
+    );
     assert.is(session.stats.runs, 3);
   });
 
@@ -50,14 +56,20 @@ runtime("a result nests to arrays, is fed again as it is, and may be changed by 
   const { y } = await session.run("y", { x: f32(1, 2, 3, 4, 5, 6) });
   assert.instance(y, Tensor);
   const tensor = y as Tensor;
-  assert.equal(tensor.toNested(), [[1, 2, 3], [4, 5, 6]]);
+  assert.equal(tensor.toNested(), [
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
   const again = await session.run("y", { x: tensor });
   tensor.data.fill(0);
   assert.equal(again.y, new Tensor("f32", [2, 3], f32(1, 2, 3, 4, 5, 6)));
 });
 
 runtime("dims follow from all feeds together: lengths, shapes, arithmetic, and `dims`", async () => {
-  const [N, M] = [["d", 0], ["d", 1]] as const;
+  const [N, M] = [
+    ["d", 0],
+    ["d", 1],
+  ] as const;
   const session = await openSession(
     echo(
       [
@@ -88,7 +100,10 @@ runtime("dims follow from all feeds together: lengths, shapes, arithmetic, and `
 });
 
 runtime("a dim that no feed of the run tells must be given only if the run depends on it", async () => {
-  const [N, M] = [["d", 0], ["d", 1]] as const;
+  const [N, M] = [
+    ["d", 0],
+    ["d", 1],
+  ] as const;
   const { program, kernels } = echo(
     [
       { name: "a", dtype: "f32", shape: [N], type: "f32[N]" },
@@ -125,7 +140,10 @@ runtime("every dtype comes back as it was fed, special values included", async (
     assert.is(Buffer.compare(Buffer.from(back.data.buffer), Buffer.from(data.buffer)), 0, dtype);
   }
   const truthy = await openSession(echo([{ name: "v", dtype: "bool", shape: [3], type: "bool[3]" }]));
-  assert.equal((await truthy.run("v_out", { v: Uint8Array.of(0, 7, 255) })).v_out, new Tensor("bool", [3], Uint8Array.of(0, 1, 1)));
+  assert.equal(
+    (await truthy.run("v_out", { v: Uint8Array.of(0, 7, 255) })).v_out,
+    new Tensor("bool", [3], Uint8Array.of(0, 1, 1)),
+  );
 });
 
 runtime("a scalar is fed as a number and comes back as one", async () => {
@@ -176,13 +194,22 @@ runtime("a wrong run says what is wrong, and no kernel has started", async () =>
     [["y", {}], 'TFG0803 feed "x" is missing: y needs f32[N, 3] (line 3)'],
     [["y", { x: ones(3), label: i32(1) }], 'TFG0804 feed "label" is not needed by y'],
     [["total", { lable: i32(1) }], 'TFG0804 feed "lable" is no input; did you mean "label"?'],
-    [["y", { x: new Float64Array(3) }], 'TFG0808 feed "x": Float64Array for f32[N, 3], which takes Float32Array (line 3)'],
-    [["total", { label: ones(3) }], 'TFG0808 feed "label": Float32Array for i32[N], which takes Int32Array or BigInt64Array (line 2)'],
+    [
+      ["y", { x: new Float64Array(3) }],
+      'TFG0808 feed "x": Float64Array for f32[N, 3], which takes Float32Array (line 3)',
+    ],
+    [
+      ["total", { label: ones(3) }],
+      'TFG0808 feed "label": Float32Array for i32[N], which takes Int32Array or BigInt64Array (line 2)',
+    ],
     [["y", { x: 3 }], 'TFG0808 feed "x": a number for f32[N, 3] (line 3)'],
     [["y", { x: ones(4) }], 'TFG0801 feed "x": 4 values do not fit f32[N, 3] (line 3)'],
     [["y", { x: { data: ones(6), shape: [3, 2] } }], 'TFG0808 feed "x": shape [3, 2] does not fit f32[N, 3] (line 3)'],
     [["y", { x: { data: ones(6), shape: [6] } }], 'TFG0808 feed "x": shape [6] for f32[N, 3] (line 3)'],
-    [["y", { x: { data: ones(6), shape: [3, 3] } }], 'TFG0808 feed "x": shape [3, 3] takes 9 values, the data has 6 (line 3)'],
+    [
+      ["y", { x: { data: ones(6), shape: [3, 3] } }],
+      'TFG0808 feed "x": shape [3, 3] takes 9 values, the data has 6 (line 3)',
+    ],
     [
       [["y", "total"], { x: ones(6), label: i32(1, 2, 3) }],
       'TFG0801 feed "label": 3 values fit i32[N] with N = 3, but "x" has N = 2 (line 2)',
@@ -191,11 +218,17 @@ runtime("a wrong run says what is wrong, and no kernel has started", async () =>
       [["y", "total"], { x: { data: ones(6), shape: [2, 3] }, label: { data: i32(1), shape: [1] } }],
       'TFG0801 feed "label": shape [1] fits i32[N] with N = 1, but "x" has N = 2 (line 2)',
     ],
-    [["y", { x: ones(6) }, { dims: { N: 3 } }], 'TFG0801 feed "x": the dims of the run say N = 3, but "x" has N = 2 (line 3)'],
+    [
+      ["y", { x: ones(6) }, { dims: { N: 3 } }],
+      'TFG0801 feed "x": the dims of the run say N = 3, but "x" has N = 2 (line 3)',
+    ],
     [["y", { x: ones(6) }, { dims: { M: 2 } }], 'TFG0808 unknown dim "M"; did you mean "N"?'],
     [["y", { x: ones(6) }, { dims: { N: 1.5 } }], "TFG0808 dim N is 1.5, not an integer"],
     [["y", { x: ones(0) }], "TFG0802 where N >= 1: N is 0"],
-    [["y", { x: ones(27) }], "TFG0802 where N <= 8 (line 1): N is 9 — split the batch, or raise the bound and recompile"],
+    [
+      ["y", { x: ones(27) }],
+      "TFG0802 where N <= 8 (line 1): N is 9 — split the batch, or raise the bound and recompile",
+    ],
   ];
   for (const [run, message] of wrong) assert.is(await messageOf(() => session.run(...run)), message);
   assert.equal(calls, { derive: [], run: 0 });
@@ -206,7 +239,10 @@ runtime("a wrong run says what is wrong, and no kernel has started", async () =>
 });
 
 runtime("where-checks know equality and divisibility", async () => {
-  const [N, M] = [["d", 0], ["d", 1]] as const;
+  const [N, M] = [
+    ["d", 0],
+    ["d", 1],
+  ] as const;
   const session = await openSession(
     echo(
       [
@@ -230,27 +266,31 @@ runtime("where-checks know equality and divisibility", async () => {
   assert.is(await messageOf(() => session.run("b_out", { b: ones(3) })), "");
 });
 
-runtime("runs happen in the order of their calls, with the feeds of that moment, and a failed one breaks nothing", async () => {
-  const session = await openSession(toy);
-  const x = ones(3);
-  const order: string[] = [];
-  const note = (name: string) => (value: unknown) => {
-    order.push(name);
-    return value;
-  };
-  const results = await Promise.all([
-    session.run("y", { x }).then(note("first")),
-    session.restore(new Blob([])).catch(note("restore")),
-    session.run("zz").catch(note("failed")),
-    session.params.w?.set(f32(1, 2, 3)).then(note("set")),
-    session.run("y", { x }).then(note("second")),
-    session.run("kernel").then(note("third")),
-    (x.fill(5), session.params.w?.get().then(note("get"))),
-  ]);
-  assert.equal(order, ["first", "restore", "failed", "set", "second", "third", "get"]);
-  assert.equal(results[4], { y: new Tensor("f32", [1, 3], f32(1, 2, 3)) });
-  assert.equal(results[5], { kernel: new Tensor("f32", [3], f32(1, 2, 3)) });
-});
+runtime(
+  "runs happen in the order of their calls, with the feeds of that moment, and a failed one breaks nothing",
+  async () => {
+    const session = await openSession(toy);
+    const x = ones(3);
+    const order: string[] = [];
+    const note = (name: string) => (value: unknown) => {
+      order.push(name);
+      return value;
+    };
+    const results = await Promise.all([
+      session.run("y", { x }).then(note("first")),
+      session.restore(new Blob([])).catch(note("restore")),
+      session.run("zz").catch(note("failed")),
+      session.params.w?.set(f32(1, 2, 3)).then(note("set")),
+      session.run("y", { x }).then(note("second")),
+      session.run("kernel").then(note("third")),
+      session.params.w?.get().then(note("get")),
+      x.fill(5),
+    ]);
+    assert.equal(order, ["first", "restore", "failed", "set", "second", "third", "get"]);
+    assert.equal(results[4], { y: new Tensor("f32", [1, 3], f32(1, 2, 3)) });
+    assert.equal(results[5], { kernel: new Tensor("f32", [3], f32(1, 2, 3)) });
+  },
+);
 
 runtime("derived values are made again only when a variable they come from changed", async () => {
   const { compiled, calls } = counted();
@@ -280,9 +320,16 @@ for (const device of ["wasm", "js"] as const)
     assert.ok(before < session.stats.memory);
     assert.equal(await session.params.w?.get(), f32(1, 2, 3));
     const [N] = [["d", 0]] as const;
-    const greedy = { ...program, checks: [], outputs: [{ ...program.outputs[0], shape: [N], inputs: [] } as Program["outputs"][number]] };
+    const greedy = {
+      ...program,
+      checks: [],
+      outputs: [{ ...program.outputs[0], shape: [N], inputs: [] } as Program["outputs"][number]],
+    };
     const other = await openSession({ ...toy, program: greedy }, { device });
-    assert.match(await messageOf(() => other.run("y", {}, { dims: { N: 2 ** 41 } })), /^TFG0806 \d+ bytes of memory are needed/);
+    assert.match(
+      await messageOf(() => other.run("y", {}, { dims: { N: 2 ** 41 } })),
+      /^TFG0806 \d+ bytes of memory are needed/,
+    );
     assert.is(await messageOf(() => other.run("y", {}, { dims: { N: 2 } })), "");
   });
 
@@ -315,7 +362,10 @@ runtime("where WebAssembly is forbidden or missing the JavaScript kernels run, u
   }
   const { js: _, ...wasmOnly } = toy.kernels;
   const without = { program, kernels: wasmOnly };
-  assert.is(await messageOf(() => openSession(without, { device: "js" })), 'TFG0811 this module has no kernels for device "js" here');
+  assert.is(
+    await messageOf(() => openSession(without, { device: "js" })),
+    'TFG0811 this module has no kernels for device "js" here',
+  );
 });
 
 runtime("without Node's modules the kernels are inflated by a stream, as in a browser", async () => {
@@ -359,7 +409,12 @@ runtime("`using` closes at once, `await using` after the runs in the queue; then
   }
   assert.is(await late, "TFG0810 the session is closed");
   for (const session of [a, b])
-    for (const call of [() => session.run("kernel"), () => session.save(), () => session.initialize(), () => session.params.w?.get()])
+    for (const call of [
+      () => session.run("kernel"),
+      () => session.save(),
+      () => session.initialize(),
+      () => session.params.w?.get(),
+    ])
       assert.is(await messageOf(call), "TFG0810 the session is closed");
 });
 

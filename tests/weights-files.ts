@@ -1,7 +1,11 @@
 /** Makes weights files for tests, honest and hostile ones, by code of its own. */
 
 /** A safetensors file from the text of its header and its data. */
-export function safetensors(header: unknown, data: Uint8Array = new Uint8Array(0), length?: bigint): Uint8Array<ArrayBuffer> {
+export function safetensors(
+  header: unknown,
+  data: Uint8Array = new Uint8Array(0),
+  length?: bigint,
+): Uint8Array<ArrayBuffer> {
   const text = typeof header === "string" ? header : JSON.stringify(header);
   const bytes = Buffer.from(text);
   const start = Buffer.alloc(8);
@@ -19,7 +23,11 @@ export function varint(value: number | bigint): number[] {
 }
 
 export const int = (field: number, value: number | bigint): number[] => [...varint(field * 8), ...varint(value)];
-export const message = (field: number, body: readonly number[]): number[] => [...varint(field * 8 + 2), ...varint(body.length), ...body];
+export const message = (field: number, body: readonly number[]): number[] => [
+  ...varint(field * 8 + 2),
+  ...varint(body.length),
+  ...body,
+];
 export const text = (field: number, value: string): number[] => message(field, [...Buffer.from(value)]);
 export const fixed32 = (field: number, value: number): number[] => [...varint(field * 8 + 5), ...u32(value)];
 export const u32 = (value: number): number[] => [value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24];
@@ -45,12 +53,15 @@ export function masked(bytes: Iterable<number>): number {
 /** Compresses greedily with copies of all three kinds, so that a decoder meets them. */
 export function snappy(data: readonly number[]): number[] {
   const out = varint(data.length);
-  let literal: number[] = [];
+  const literal: number[] = [];
   const flush = (): void => {
     while (literal.length) {
       const part = literal.splice(0, 300);
       const length = part.length - 1;
-      out.push(...(length < 60 ? [length << 2] : length < 256 ? [60 << 2, length] : [61 << 2, length & 255, length >> 8]), ...part);
+      out.push(
+        ...(length < 60 ? [length << 2] : length < 256 ? [60 << 2, length] : [61 << 2, length & 255, length >> 8]),
+        ...part,
+      );
     }
   };
   for (let at = 0, kind = 0; at < data.length; ) {
@@ -91,14 +102,23 @@ function blockOf(entries: Entries, interval: number): number[] {
     let shared = 0;
     if (i % interval === 0) restarts.push(out.length);
     else while (shared < Math.min(key.length, before.length) && key[shared] === before[shared]) shared++;
-    out.push(...varint(shared), ...varint(key.length - shared), ...varint(value.length), ...key.slice(shared), ...value);
+    out.push(
+      ...varint(shared),
+      ...varint(key.length - shared),
+      ...varint(value.length),
+      ...key.slice(shared),
+      ...value,
+    );
     before = key;
   });
   return [...out, ...restarts.flatMap(u32), ...u32(restarts.length)];
 }
 
 /** A table with `perBlock` entries in a block. */
-export function table(entries: Entries, { perBlock = 3, interval = 2, isSnappy = false } = {}): Uint8Array<ArrayBuffer> {
+export function table(
+  entries: Entries,
+  { perBlock = 3, interval = 2, isSnappy = false } = {},
+): Uint8Array<ArrayBuffer> {
   const out: number[] = [];
   const write = (block: number[]): number[] => {
     const content = isSnappy ? snappy(block) : block;
@@ -128,7 +148,8 @@ export interface CheckpointTensor {
   readonly shard?: number;
 }
 
-export const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+export const bytesOf = (data: ArrayBufferView): Uint8Array =>
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 export const shapeMessage = (shape: readonly number[]): number[] => shape.flatMap((size) => message(2, int(1, size)));
 

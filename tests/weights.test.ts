@@ -11,7 +11,21 @@ import { openSession, readWeights, TfgError, type WeightsSource, writeSafetensor
 import { crc32c, unsnappy } from "../runtime/wire.ts";
 import { echo, messageOf } from "./runtime-program.ts";
 import {
-  bytesOf, type CheckpointTensor, checkpoint, crc, fixed32, int, masked, message, safetensors, shapeMessage, snappy, table, text, u32, varint,
+  bytesOf,
+  type CheckpointTensor,
+  checkpoint,
+  crc,
+  fixed32,
+  int,
+  masked,
+  message,
+  safetensors,
+  shapeMessage,
+  snappy,
+  table,
+  text,
+  u32,
+  varint,
 } from "./weights-files.ts";
 
 const weights = suite("weights");
@@ -34,7 +48,10 @@ const codeOf = async (job: () => unknown) => (await messageOf(job)).slice(0, 7);
 
 const readAll = async (from: WeightsSource) => {
   const { tensors } = await readWeights(from);
-  const all = Array.from(tensors, async ([name, { dtype, shape, read }]) => [name, { dtype, shape, bytes: await read() }] as const);
+  const all = Array.from(
+    tensors,
+    async ([name, { dtype, shape, read }]) => [name, { dtype, shape, bytes: await read() }] as const,
+  );
   return Object.fromEntries(await Promise.all(all));
 };
 
@@ -101,7 +118,9 @@ weights("a session saves its variables under their names and restores them from 
   ]) {
     const other = await openSession(net, { weights: from });
     assert.equal(await Promise.all(Object.values(other.params).map((param) => param.get())), [
-      f32(1, 2, 3, 4), Int32Array.of(7), Uint8Array.of(1, 0, 1),
+      f32(1, 2, 3, 4),
+      Int32Array.of(7),
+      Uint8Array.of(1, 0, 1),
     ]);
   }
 });
@@ -132,13 +151,25 @@ weights("a header that lies is refused before anything is allocated for it", asy
     [/"a" is F32\[2\] at \[0,4\]/, safetensors({ a: { ...one, data_offsets: [0, 4] } }, eight)],
     [/"a" is F32\[2\] at \[8,0\]/, safetensors({ a: { ...one, data_offsets: [8, 0] } }, eight)],
     [/"a" is F32\[2000000000000000,2000000000000000\]/, safetensors({ a: { ...one, shape: [2e15, 2e15] } }, eight)],
-    [/"b" begins at byte 4 of the data, not at 8/, safetensors({ a: one, b: { ...one, data_offsets: [4, 12] } }, new Uint8Array(12))],
+    [
+      /"b" begins at byte 4 of the data, not at 8/,
+      safetensors({ a: one, b: { ...one, data_offsets: [4, 12] } }, new Uint8Array(12)),
+    ],
     [/"b" begins at byte 0 of the data, not at 8/, safetensors({ a: one, b: one }, eight)],
-    [/"b" begins at byte 12 of the data, not at 8/, safetensors({ a: one, b: { ...one, data_offsets: [12, 20] } }, new Uint8Array(20))],
-    [/"a" begins at byte 8 of the data, not at 0/, safetensors({ a: { ...one, data_offsets: [8, 16] } }, new Uint8Array(16))],
+    [
+      /"b" begins at byte 12 of the data, not at 8/,
+      safetensors({ a: one, b: { ...one, data_offsets: [12, 20] } }, new Uint8Array(20)),
+    ],
+    [
+      /"a" begins at byte 8 of the data, not at 0/,
+      safetensors({ a: { ...one, data_offsets: [8, 16] } }, new Uint8Array(16)),
+    ],
     [/4 bytes behind the last tensor/, safetensors({ a: one }, new Uint8Array(12))],
     [/names "a" twice/, safetensors(`{"a": ${JSON.stringify(one)}, "\\u0061": ${JSON.stringify(one)}}`, eight)],
-    [/names "dtype" twice/, safetensors('{"a": {"dtype": "F64", "dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', eight)],
+    [
+      /names "dtype" twice/,
+      safetensors('{"a": {"dtype": "F64", "dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', eight),
+    ],
   ];
   for (const [what, file] of hostile) {
     const text = await messageOf(() => readWeights(file));
@@ -151,7 +182,11 @@ weights("a file cut off anywhere is refused", async () => {
   const file = safetensors({ a: one, b: { dtype: "U8", shape: [], data_offsets: [8, 9] } }, new Uint8Array(9));
   assert.equal(Object.keys(await readAll(file)), ["a", "b"]);
   for (let size = 0; size < file.length; size++)
-    assert.match(await messageOf(() => readWeights(file.slice(0, size))), /^TFG0702 "weights" is truncated or altered/, `${size}`);
+    assert.match(
+      await messageOf(() => readWeights(file.slice(0, size))),
+      /^TFG0702 "weights" is truncated or altered/,
+      `${size}`,
+    );
 });
 
 weights("stored elements become the variable's: floating ones are rounded, others must fit exactly", async () => {
@@ -168,9 +203,16 @@ weights("stored elements become the variable's: floating ones are rounded, other
   assert.equal(await restored("F32", f32(1 + 2 ** -8, 1 + 3 * 2 ** -8), "bf16"), Uint16Array.of(0x3f80, 0x3f82));
   assert.equal(await restored("I64", BigInt64Array.of(-5n, 2n ** 31n - 1n), "i32"), Int32Array.of(-5, 2 ** 31 - 1));
   assert.equal(await restored("U8", Uint8Array.of(0, 255), "f32"), f32(0, 255));
-  const refused = (stored: string, data: ArrayBufferView, dtype: DType) => messageOf(() => restored(stored, data, dtype));
-  assert.is(await refused("I64", BigInt64Array.of(1n, 2n ** 31n), "i32"), 'TFG0701 restore: "weights" has 2147483648 in v, which is no i32');
-  assert.is(await refused("I64", BigInt64Array.of(2n ** 60n + 1n, 0n), "f32"), 'TFG0701 restore: "weights" has 1152921504606846977 in v, which is no f32');
+  const refused = (stored: string, data: ArrayBufferView, dtype: DType) =>
+    messageOf(() => restored(stored, data, dtype));
+  assert.is(
+    await refused("I64", BigInt64Array.of(1n, 2n ** 31n), "i32"),
+    'TFG0701 restore: "weights" has 2147483648 in v, which is no i32',
+  );
+  assert.is(
+    await refused("I64", BigInt64Array.of(2n ** 60n + 1n, 0n), "f32"),
+    'TFG0701 restore: "weights" has 1152921504606846977 in v, which is no f32',
+  );
   assert.is(await refused("F32", f32(1, 2.5), "i32"), 'TFG0701 restore: "weights" has 2.5 in v, which is no i32');
   assert.match(await refused("U8", Uint8Array.of(0, 1), "bool"), /dtype +v bool\[2\] the file has u8\[2\]/);
 });
@@ -178,35 +220,58 @@ weights("stored elements become the variable's: floating ones are rounded, other
 // ---- what fits ---------------------------------------------------------------------------------
 
 const lenet = variables(
-  ["conv2d/kernel", "f32", [3, 3, 1, 2]], ["conv2d/bias", "f32", [2]], ["dense/kernel", "f32", [8, 10]], ["dense/bias", "f32", [10]],
+  ["conv2d/kernel", "f32", [3, 3, 1, 2]],
+  ["conv2d/bias", "f32", [2]],
+  ["dense/kernel", "f32", [8, 10]],
+  ["dense/bias", "f32", [10]],
 );
 const stored = (entries: Record<string, readonly number[]>) =>
   writeSafetensors(
     Object.entries(entries).map(([name, shape]) => ({
-      name, shape, dtype: "f32" as const, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1),
+      name,
+      shape,
+      dtype: "f32" as const,
+      data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1),
     })),
   );
 
-weights("weights that do not fit are one report: what is missing, what differs, what is left, and the way out", async () => {
-  const path = place("other.safetensors", new Uint8Array(await stored({
-    "conv2d/kernel": [5, 5, 1, 2], "conv2d/bias": [2], "dense_1/kernel": [8, 10], "dense_1/bias": [10], global_step: [],
-  }).arrayBuffer()));
-  const session = await openSession(lenet);
-  assert.is(
-    await messageOf(() => session.restore(path)),
-    `TFG0701 restore: "${path}" does not fit \`net\`
+weights(
+  "weights that do not fit are one report: what is missing, what differs, what is left, and the way out",
+  async () => {
+    const path = place(
+      "other.safetensors",
+      new Uint8Array(
+        await stored({
+          "conv2d/kernel": [5, 5, 1, 2],
+          "conv2d/bias": [2],
+          "dense_1/kernel": [8, 10],
+          "dense_1/bias": [10],
+          global_step: [],
+        }).arrayBuffer(),
+      ),
+    );
+    const session = await openSession(lenet);
+    assert.is(
+      await messageOf(() => session.restore(path)),
+      `TFG0701 restore: "${path}" does not fit \`net\`
   missing    dense/kernel  f32[8, 10]      nearest in the file: dense_1/kernel f32[8, 10]
   missing    dense/bias    f32[10]         nearest in the file: dense_1/bias f32[10]
   shape      conv2d/kernel f32[3, 3, 1, 2] the file has f32[5, 5, 1, 2]
   unused     global_step
   help: restore(file, { map: { "dense/": "dense_1/" } })`,
-  );
-  assert.equal(await session.params["conv2d/bias"]?.get(), f32(0, 0), "none is restored");
-});
+    );
+    assert.equal(await session.params["conv2d/bias"]?.get(), f32(0, 0), "none is restored");
+  },
+);
 
 weights("the map of the report is one that works", async () => {
   const session = await openSession(lenet);
-  const file = stored({ "a/conv2d/kernel": [3, 3, 1, 2], "a/conv2d/bias": [2], "b_1/kernel": [8, 10], "b_1/bias": [10] });
+  const file = stored({
+    "a/conv2d/kernel": [3, 3, 1, 2],
+    "a/conv2d/bias": [2],
+    "b_1/kernel": [8, 10],
+    "b_1/bias": [10],
+  });
   const text = await messageOf(() => session.restore(file));
   const map = JSON.parse(/map: (\{.*\}) \}\)$/.exec(text)?.[1]?.replace(/(\w+):/g, '"$1":') ?? "");
   assert.equal(map, { "conv2d/": "a/conv2d/", "dense/": "b_1/" });
@@ -219,7 +284,10 @@ weights("without `strict` a variable that the file lacks keeps its value; a wron
   const session = await openSession(lenet);
   const report = await session.restore(stored({ "dense/bias": [10], extra: [1] }), { strict: false });
   assert.equal(report, {
-    format: "safetensors", restored: ["dense/bias"], missing: ["conv2d/kernel", "conv2d/bias", "dense/kernel"], unused: ["extra"],
+    format: "safetensors",
+    restored: ["dense/bias"],
+    missing: ["conv2d/kernel", "conv2d/bias", "dense/kernel"],
+    unused: ["extra"],
   });
   assert.is(await codeOf(() => session.restore(stored({ "dense/bias": [1, 10] }), { strict: false })), "TFG0701");
 });
@@ -239,7 +307,11 @@ const tensors: CheckpointTensor[] = [
 const expected = Object.fromEntries(
   tensors.map(({ name, type, shape, data }) => [
     name,
-    { dtype: { 1: "f32", 2: "f64", 7: "string", 9: "i64", 10: "bool", 19: "f16" }[type], shape, bytes: Uint8Array.from(data) },
+    {
+      dtype: { 1: "f32", 2: "f64", 7: "string", 9: "i64", 10: "bool", 19: "f16" }[type],
+      shape,
+      bytes: Uint8Array.from(data),
+    },
   ]),
 );
 
@@ -248,7 +320,10 @@ weights("crc32c and snappy are those of their publications", () => {
   assert.is(crc32c(new Uint8Array(32)), 0x8a9136aa);
   assert.is(crc32c(Uint8Array.from({ length: 32 }, (_, i) => i)), 0x46dd794e);
   assert.is(crc(Buffer.from("123456789")), 0xe3069283);
-  assert.equal(Buffer.from(unsnappy(Uint8Array.of(11, 2 << 2, 97, 98, 99, (7 << 2) | 2, 3, 0))).toString(), "abcabcabcab");
+  assert.equal(
+    Buffer.from(unsnappy(Uint8Array.of(11, 2 << 2, 97, 98, 99, (7 << 2) | 2, 3, 0))).toString(),
+    "abcabcabcab",
+  );
   const data = Array.from({ length: 5000 }, (_, i) => (i % 97 < 60 ? i % 11 : (i * i) >> 3) & 255);
   assert.equal(Array.from(unsnappy(Uint8Array.from(snappy(data)))), data);
 });
@@ -260,30 +335,51 @@ for (const isSnappy of [false, true])
     assert.is((await readWeights(files)).format, "tensorflow-v2");
   });
 
-weights("a checkpoint is found by its prefix, its index, a SavedModel folder, and TensorFlow's `checkpoint` file", async () => {
-  const put = (prefix: string) => {
-    for (const [name, bytes] of checkpoint(prefix, tensors, { shards: 2 })) place(name, bytes);
-  };
-  put("train/model.ckpt-7");
-  put("saved/variables/variables");
-  put("moved/model.ckpt-7");
-  place("train/checkpoint", 'model_checkpoint_path: "model.ckpt-7"\nall_model_checkpoint_paths: "model.ckpt-7"\n');
-  place("moved/checkpoint", 'model_checkpoint_path: "/gone/with/the/machine/model.ckpt-7"\n');
-  const net = variables(["conv/bias", "f32", [3]]);
-  const paths = ["train/model.ckpt-7", "train/model.ckpt-7.index", "train", "train/checkpoint", "saved", "saved/", "saved/variables", "moved"];
-  for (const path of paths) {
-    for (const from of [join(folder, path), pathToFileURL(join(folder, path))]) {
-      const session = await openSession(net, { weights: from });
-      assert.equal(await session.params["conv/bias"]?.get(), f32(1, 2, 3), path);
+weights(
+  "a checkpoint is found by its prefix, its index, a SavedModel folder, and TensorFlow's `checkpoint` file",
+  async () => {
+    const put = (prefix: string) => {
+      for (const [name, bytes] of checkpoint(prefix, tensors, { shards: 2 })) place(name, bytes);
+    };
+    put("train/model.ckpt-7");
+    put("saved/variables/variables");
+    put("moved/model.ckpt-7");
+    place("train/checkpoint", 'model_checkpoint_path: "model.ckpt-7"\nall_model_checkpoint_paths: "model.ckpt-7"\n');
+    place("moved/checkpoint", 'model_checkpoint_path: "/gone/with/the/machine/model.ckpt-7"\n');
+    const net = variables(["conv/bias", "f32", [3]]);
+    const paths = [
+      "train/model.ckpt-7",
+      "train/model.ckpt-7.index",
+      "train",
+      "train/checkpoint",
+      "saved",
+      "saved/",
+      "saved/variables",
+      "moved",
+    ];
+    for (const path of paths) {
+      for (const from of [join(folder, path), pathToFileURL(join(folder, path))]) {
+        const session = await openSession(net, { weights: from });
+        assert.equal(await session.params["conv/bias"]?.get(), f32(1, 2, 3), path);
+      }
     }
-  }
-  assert.match(await messageOf(() => readWeights(join(folder, "train/none"))), /^TFG0601 cannot read ".*none": there is no such file, no ".*none.index"/);
-  place("stale/checkpoint", 'model_checkpoint_path: "model.ckpt-8"');
-  assert.match(await messageOf(() => readWeights(join(folder, "stale"))), /^TFG0601 ".*checkpoint" names the checkpoint "model.ckpt-8"/);
-  place("odd/checkpoint", "hello");
-  assert.match(await messageOf(() => readWeights(join(folder, "odd"))), /^TFG0702 ".*" names no checkpoint/);
-  assert.match(await messageOf(() => readWeights(place("odd/text.txt", "hello, this is text"))), /^TFG0702 .* neither a safetensors file nor/);
-});
+    assert.match(
+      await messageOf(() => readWeights(join(folder, "train/none"))),
+      /^TFG0601 cannot read ".*none": there is no such file, no ".*none.index"/,
+    );
+    place("stale/checkpoint", 'model_checkpoint_path: "model.ckpt-8"');
+    assert.match(
+      await messageOf(() => readWeights(join(folder, "stale"))),
+      /^TFG0601 ".*checkpoint" names the checkpoint "model.ckpt-8"/,
+    );
+    place("odd/checkpoint", "hello");
+    assert.match(await messageOf(() => readWeights(join(folder, "odd"))), /^TFG0702 ".*" names no checkpoint/);
+    assert.match(
+      await messageOf(() => readWeights(place("odd/text.txt", "hello, this is text"))),
+      /^TFG0702 .* neither a safetensors file nor/,
+    );
+  },
+);
 
 weights("files are fetched over HTTP, a prefix too", async () => {
   const files = new Map(checkpoint("/model.ckpt", tensors, { shards: 2 }));
@@ -293,7 +389,9 @@ weights("files are fetched over HTTP, a prefix too", async () => {
     response.statusCode = file ? 200 : 404;
     response.end(file);
   });
-  const port = await new Promise<number>((done) => server.listen(0, "127.0.0.1", () => done(Number(Object(server.address()).port))));
+  const port = await new Promise<number>((done) =>
+    server.listen(0, "127.0.0.1", () => done(Number(Object(server.address()).port))),
+  );
   try {
     const base = `http://127.0.0.1:${port}`;
     assert.equal(await readAll(`${base}/model.ckpt`), expected);
@@ -313,7 +411,8 @@ weights("files are fetched over HTTP, a prefix too", async () => {
 
 weights("partitioned variables are put together", async () => {
   const whole = Float32Array.from({ length: 6 * 70 }, (_, i) => i);
-  const extent = (start: number, length: number) => message(1, [...(start ? int(1, start) : []), ...(length < 0 ? [] : int(2, length))]);
+  const extent = (start: number, length: number) =>
+    message(1, [...(start ? int(1, start) : []), ...(length < 0 ? [] : int(2, length))]);
   // Rows 0 to 3 and 4 to 5; the second axis is whole in the first part, and cut at 64 in the rows below.
   const parts = [
     { starts: [0, 0], lengths: [4, -1], rows: [0, 4], columns: [0, 70] },
@@ -322,26 +421,37 @@ weights("partitioned variables are put together", async () => {
   ] as const;
   const pieces = parts.map(({ starts, lengths, rows, columns }): CheckpointTensor => {
     const data: number[] = [];
-    for (let row = rows[0]; row < rows[1]; row++) data.push(...whole.subarray(row * 70 + columns[0], row * 70 + columns[1]));
+    for (let row = rows[0]; row < rows[1]; row++)
+      data.push(...whole.subarray(row * 70 + columns[0], row * 70 + columns[1]));
     const shape = [rows[1] - rows[0], columns[1] - columns[0]];
     return { name: sliceKey("table", { starts, lengths }), type: 1, shape, data: bytesOf(Float32Array.from(data)) };
   });
   // As TensorFlow's OrderedCode writes them: 0, the name, its end, the rank; 64 takes two bytes, the whole axis is -1.
   assert.equal(
     pieces.map(({ name }) => Buffer.from(name, "latin1").toString("hex")),
-    ["00" + "7461626c65" + "0001" + "0102" + "80" + "84" + "80" + "7f",
-     "00" + "7461626c65" + "0001" + "0102" + "84" + "82" + "80" + "c040",
-     "00" + "7461626c65" + "0001" + "0102" + "84" + "82" + "c040" + "86"],
+    [
+      "00" + "7461626c65" + "0001" + "0102" + "80" + "84" + "80" + "7f",
+      "00" + "7461626c65" + "0001" + "0102" + "84" + "82" + "80" + "c040",
+      "00" + "7461626c65" + "0001" + "0102" + "84" + "82" + "c040" + "86",
+    ],
   );
-  const slices = parts.flatMap(({ starts, lengths }) => message(7, [...extent(starts[0], lengths[0]), ...extent(starts[1], lengths[1])]));
+  const slices = parts.flatMap(({ starts, lengths }) =>
+    message(7, [...extent(starts[0], lengths[0]), ...extent(starts[1], lengths[1])]),
+  );
   const full: [string, number[]] = ["table", [...int(1, 1), ...message(2, shapeMessage([6, 70])), ...slices]];
-  assert.equal(await readAll(checkpoint("p", pieces, { extra: [full] })), { table: { dtype: "f32", shape: [6, 70], bytes: bytesOf(whole) } });
+  assert.equal(await readAll(checkpoint("p", pieces, { extra: [full] })), {
+    table: { dtype: "f32", shape: [6, 70], bytes: bytesOf(whole) },
+  });
   const lacking = checkpoint("p", pieces.slice(1), { extra: [full] });
-  assert.is(await messageOf(() => readAll(lacking)), 'TFG0703 "p.index" cannot be trusted: "table" lacks its part at [0,0]');
+  assert.is(
+    await messageOf(() => readAll(lacking)),
+    'TFG0703 "p.index" cannot be trusted: "table" lacks its part at [0,0]',
+  );
 });
 
 weights("TF 2 object graphs are matched by their readable names and by those that the variables had", async () => {
-  const attribute = (full: string, key: string) => message(2, [...text(1, "VARIABLE_VALUE"), ...text(2, full), ...text(3, key)]);
+  const attribute = (full: string, key: string) =>
+    message(2, [...text(1, "VARIABLE_VALUE"), ...text(2, full), ...text(3, key)]);
   const key = (path: string) => `${path}/.ATTRIBUTES/VARIABLE_VALUE`;
   const graph = [
     ...message(1, attribute("dense/kernel", key("layer-0/kernel"))),
@@ -363,7 +473,11 @@ weights("TF 2 object graphs are matched by their readable names and by those tha
 });
 
 weights("a checkpoint altered or cut off at any byte is refused", async () => {
-  const files = checkpoint("m", tensors.filter(({ type }) => type !== 7), { isSnappy: true });
+  const files = checkpoint(
+    "m",
+    tensors.filter(({ type }) => type !== 7),
+    { isSnappy: true },
+  );
   const single = new Map([...files].map(([name, bytes]) => [name, bytes] as const));
   for (const [name, bytes] of single) {
     for (let at = 0; at < bytes.length; at++) {
@@ -373,8 +487,13 @@ weights("a checkpoint altered or cut off at any byte is refused", async () => {
       // Only the padding of the footer, the handle of the unused block and that block mean nothing.
       const isUnused = name.endsWith(".index") && text === "";
       if (!isUnused) assert.match(text, /^TFG070[234] /, `${name} at ${at}`);
-      else assert.equal(await readAll(new Map([...single, [name, altered]])), await readAll(single), `${name} at ${at}`);
-      assert.match(await messageOf(() => readAll(new Map([...single, [name, bytes.slice(0, at)]]))), /^TFG070[23] /, `${name} cut at ${at}`);
+      else
+        assert.equal(await readAll(new Map([...single, [name, altered]])), await readAll(single), `${name} at ${at}`);
+      assert.match(
+        await messageOf(() => readAll(new Map([...single, [name, bytes.slice(0, at)]]))),
+        /^TFG070[23] /,
+        `${name} cut at ${at}`,
+      );
     }
   }
 });
@@ -391,9 +510,15 @@ weights("an index that lies is refused", async () => {
     [/TFG0703 .*"v" lies in file -1 of 1/, with_(entry(good, int(3, -1)))],
     [/TFG0702 .*"v" ends at byte 1000016, the file at 16/, with_(entry(good, int(4, 1000000)))],
     [/TFG0702 .*"v" ends at byte 1?\d* ?/, with_(entry(good, int(4, -8)))],
-    [/TFG0703 .*"v" is f32\[1073741824\] in 16 bytes/, with_(entry(int(1, 1), message(2, shapeMessage([2 ** 30])), int(5, 16)))],
+    [
+      /TFG0703 .*"v" is f32\[1073741824\] in 16 bytes/,
+      with_(entry(int(1, 1), message(2, shapeMessage([2 ** 30])), int(5, 16))),
+    ],
     [/TFG0702 .*the shape \[-1\]/, with_(entry(int(1, 1), message(2, shapeMessage([-1])), int(5, 16)))],
-    [/TFG0702 .*the shape \[\d+, \d+\]/, with_(entry(int(1, 1), message(2, shapeMessage([2 ** 50, 2 ** 50])), int(5, 16)))],
+    [
+      /TFG0702 .*the shape \[\d+, \d+\]/,
+      with_(entry(int(1, 1), message(2, shapeMessage([2 ** 50, 2 ** 50])), int(5, 16))),
+    ],
     [/TFG0702 .*the crc of "v" does not agree/, with_(entry(good, fixed32(6, 1)))],
     [/TFG0702 .*big-endian/, with_(good, [...int(1, 1), ...int(2, 1)])],
     [/TFG0702 .*no header/, new Map([["m.index", table([["v", good]])]])],
@@ -408,7 +533,10 @@ weights("an index that lies is refused", async () => {
 weights("an index without its data file names the file that is missing", async () => {
   const files = checkpoint("dir/m", tensors, { shards: 2 });
   files.delete("dir/m.data-00001-of-00002");
-  assert.is(await messageOf(() => readWeights(files)), 'TFG0704 the data file "dir/m.data-00001-of-00002" of the checkpoint is missing');
+  assert.is(
+    await messageOf(() => readWeights(files)),
+    'TFG0704 the data file "dir/m.data-00001-of-00002" of the checkpoint is missing',
+  );
   const [index] = files.values();
   assert.is(await codeOf(() => readWeights(index as Uint8Array)), "TFG0704");
   assert.instance(await readWeights(files).catch((error: unknown) => error), TfgError);

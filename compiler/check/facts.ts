@@ -10,6 +10,7 @@ import {
   addDims,
   type Atom,
   type Dim,
+  DimOverflow,
   dimOf,
   dimOfTerm,
   dimSymbol,
@@ -45,6 +46,8 @@ const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a 
 
 /** How deep a proof may nest; what people write needs two or three. */
 const DEPTH = 7;
+/** How many sizes one search looks at. */
+const STEPS = 600;
 
 interface Fresh {
   /** `original = times * fresh + rest` */
@@ -103,7 +106,7 @@ export function factsOf(given: readonly Fact[]): Facts {
     fresh.set(name, { original: symbol.name, times: divisor, rest });
     const value = addDims(scaleDim(dimSymbol(name), divisor), rest);
     substituteSymbol(symbol.name, value);
-    if (constant === undefined) inequalities.push(subDims(value, dimOf(low)));
+    if (constant === undefined && Number.isFinite(low)) inequalities.push(subDims(value, dimOf(low)));
   };
 
   const learnZero = (whole: Dim): void => {
@@ -116,7 +119,8 @@ export function factsOf(given: readonly Fact[]): Facts {
     }
     const value = scaleDim(subDims(dim, scaleDim(dimSymbol(symbol.name), symbol.coefficient)), -symbol.coefficient);
     substituteSymbol(symbol.name, value);
-    inequalities.push(subDims(value, dimOf(lowest.get(symbol.name) ?? 1)));
+    const low = lowest.get(symbol.name) ?? 1;
+    if (Number.isFinite(low)) inequalities.push(subDims(value, dimOf(low)));
   };
 
   for (const fact of given) if (fact.kind === "zero") learnZero(fact.dim);
@@ -152,7 +156,7 @@ export function factsOf(given: readonly Fact[]): Facts {
   };
 
   let bounds = boundsOf((name) => lowest.get(name) ?? 1, inequalities);
-  const holds = (dim: Dim): boolean => proveNonNegative(reduced(dim), inequalities, bounds, DEPTH);
+  const holds = (dim: Dim): boolean => withoutOverflow(() => new Proof(bounds).nonNegative(reduced(dim), inequalities, DEPTH));
 
   return {
     normal: (dim) => (substitution.size === 0 || literalOf(dim) !== undefined ? dim : restored(reduced(dim))),
@@ -173,6 +177,16 @@ export function factsOf(given: readonly Fact[]): Facts {
       bounds = boundsOf((name) => lowest.get(name) ?? 1, inequalities);
     },
   };
+}
+
+/** Numbers that a search makes too large prove nothing. */
+function withoutOverflow(proof: () => boolean): boolean {
+  try {
+    return proof();
+  } catch (error) {
+    if (error instanceof DimOverflow) return false;
+    throw error;
+  }
 }
 
 interface Bounds {
@@ -232,49 +246,70 @@ function boundsOf(lowestOf: (name: string) => number, inequalities: readonly Dim
   return { ofDim };
 }
 
-/** Proves `dim >= 0` from `facts >= 0`. */
-function proveNonNegative(dim: Dim, facts: readonly Dim[], bounds: Bounds, depth: number): boolean {
-  if (bounds.ofDim(dim)[0] >= 0) return true;
-  if (depth === 0 || dim.terms.length === 0) return false;
+/** A search for a proof that a size is not negative. Bounded, since it tries what may help in any order. */
+class Proof {
+  readonly #bounds: Bounds;
+  readonly #tried = new Set<string>();
+  #steps = STEPS;
 
-  const shared = withoutCommonFactor(dim, bounds);
-  if (shared) return proveNonNegative(shared, facts, bounds, depth - 1);
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds;
+  }
 
-  // max(a, b) is a or b: prove both cases, each with what it implies.
-  let choice: Extract<Atom, { kind: "max" | "min" }> | undefined;
+  /** Proves `dim >= 0` from `facts >= 0`. */
+  nonNegative(dim: Dim, facts: readonly Dim[], depth: number): boolean {
+    const bounds = this.#bounds;
+    if (bounds.ofDim(dim)[0] >= 0) return true;
+    if (depth === 0 || dim.terms.length === 0 || this.#steps-- <= 0) return false;
+    const attempt = `${depth} ${facts.length} ${dim.key}`;
+    if (this.#tried.has(attempt)) return false;
+    this.#tried.add(attempt);
+
+    const shared = withoutCommonFactor(dim, bounds);
+    if (shared) return this.nonNegative(shared, facts, depth - 1);
+
+    // max(a, b) is a or b: prove both cases, each with what it implies.
+    const choice = extremumIn(dim);
+    if (choice) {
+      const { key, left, right, kind } = choice;
+      const leftWins = kind === "max" ? subDims(left, right) : subDims(right, left);
+      return (
+        this.nonNegative(replaceAtom(dim, key, left), [...facts, leftWins], depth - 1) &&
+        this.nonNegative(replaceAtom(dim, key, right), [...facts, scaleDim(leftWins, -1)], depth - 1)
+      );
+    }
+
+    // (a - k + 1) / k <= floor(a / k) <= a / k, multiplied by k.
+    for (const term of dim.terms)
+      for (const atom of term.atoms) {
+        if (atom.kind !== "floor") continue;
+        const without = withoutFloor(dim, atom, bounds);
+        if (without && this.nonNegative(without, facts, depth - 1)) return true;
+      }
+
+    // dim·q = p·fact + rest with p, q > 0: enough to prove the rest. Some term of the dim cancels.
+    for (const fact of facts)
+      for (const term of dim.terms) {
+        if (term.atoms.length === 0) continue;
+        const key = monomialKey(term);
+        const same = fact.terms.find((other) => monomialKey(other) === key);
+        if (!same || Math.sign(same.coefficient) !== Math.sign(term.coefficient)) continue;
+        const common = gcd(term.coefficient, same.coefficient);
+        const rest = subDims(scaleDim(dim, Math.abs(same.coefficient) / common), scaleDim(fact, Math.abs(term.coefficient) / common));
+        if (this.nonNegative(rest, facts, depth - 1)) return true;
+      }
+    return false;
+  }
+}
+
+const monomialKey = (term: Term): string => term.atoms.map((atom) => atom.key).join("*");
+
+function extremumIn(dim: Dim): Extract<Atom, { kind: "max" | "min" }> | undefined {
+  const found: Extract<Atom, { kind: "max" | "min" }>[] = [];
   eachAtom(dim, (atom) => {
-    if (atom.kind === "max" || atom.kind === "min") choice = atom;
+    if (atom.kind === "max" || atom.kind === "min") found.push(atom);
   });
-  if (choice) {
-    const { key, left, right, kind } = choice;
-    const leftWins = kind === "max" ? subDims(left, right) : subDims(right, left);
-    return (
-      proveNonNegative(replaceAtom(dim, key, left), [...facts, leftWins], bounds, depth - 1) &&
-      proveNonNegative(replaceAtom(dim, key, right), [...facts, scaleDim(leftWins, -1)], bounds, depth - 1)
-    );
-  }
-
-  // (a - k + 1) / k <= floor(a / k) <= a / k, multiplied by k.
-  for (const term of dim.terms)
-    for (const atom of term.atoms) {
-      if (atom.kind !== "floor") continue;
-      const without = withoutFloor(dim, atom, bounds);
-      if (without && proveNonNegative(without, facts, bounds, depth - 1)) return true;
-    }
-
-  // dim·q = p·fact + rest with p, q > 0: enough to prove the rest. A term that pulls below zero is cancelled.
-  for (const term of dim.terms) {
-    if (term.coefficient >= 0 || term.atoms.length === 0) continue;
-    const key = term.atoms.map((atom) => atom.key).join("*");
-    for (const fact of facts) {
-      const same = fact.terms.find((other) => other.coefficient < 0 && other.atoms.map((atom) => atom.key).join("*") === key);
-      if (!same) continue;
-      const common = gcd(term.coefficient, same.coefficient);
-      const rest = subDims(scaleDim(dim, -same.coefficient / common), scaleDim(fact, -term.coefficient / common));
-      if (proveNonNegative(rest, facts, bounds, depth - 1)) return true;
-    }
-  }
-  return false;
+  return found[found.length - 1];
 }
 
 /** `p` of `a·p`, where the atom `a` is in every term and not negative. */

@@ -129,7 +129,7 @@ export async function buildGraph(
 function printStage({ planned, code }: CompiledGraph, stage: "graph" | "kernels" | "wat"): string {
   if (stage === "graph") return printGraph(planned.graph);
   if (stage === "kernels") return printKernels(planned.kernels, planned.memory);
-  return code.wat.fma;
+  return `;; graph ${planned.graph.name}: the profile with fused multiply-add\n${code.wat.fma}`;
 }
 
 /** The function that a JavaScript expression stands for. */

@@ -7,6 +7,12 @@ export interface Terminal {
   readonly isInteractive: boolean;
 }
 
+// A reader that has seen enough, as `head` has, is no error.
+process.stdout.on("error", (error) => {
+  if ("code" in error && error.code === "EPIPE") process.exit();
+  throw error;
+});
+
 export const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   error: (text) => void process.stderr.write(text),

@@ -21,6 +21,8 @@ export interface Local {
 /** Operators of one kind: operands and result agree. */
 export type Arithmetic =
   | "add" | "sub" | "mul" | "div" | "min" | "max" | "min_u" | "max_u"
+  /** The lesser and greater of floats, the first operand if they cannot be compared: one instruction, where `min` takes eight. */
+  | "pmin" | "pmax"
   | "and" | "or" | "xor" | "shl" | "shr" | "shr_u"
   /** Truncating division of i32, signed and unsigned; the divisor is not 0 (and not -1 for signed ones). */
   | "quotient" | "quotient_u" | "remainder" | "remainder_u"

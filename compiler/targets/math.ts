@@ -31,10 +31,14 @@ class Lanes {
   /** 2 to the power of an i32x4 within -126 .. 127. */
   power2 = (n: Expr): Expr => this.asFloat(op("shl", op("add", n, this.i(127)), this.count(23)));
 
-  /** `y` times 2 to the power `n`, for n from -252 to 254: in two steps, so that subnormals and overflow come out right. */
+  /**
+   * `y` near 1 times 2 to the power `n`, for n from -240 to 240: half of it added to the exponent, the rest multiplied,
+   * so that subnormals and overflow come out right.
+   */
   scaled(y: Expr, n: Expr): Expr {
     const half = this.keep(op("shr", n, this.count(1)));
-    return this.keep(op("mul", op("mul", y, this.power2(half)), this.power2(op("sub", n, half))));
+    const part = this.asFloat(op("add", this.asInt(y), op("shl", half, this.count(23))));
+    return this.keep(op("mul", part, this.power2(op("sub", n, half))));
   }
 
   /** e to the power r for |r| <= 0.35 (Cephes, expf). */
@@ -43,12 +47,14 @@ class Lanes {
     return this.keep(op("add", this.madd(p, this.keep(op("mul", r, r)), r), this.f(1)));
   }
 
-  /** At most 1 ulp. Clamped where the result is 0 or infinite anyway; NaN passes through min and max. */
+  /** At most 1 ulp. Clamped where the result is 0 or infinite anyway; NaN passes through pmin and pmax. */
   exp(x: Expr): Expr {
-    const inside = this.keep(op("max", op("min", x, this.f(89)), this.f(-104)));
-    const n = this.keep(op("nearest", op("mul", inside, this.f(Math.LOG2E))));
+    const inside = this.keep(op("pmax", op("pmin", x, this.f(89)), this.f(-104)));
+    // Added to 1.5 * 2^23, a number is rounded to an integer, which then stands in the low bits.
+    const shifted = this.madd(inside, this.f(Math.LOG2E), this.f(12582912));
+    const n = this.keep(op("sub", shifted, this.f(12582912)));
     const r = this.madd(n, this.f(2.12194440e-4), this.madd(n, this.f(-0.693359375), inside));
-    return this.scaled(this.expReduced(r), convert("int", "i32x4", [n]));
+    return this.scaled(this.expReduced(r), this.keep(op("sub", this.asInt(shifted), this.i(0x4b400000))));
   }
 
   /** `x = m 2^e` with m within sqrt(1/2) .. sqrt(2); x is positive and finite, subnormals included. */
@@ -97,7 +103,7 @@ class Lanes {
 
   /** At most 2 ulp: an odd polynomial below 475/512, `1 - exp(polynomial)` above. */
   erf(x: Expr): Expr {
-    const t = this.keep(op("min", op("abs", x), this.f(4)));
+    const t = this.keep(op("pmin", op("abs", x), this.f(4)));
     const s = this.keep(op("mul", x, x));
     const tail = this.polynomial(t, [-1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1]);
     const exponent = this.keep(op("sub", op("mul", tail, t), t));
@@ -119,7 +125,7 @@ class Lanes {
     const n = convert("demote_pair", "f32x4", [low.n, high.n]);
     const r = this.keep(convert("demote_pair", "f32x4", [low.r, high.r]));
     // Beyond the exact range the rest may be anything: keep the result a sine of something.
-    const bounded = this.keep(op("max", op("min", r, this.f(Math.PI / 4)), this.f(-Math.PI / 4)));
+    const bounded = this.keep(op("pmax", op("pmin", r, this.f(Math.PI / 4)), this.f(-Math.PI / 4)));
     return { quadrant: this.keep(convert("int", "i32x4", [n])), r: bounded };
   }
 
@@ -155,7 +161,7 @@ class Lanes {
     });
     const [low, high] = parts;
     if (!low || !high) throw new Error("unreachable");
-    const n = convert("int", "i32x4", [convert("demote_pair", "f32x4", [low.n, high.n])]);
+    const n = this.keep(convert("int", "i32x4", [convert("demote_pair", "f32x4", [low.n, high.n])]));
     const f = op("mul", convert("demote_pair", "f32x4", [low.f, high.f]), this.f(Math.LN2));
     const finite = this.scaled(this.expReduced(this.keep(f)), n);
     const infinity = this.f(Number.POSITIVE_INFINITY);

@@ -77,6 +77,10 @@ class WatPrinter {
       case "madd":
         if (this.#fused && kind === "f32x4") return `(f32x4.relaxed_madd ${a} ${b} ${c})`;
         return `(${kind}.add (${kind}.mul ${a} ${b}) ${c})`;
+      case "pmin":
+      case "pmax":
+        if (isVector(kind)) return `(${kind}.${name} ${a} ${b})`;
+        throw new Error(`${name} of ${kind}`);
       case "neg":
         return kind === "i32" ? `(i32.sub (i32.const 0) ${a})` : `(${kind}.neg ${a})`;
       case "float":

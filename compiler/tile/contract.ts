@@ -14,7 +14,6 @@ import { compare, constant, convert, type Expr, load, op, plus, select, use } fr
 import { isFloat } from "../ir/types.ts";
 import { type Address, type KernelFrame, NestEmitter, noOffsets, type Offsets } from "./emit.ts";
 import { axesOfScalars, canTakeLanes, closure, costOf, packedColumn } from "./roles.ts";
-import type { Target } from "./target.ts";
 
 /**
  * Products that one accumulator sums before the sum is added to a total: of sums up to `SHORT`, whose totals are f32,
@@ -137,8 +136,8 @@ interface Tile {
 }
 
 /** The height of tiles along a row axis of literal extent; what remains is one lower tile with code of its own. */
-function tileRows(target: Target, extent: number): number {
-  const most = Math.min(target.tile.rows, extent);
+function tileRows(tallest: number, extent: number): number {
+  const most = Math.min(tallest, extent);
   if (extent <= most) return most;
   // A tile costs its rows and a little more; a second copy of the code has to pay.
   const cost = (height: number): number => {
@@ -188,14 +187,22 @@ class ContractionEmitter {
     const { row } = this.#roles;
     const count = row === undefined ? 1 : literalOf(this.#extent(row));
     if (count !== undefined || row === undefined) {
-      this.#overColumns(tileRows(target, count ?? 1));
+      this.#overColumns(tileRows(this.#tallest(), count ?? 1));
       return;
     }
     code.when(
       compare("lt", this.#emitter.extent(row), constant("i32", FEW_ROWS * target.word)),
       () => this.#overColumns(1),
-      () => this.#overColumns(target.tile.rows),
+      () => this.#overColumns(this.#tallest()),
     );
+  }
+
+  /** The height that the registers allow: columns of little more than one panel are all taken at once, in lower tiles. */
+  #tallest(): number {
+    const { tile } = this.#emitter.target;
+    const vectors = Math.ceil((this.#columns ?? PANEL) / this.#width);
+    const isWider = this.#width > 1 && vectors > tile.columns / this.#width && vectors <= tile.columns / this.#width + 2;
+    return isWider ? Math.floor((tile.rows * tile.columns) / this.#width / vectors) - (vectors === 4 ? 1 : 0) : tile.rows;
   }
 
   #overColumns(rows: number): void {
@@ -204,7 +211,9 @@ class ContractionEmitter {
     const { word, tile } = emitter.target;
     const columns = this.#columns;
     // Fewer rows leave registers for more columns; a width beyond one panel needs a literal number of them.
-    const wanted = rows === 1 ? ROW_VECTORS : rows === 2 ? Math.max(4, tile.columns / this.#width) : tile.columns / this.#width;
+    const single = tile.columns / this.#width;
+    const all = columns === undefined ? single : Math.ceil(columns / this.#width);
+    const wanted = rows === 1 ? ROW_VECTORS : rows === 2 ? Math.max(4, single) : this.#width > 1 && all <= single + 2 ? all : single;
     const vectors = Math.min(wanted, columns === undefined ? PANEL / this.#width : Math.ceil(columns / this.#width));
     const width = vectors * this.#width;
     if (columns === undefined || width <= PANEL || columns % width === 0) {
@@ -258,11 +267,14 @@ class ContractionEmitter {
     const { left, over } = this.#roles;
     const terms = left.address.terms.filter((term) => !over.includes(term.axis));
     const pointers: Address[] = [];
+    const raw: Expr[] = [];
     for (let row = 0; row < tile.rows; row++) {
       const address = emitter.address({ operand: left.operand, address: { ...left.address, terms } }, this.#at(row));
       const [first] = pointers;
       if (!tile.isValid || !first) {
-        pointers.push({ base: code.let(address.base, "a"), offset: address.offset });
+        const isSame = raw[row - 1] === address.base && first;
+        raw.push(address.base);
+        pointers.push({ base: isSame ? first.base : code.let(address.base, "a"), offset: address.offset });
         continue;
       }
       const [here, there] = [address, first].map(({ base, offset }) => plus(base, constant("i32", offset)));

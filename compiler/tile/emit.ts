@@ -308,7 +308,11 @@ export class NestEmitter {
         return this.index(scalar.at, offsets, varying);
       case "apply": {
         const dtype = this.scalar(scalar.args[scalar.args.length - 1] ?? 0).dtype;
-        return applyScalar(scalar.fn, dtype, scalar.dtype, scalar.args.map(part), this.code, this.target);
+        const isConstant = (arg: number): boolean => {
+          const operand = this.scalar(scalar.args[arg] ?? 0);
+          return operand.op === "constant" && !Number.isNaN(operand.value);
+        };
+        return applyScalar(scalar.fn, dtype, scalar.dtype, scalar.args.map(part), this.code, this.target, isConstant);
       }
       case "reduced":
         return this.onReduced(id, offsets);

@@ -55,6 +55,8 @@ class Accumulation {
   readonly #best: Local[] = [];
   readonly #positions: Local[] = [];
   readonly #totals: Local[] = [];
+  /** Lanes that met a NaN: of a maximum, which is then taken by the instruction that loses it. */
+  readonly #lost: Local | undefined;
   readonly #factors: readonly [ScalarId, ScalarId] | undefined;
 
   constructor(emitter: NestEmitter, reduction: Reduction, form: Form, accumulators: number, totals: boolean) {
@@ -74,6 +76,8 @@ class Accumulation {
     const count = this.#isPosition ? 1 : accumulators;
     for (let i = 0; i < count; i++) this.#best.push(code.variable(reduction.combine, identity));
     if (this.#isPosition) this.#positions.push(code.variable("position", code.constant(form === "scalar" ? "i32" : "i32x4", 0)));
+    const isExtremum = reduction.combine === "max" || reduction.combine === "min";
+    this.#lost = kind === "f32x4" && isExtremum ? code.variable("lost", code.constant("i32x4", 0)) : undefined;
     if (totals && isFloatSum && reduction.combine === "sum")
       for (let i = 0; i < 2; i++) this.#totals.push(code.variable("total", code.constant("f64x2", 0)));
   }
@@ -97,6 +101,7 @@ class Accumulation {
       this.#takePosition(value, into, offsets);
       return;
     }
+    if (this.#lost) code.set(this.#lost, op("or", use(this.#lost), compare("ne", value, value)));
     code.set(into, this.#combined(use(into), this.#wide ? convert("promote", "f64", [value]) : value));
   }
 
@@ -138,6 +143,7 @@ class Accumulation {
     if (combine === "all") return op("and", a, b);
     if (this.#dtype === "bool") return op(isMax ? "or" : "and", a, b);
     if (a.kind === "i32") return select(compare(this.#dtype === "u32" ? (isMax ? "gt_u" : "lt_u") : isMax ? "gt" : "lt", a, b), a, b);
+    if (this.#lost) return op(isMax ? "pmax" : "pmin", a, b);
     const name = isMax ? "max" : "min";
     return op(this.#dtype === "u32" ? `${name}_u` : name, a, b);
   }
@@ -179,10 +185,10 @@ class Accumulation {
       const [best] = this.#isPosition ? this.#positions : this.#best;
       if (low && high) return convert("demote_pair", "f32x4", [use(low), use(high)]);
       if (!best) throw new Error("no accumulator");
-      return use(best);
+      return this.#withLost(use(best));
     }
     if (this.#isPosition) return this.#bestLane();
-    const all = code.let(this.#together(), "all");
+    const all = code.let(this.#withLost(this.#together()), "all");
     const { combine } = this.reduction;
     if (combine === "sum" && isFloat(this.#dtype)) {
       const [a, b] = low && high ? [use(low), use(high)] : [convert("promote_low", "f64x2", [all]), convert("promote_high", "f64x2", [all])];
@@ -195,7 +201,15 @@ class Accumulation {
       return isAny ? convert("any_true", "i32", [all]) : op("xor", convert("any_true", "i32", [op("not", all)]), constant("i32", 1));
     }
     const lanes = [0, 1, 2, 3].map((lane) => code.let(convert("extract", scalarKind(this.#dtype), [all], lane), "lane"));
+    const isMax = combine === "max";
+    if (isFloat(this.#dtype) && combine !== "prod") return lanes.reduce((a, b) => code.let(op(isMax ? "max" : "min", a, b), combine));
     return lanes.reduce((a, b) => code.let(this.#combined(a, b), combine));
+  }
+
+  /** NaN, which is all bits set, in the lanes that met one. */
+  #withLost(best: Expr): Expr {
+    if (!this.#lost) return best;
+    return convert("bits", "f32x4", [op("or", convert("bits", "i32x4", [best]), use(this.#lost))]);
   }
 
   /** The position of the best of four lanes; the least one where lanes are equal. */

@@ -22,7 +22,7 @@ const comparisons = {
 } as const;
 const isComparison = (fn: string): fn is keyof typeof comparisons => fn in comparisons;
 
-/** `fn` at arguments of `dtype` (of the last argument, which is never a mask), giving `result`. */
+/** `fn` at arguments of `dtype` (of the last argument, which is never a mask), giving `result`; `isConstant` tells of arguments that are known not to be NaN. */
 export function applyScalar(
   fn: string,
   dtype: DType,
@@ -30,6 +30,7 @@ export function applyScalar(
   args: readonly Expr[],
   code: CodeBuilder,
   target: Target,
+  isConstant: (arg: number) => boolean,
 ): Expr {
   const [a, b, c] = args as readonly [Expr, Expr, Expr];
   const kind = a.kind;
@@ -63,9 +64,13 @@ export function applyScalar(
       case "mod":
         return op("sub", a, op("mul", b, op("floor", op("div", a, b))));
       case "maximum":
-        return op("max", a, b);
-      case "minimum":
-        return op("min", a, b);
+      case "minimum": {
+        const name = fn === "maximum" ? "max" : "min";
+        // NaN comes through as the first operand, so the one that may be NaN goes first; one of them cannot.
+        if (kind === "f32x4" && isConstant(1)) return op(`p${name}`, a, b);
+        if (kind === "f32x4" && isConstant(0)) return op(`p${name}`, b, a);
+        return op(name, a, b);
+      }
       default:
         return target.expand(fn, args, code);
     }

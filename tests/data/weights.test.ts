@@ -97,21 +97,24 @@ weights("the trained digits network is there with all its variables and Momentum
   assert.ok(direct.every((value) => value !== 0 && Number.isFinite(value)));
 });
 
-weights("cifar_model's checkpoint holds what its frozen graph holds, and its SavedModel the same variables", async () => {
-  const model = join(microsoft, "cifar_model");
-  const names = await shapes(model);
-  assert.is(Object.keys(names).length, 14);
-  // The SavedModel is of another training: only names and shapes agree.
-  assert.equal(await shapes(join(microsoft, "cifar_saved_model")), names);
-  const frozen = readFileSync(join(model, "frozen_model.pb"));
-  for (const name of ["W1", "Wconv1", "bconv1"]) {
-    const { values } = await read(model, name);
-    assert.is((await read(join(model, "model.ckpt"), name)).values.join(), values.join());
-    const bytes = Buffer.from(Float32Array.from(values).buffer);
-    const at = frozen.indexOf(bytes.subarray(0, 64));
-    assert.is(Buffer.compare(frozen.subarray(at, at + bytes.length), bytes), 0, `${name} in the frozen graph`);
-  }
-});
+weights(
+  "cifar_model's checkpoint holds what its frozen graph holds, and its SavedModel the same variables",
+  async () => {
+    const model = join(microsoft, "cifar_model");
+    const names = await shapes(model);
+    assert.is(Object.keys(names).length, 14);
+    // The SavedModel is of another training: only names and shapes agree.
+    assert.equal(await shapes(join(microsoft, "cifar_saved_model")), names);
+    const frozen = readFileSync(join(model, "frozen_model.pb"));
+    for (const name of ["W1", "Wconv1", "bconv1"]) {
+      const { values } = await read(model, name);
+      assert.is((await read(join(model, "model.ckpt"), name)).values.join(), values.join());
+      const bytes = Buffer.from(Float32Array.from(values).buffer);
+      const at = frozen.indexOf(bytes.subarray(0, 64));
+      assert.is(Buffer.compare(frozen.subarray(at, at + bytes.length), bytes), 0, `${name} in the frozen graph`);
+    }
+  },
+);
 
 weights("snappy blocks: half_plus_two holds a half and two", async () => {
   const cpu = join(serving, "saved_model_half_plus_two_cpu/00000123");
