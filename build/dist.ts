@@ -20,8 +20,7 @@ try {
       stdio: "inherit",
     },
   );
-  for (const file of globSync("runtime/**/*.ts", { cwd: root }))
-    cpSync(join(root, file), join(made, file));
+  for (const file of globSync("runtime/**/*.ts", { cwd: root })) cpSync(join(root, file), join(made, file));
   // The new folder takes the old one's place at once, so that nothing reads a half-written one.
   rmSync(dist, { recursive: true, force: true });
   renameSync(made, dist);

@@ -26,6 +26,7 @@ const valueOf = (value: unknown): string | true => (value === true ? true : ungu
 
 const text = { type: [valueOf] };
 
+/** A command's code is loaded when it is called: `--help` needs no compiler. */
 function defineCommands(terminal: Terminal): CAC {
   const cli = cac("tfgc");
   const setting = (command: Command): Command =>
@@ -54,9 +55,10 @@ function defineCommands(terminal: Terminal): CAC {
       .command("check <...files>", "Report what is wrong with programs")
       .usage("check FILE.tfg… [options]")
       .option("--json", "Print the messages as a JSON array on stdout"),
-  ).action((files: readonly string[], options: Record<string, unknown>) =>
-    checkCommand(files.map(unguarded), new Options(options), terminal),
-  );
+  ).action(async (files: readonly string[], options: Record<string, unknown>) => {
+    const { checkCommand } = await import("./cli/check.ts");
+    return checkCommand(files.map(unguarded), new Options(options), terminal);
+  });
   setting(
     cli
       .command("run <file>", "Run a graph once")
@@ -73,16 +75,18 @@ function defineCommands(terminal: Terminal): CAC {
       .option("--target <name>", "wasm (unless given), js or interpret", text)
       .option("-o, --out <file>", "Write the results as a safetensors file instead of printing them", text)
       .option("--json", "Print the results as JSON: {name: {dtype, shape, data}}"),
-  ).action((file: string, options: Record<string, unknown>) =>
-    runCommand(unguarded(file), new Options(options), terminal),
-  );
+  ).action(async (file: string, options: Record<string, unknown>) => {
+    const { runCommand } = await import("./cli/run.ts");
+    return runCommand(unguarded(file), new Options(options), terminal);
+  });
   setting(
     cli
       .command("names <file>", "List the variables of a checkpoint, a safetensors file or a program")
       .usage("names FILE [options]"),
-  ).action((file: string, options: Record<string, unknown>) =>
-    namesCommand(unguarded(file), new Options(options), terminal),
-  );
+  ).action(async (file: string, options: Record<string, unknown>) => {
+    const { namesCommand } = await import("./cli/names.ts");
+    return namesCommand(unguarded(file), new Options(options), terminal);
+  });
   cli.option("-v, --version", "Print the version");
   cli.help((sections) => sections.slice(1));
   return cli;

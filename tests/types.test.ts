@@ -67,4 +67,15 @@ types("the module itself is as strict as the project that holds it", () => {
   assert.not.match(readFileSync(join(at, "lenet.ts"), "utf8"), /@ts-(nocheck|ignore|expect-error)|^import /m);
 });
 
+types("the app of the README compiles", () => {
+  const at = join(folder, "readme");
+  mkdirSync(at);
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const block = (language: string): string => readme.match(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``))?.[1] ?? "";
+  writeFileSync(join(at, "digits.tfg"), block("tfg"));
+  writeFileSync(join(at, "app.ts"), `declare const console: { log(...values: unknown[]): void };\n${block("ts")}`);
+  tfgc(join(at, "digits.tfg"), "-o", join(at, "generated"));
+  assert.is(compile(at, ["app.ts"]), "");
+});
+
 types.run();

@@ -125,7 +125,11 @@ export function factsOf(given: readonly Fact[]): Facts {
 
   for (const fact of given) if (fact.kind === "zero") learnZero(fact.dim);
   for (const fact of given) if (fact.kind === "divisible") learnDivisible(fact.dim, fact.by);
-  for (const fact of given) if (fact.kind === "nonNegative") inequalities.push(reduced(fact.dim));
+  /** Adds an inequality, also without the floors in it, which bounds can use. */
+  const learnOrder = (dim: Dim): void => {
+    for (let known: Dim | undefined = reduced(dim); known; known = withoutLoneFloor(known)) inequalities.push(known);
+  };
+  for (const fact of given) if (fact.kind === "nonNegative") learnOrder(fact.dim);
 
   /** From `H'` back to `H / k`: every multiple c·H' is c/g · (H - rest)/(k/g) with g = gcd(c, k), an exact division. */
   const restored = (dim: Dim): Dim => {
@@ -173,7 +177,7 @@ export function factsOf(given: readonly Fact[]): Facts {
       return literalOf(remainder) === 0;
     },
     assume(dim) {
-      inequalities.push(reduced(dim));
+      learnOrder(dim);
       bounds = boundsOf((name) => lowest.get(name) ?? 1, inequalities);
     },
   };
@@ -279,6 +283,9 @@ class Proof {
       );
     }
 
+    const exact = withoutLoneFloor(dim);
+    if (exact) return this.nonNegative(exact, facts, depth - 1);
+
     // (a - k + 1) / k <= floor(a / k) <= a / k, multiplied by k.
     for (const term of dim.terms)
       for (const atom of term.atoms) {
@@ -327,6 +334,20 @@ function withoutCommonFactor(dim: Dim, bounds: Bounds): Dim | undefined {
     );
   }
   return undefined;
+}
+
+/** For c·floor(a / k) + d >= 0 with numbers c, d, k the same without the floor: floor(a / k) >= m iff a >= k·m. */
+function withoutLoneFloor(dim: Dim): Dim | undefined {
+  const terms = dim.terms.filter((term) => term.atoms.length > 0);
+  const [only] = terms;
+  const [atom] = only?.atoms ?? [];
+  if (terms.length !== 1 || !only || only.atoms.length !== 1 || atom?.kind !== "floor") return undefined;
+  const k = literalOf(atom.denominator);
+  if (k === undefined || k < 1) return undefined;
+  const constant = dim.terms.find((term) => term.atoms.length === 0)?.coefficient ?? 0;
+  if (only.coefficient > 0) return subDims(atom.numerator, dimOf(k * Math.ceil(-constant / only.coefficient)));
+  // floor(a / k) <= m iff a <= k·m + k - 1
+  return subDims(dimOf(k * Math.floor(constant / -only.coefficient) + k - 1), atom.numerator);
 }
 
 function withoutFloor(dim: Dim, atom: Extract<Atom, { kind: "floor" }>, bounds: Bounds): Dim | undefined {

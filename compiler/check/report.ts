@@ -7,6 +7,11 @@ import type { Frame } from "./frame.ts";
 /** Thrown after reporting; caught where the erroneous node gets ⊥. Carries nothing. */
 export class Failure extends Error {}
 
+/** What the parser reports; TFG0106 and TFG0107 are the checker's. */
+const SYNTAX = /^TFG010[1-5]$/;
+/** Codes that missing statements make out of right programs. */
+const ECHOES: ReadonlySet<string> = new Set(["TFG0201", "TFG0205", "TFG0206", "TFG0208", "TFG0210", "TFG0602"]);
+
 export class Reporter {
   readonly #diagnostics: Diagnostic[] = [];
   readonly #seen = new Set<string>();
@@ -50,9 +55,15 @@ export class Reporter {
   sorted(files: readonly SourceFile[]): Diagnostic[] {
     const order = new Map(files.map((file, i) => [file, i]));
     const rank = (span: Span): number => order.get(span.file) ?? files.length;
-    return [...this.#diagnostics].sort(
+    return this.#withoutEchoes().sort(
       (a, b) => rank(a.primary.span) - rank(b.primary.span) || a.primary.span.start - b.primary.span.start || (a.code < b.code ? -1 : 1),
     );
+  }
+
+  /** Where the syntax is damaged, statements are missing: names that they bound or used are no news. */
+  #withoutEchoes(): Diagnostic[] {
+    const damaged = new Set(this.#diagnostics.filter(({ code }) => SYNTAX.test(code)).map(({ primary }) => primary.span.file));
+    return this.#diagnostics.filter(({ code, primary }) => !(ECHOES.has(code) && damaged.has(primary.span.file)));
   }
 
   /** A fault inside of the library is the fault of the call that the user wrote. */

@@ -3,6 +3,7 @@ import { globSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { RuntimeFiles } from "../targets/standalone.ts";
+import { UsageError } from "./usage.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -33,7 +34,7 @@ export const runtimeDeclarations = (checkpoints: boolean): Promise<RuntimeFiles>
 
 async function readFolder(folder: string, pattern: RegExp, entry: string): Promise<RuntimeFiles> {
   const names = globSync("**/*", { cwd: folder }).filter((name) => pattern.test(name));
-  if (!names.includes(entry)) throw new Error(`${folder} holds no ${entry}: run \`npm run build\``);
+  if (!names.includes(entry)) throw new UsageError(`${folder} holds no ${entry}: run \`npm run build\``);
   const texts = await Promise.all(
     names.map(async (name) => [name, await readFile(`${folder}/${name}`, "utf8")] as const),
   );

@@ -12,7 +12,7 @@ import { type Dim, isLiteral, literalOf, mulDims, ONE } from "../ir/dims.ts";
 import type { Access, Affine, AxisId, Kernel, Nest, NestScalar, ScalarId, Store } from "../ir/nest.ts";
 import { compare, constant, convert, type Expr, load, op, plus, select, use } from "../ir/stmt.ts";
 import { isFloat } from "../ir/types.ts";
-import { type Address, type KernelFrame, NestEmitter, noOffsets, type Offsets } from "./emit.ts";
+import { type KernelFrame, NestEmitter, noOffsets, type Offsets } from "./emit.ts";
 import { axesOfScalars, canTakeLanes, closure, costOf, packedColumn } from "./roles.ts";
 
 /**
@@ -126,6 +126,11 @@ function tiledRow(nest: Nest, rows: readonly AxisId[]): AxisId | undefined {
   const extent = (axis: AxisId): number => literalOf(nest.axes[axis]?.extent ?? ONE) ?? Number.POSITIVE_INFINITY;
   const enough = [...rows].reverse().find((axis) => extent(axis) >= FEW_ROWS - 1);
   return enough ?? [...rows].sort((a, b) => extent(b) - extent(a))[0];
+}
+
+interface Pointer {
+  readonly base: Expr;
+  readonly offset: number;
 }
 
 interface Tile {
@@ -266,7 +271,7 @@ class ContractionEmitter {
     const { code } = emitter;
     const { left, over } = this.#roles;
     const terms = left.address.terms.filter((term) => !over.includes(term.axis));
-    const pointers: Address[] = [];
+    const pointers: Pointer[] = [];
     const raw: Expr[] = [];
     for (let row = 0; row < tile.rows; row++) {
       const address = emitter.address({ operand: left.operand, address: { ...left.address, terms } }, this.#at(row));
@@ -285,7 +290,7 @@ class ContractionEmitter {
   }
 
   /** The loops over the reduce axes; gives a sum for each row and vector. */
-  #sums(tile: Tile, pointers: readonly Address[]): readonly (readonly Expr[])[] {
+  #sums(tile: Tile, pointers: readonly Pointer[]): readonly (readonly Expr[])[] {
     const emitter = this.#emitter;
     const { code, target } = emitter;
     const { left, right, over } = this.#roles;

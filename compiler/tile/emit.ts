@@ -90,6 +90,8 @@ function dimExpr(frame: KernelFrame, dim: Dim): Expr {
 export interface Address {
   readonly base: Expr;
   readonly offset: number;
+  /** Equal for equal bases. */
+  readonly key: string;
 }
 
 export class NestEmitter {
@@ -98,8 +100,8 @@ export class NestEmitter {
   readonly target: Target;
   readonly nest: Nest;
   readonly lane: AxisId | undefined;
-  /** Emits the reduction of a `reduced` scalar that has no value yet; the frames are those where it belongs. */
-  onReduced: (scalar: ScalarId, offsets: Offsets) => Expr = (scalar) => {
+  /** Emits the reduction of a `reduced` scalar that has no value yet, and binds it; the frames are those where it belongs. */
+  onReduced: (scalar: ScalarId, offsets: Offsets) => void = (scalar) => {
     throw new Error(`no value for the reduction of scalar ${scalar}`);
   };
   /** Takes the place of computing a scalar, if it gives a value. */
@@ -260,8 +262,8 @@ export class NestEmitter {
   }
 
   /** Whether the scalar has a value already where it belongs. */
-  isKnown(id: ScalarId): boolean {
-    return this.#known(this.dependencies(id), this.#key(id, noOffsets)) !== undefined;
+  isKnown(id: ScalarId, offsets: Offsets): boolean {
+    return this.#known(this.dependencies(id), this.#key(id, offsets)) !== undefined;
   }
 
   /** The scalar where the loops stand, plus `offsets`. */
@@ -314,12 +316,23 @@ export class NestEmitter {
         };
         return applyScalar(scalar.fn, dtype, scalar.dtype, scalar.args.map(part), this.code, this.target, isConstant);
       }
-      case "reduced":
-        return this.onReduced(id, offsets);
+      case "reduced": {
+        this.onReduced(id, offsets);
+        const bound = this.#known(this.dependencies(id), this.#key(id, offsets));
+        if (!bound) throw new Error(`the reduction of scalar ${id} has no value`);
+        return bound;
+      }
       case "read": {
         const kind = varying ? vectorKind(scalar.dtype) : scalarKind(scalar.dtype);
-        const { base, offset } = this.address(scalar.access, offsets);
+        const { base, offset, key } = this.address(scalar.access, offsets);
         let value = load(kind, base, offset);
+        if (scalar.guards.length === 0) {
+          // Windows overlap: what a neighbour has read is read once.
+          const place = `${kind}[${key}+${offset}]`;
+          const before = this.#known(this.dependencies(id), place);
+          value = before ?? this.code.let(value, "x");
+          this.at(this.dependencies(id), (values) => values.set(place, value));
+        }
         if (varying && scalar.dtype === "bool") value = compare("ne", value, this.code.constant("i32x4", 0));
         if (scalar.outside === undefined || scalar.guards.length === 0) return value;
         const outside = part(scalar.outside);
@@ -436,7 +449,7 @@ export class NestEmitter {
         return kept;
       });
     }
-    return { base, offset: immediate };
+    return { base, offset: immediate, key };
   }
 
   /** Column n of a packed operand lies at (n - n mod 8) * K + n mod 8. */

@@ -258,10 +258,14 @@ function sharingLoops(emitter: NestEmitter, first: ScalarId, isDone: (id: Scalar
   return group;
 }
 
-/** Emits the reduction of `scalar` where the loops stand, with all that can share its loops; gives the value of `scalar`. */
-export function emitReduction(emitter: NestEmitter, scalar: ScalarId, isDone: (id: ScalarId) => boolean): Expr {
+/**
+ * Emits the reduction of `scalar` where the loops stand, with all that can share its loops, and binds their values. With
+ * several `places`, distances from where the loops stand, it is computed for each of them, step by step in turn, so
+ * that what they share is read once.
+ */
+export function emitReduction(emitter: NestEmitter, scalar: ScalarId, places: readonly Offsets[]): void {
   const { nest, code, lane } = emitter;
-  const group = sharingLoops(emitter, scalar, isDone);
+  const group = sharingLoops(emitter, scalar, (id) => emitter.isKnown(id, places[0] ?? noOffsets));
   const reductions = group.map((id) => {
     const reduced = nest.scalars[id];
     const reduction = reduced?.op === "reduced" ? nest.reductions[reduced.reduction] : undefined;
@@ -280,12 +284,16 @@ export function emitReduction(emitter: NestEmitter, scalar: ScalarId, isDone: (i
   const chunk = CHUNK * (isAlong ? 4 * turns : 1);
   const isFloatSum = reductions.some((reduction) => reduction.combine === "sum" && isFloat(emitter.scalar(reduction.value).dtype));
   const needsTotals = form !== "scalar" && isFloatSum && (count === undefined || count > SHORT);
-  const running = reductions.map((reduction) => new Accumulation(emitter, reduction, form, turns, needsTotals));
+  const running = places.map((place) => ({
+    place,
+    accumulations: reductions.map((reduction) => new Accumulation(emitter, reduction, form, turns, needsTotals)),
+  }));
   const take = (offsets: Offsets, turn: number, mask?: Expr): void => {
-    for (const accumulation of running) accumulation.take(offsets, turn, mask);
+    for (const { place, accumulations } of running)
+      for (const accumulation of accumulations) accumulation.take(place.size ? new Map([...place, ...offsets]) : offsets, turn, mask);
   };
   const flush = (): void => {
-    if (needsTotals) for (const accumulation of running) accumulation.flush();
+    if (needsTotals) for (const { accumulations } of running) for (const accumulation of accumulations) accumulation.flush();
   };
 
   const hasGuards = values.some((id) =>
@@ -361,10 +369,9 @@ export function emitReduction(emitter: NestEmitter, scalar: ScalarId, isDone: (i
     nested(ordered);
   }
 
-  const results = running.map((accumulation) => code.let(accumulation.finish(), accumulation.reduction.combine));
-  group.forEach((id, i) => {
-    const result = results[i];
-    if (result && id !== scalar) emitter.bind(id, noOffsets, result);
-  });
-  return results[0] ?? constant("i32", 0);
+  for (const { place, accumulations } of running)
+    accumulations.forEach((accumulation, i) => {
+      const id = group[i];
+      if (id !== undefined) emitter.bind(id, place, code.let(accumulation.finish(), accumulation.reduction.combine));
+    });
 }

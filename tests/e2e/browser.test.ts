@@ -110,9 +110,7 @@ let inNode: Answer | undefined;
 async function answerInNode(): Promise<Answer> {
   if (inNode) return inNode;
   const module: {
-    createSession(
-      options: object,
-    ): Promise<
+    createSession(options: object): Promise<
       AsyncDisposable & {
         run(fetches: string[], feeds: object): Promise<Record<string, { data: Float32Array }>>;
         stats: { device: string };
