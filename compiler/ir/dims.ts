@@ -47,18 +47,32 @@ function normal(terms: Iterable<Term>): Dim {
 
 const fromAtom = (atom: Atom): Dim => normal([{ coefficient: 1, atoms: [atom] }]);
 
-export const dimOf = (value: number): Dim => normal([{ coefficient: value, atoms: [] }]);
+export function dimOf(value: number): Dim {
+  if (!Number.isSafeInteger(value)) throw new DimOverflow();
+  return value === 0 ? { terms: [], key: "0" } : { terms: [{ coefficient: value, atoms: [] }], key: `${value}` };
+}
 export const ZERO: Dim = dimOf(0);
 export const ONE: Dim = dimOf(1);
 export const dimSymbol = (name: string): Dim => fromAtom({ kind: "symbol", name, key: name });
 
-export const addDims = (...dims: readonly Dim[]): Dim => normal(dims.flatMap((dim) => dim.terms));
+export function addDims(...dims: readonly Dim[]): Dim {
+  // Most sizes are numbers: those need no collecting of terms.
+  let sum = 0;
+  for (const dim of dims) {
+    const literal = literalOf(dim);
+    if (literal === undefined) return normal(dims.flatMap((part) => part.terms));
+    sum += literal;
+  }
+  return dimOf(sum);
+}
 export const scaleDim = (dim: Dim, by: number): Dim =>
   normal(dim.terms.map((term) => ({ coefficient: term.coefficient * by, atoms: term.atoms })));
 export const subDims = (a: Dim, b: Dim): Dim => addDims(a, scaleDim(b, -1));
 
 export function mulDims(...dims: readonly Dim[]): Dim {
   return dims.reduce((a, b) => {
+    const [x, y] = [literalOf(a), literalOf(b)];
+    if (x !== undefined && y !== undefined) return dimOf(x * y);
     const terms: Term[] = [];
     for (const x of a.terms)
       for (const y of b.terms)
@@ -104,9 +118,11 @@ const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a 
 
 /** floor(a / b). `b` is positive. */
 export function floorDivDims(a: Dim, b: Dim): Dim {
+  const k = literalOf(b);
+  const literal = literalOf(a);
+  if (literal !== undefined && k !== undefined && k !== 0) return dimOf(Math.floor(literal / k));
   const exact = divideExactly(a, b);
   if (exact) return exact;
-  const k = literalOf(b);
   if (k === undefined) return fromAtom(floorAtom(a, b));
   const whole: Term[] = [];
   const rest: Term[] = [];

@@ -352,7 +352,8 @@ class ContractionEmitter {
       product *= extents[blockFrom - 1] ?? Number.POSITIVE_INFINITY;
       if (product > block) break;
     }
-    const unroll = tile.rows === 1 ? 1 : tile.rows <= 4 ? 2 * target.tile.unroll : target.tile.unroll;
+    // A lower tile has less to do between the tests of its loop.
+    const unroll = isWide || tile.rows === 1 ? 1 : tile.rows <= 4 ? 2 * target.tile.unroll : target.tile.unroll;
     const innermost = (axis: AxisId, extent: number | undefined): void => {
       if (extent !== undefined && extent <= WRITTEN_OUT) {
         steps(axis, 0, extent);

@@ -1,16 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { launchChromium } from "./chromium.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(root, "out-browser-"));
-const executablePath = "/usr/bin/chromium";
 const browsers = suite("a generated module in Chromium");
 
 /** What the page does with the module, and the test does with it in Node. */
@@ -36,7 +36,6 @@ let origin = "";
 const files = new Map<string, { readonly type: string; readonly body: string | Buffer }>();
 
 browsers.before(async () => {
-  assert.ok(existsSync(executablePath), `${executablePath} is missing: apt-get install chromium`);
   const weights = join(root, "samples/mnist/checkpoint/variables");
   const args = [join(root, "bin/tfgc.mjs"), "samples/mnist/mnist.tfg", "-o", folder, "--weights", weights];
   execFileSync(process.execPath, args, { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
@@ -63,17 +62,7 @@ browsers.before(async () => {
   });
   await new Promise<void>((done) => server?.listen(0, "127.0.0.1", done));
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--no-first-run",
-    ],
-  });
+  browser = await launchChromium();
 });
 
 browsers.after(async () => {

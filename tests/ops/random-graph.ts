@@ -127,10 +127,11 @@ class Growth {
     this.call("mul", [product, scale]);
   }
 
-  /** A strided window with padding over the last but one axis, as convolutions have it; sum or maximum. */
+  /** A strided window with padding over one axis, as convolutions have it; sum over channels too, or maximum. */
   private window(x: ValueId): void {
     const { shape } = this.type(x);
-    const axis = shape.length - 2;
+    if (shape.length < 2) return;
+    const axis = this.below(shape.length - 1);
     const extent = shape[axis];
     const channels = shape[shape.length - 1];
     const count = channels && literalOf(channels);
@@ -167,7 +168,7 @@ class Growth {
     const read: Scalar = {
       kind: "read",
       operand: 0,
-      at: [...shape.slice(0, axis).map((_, i) => index(i)), at, index(channel)],
+      at: shape.map((_, i) => (i === axis ? at : i === rank - 1 ? index(channel) : index(i))),
       outside: number(isPool ? -1 : 0, "f32"),
       dtype: "f32",
       span: span(),
