@@ -27,7 +27,8 @@ function graphOf(text: string, options: Partial<CheckOptions> = {}): Graph {
   return graph;
 }
 
-const codesOf = (text: string, options: Partial<CheckOptions> = {}): string[] => checked(text, options).diagnostics.map(({ code }) => code);
+const codesOf = (text: string, options: Partial<CheckOptions> = {}): string[] =>
+  checked(text, options).diagnostics.map(({ code }) => code);
 
 /** `y: f32[N, 3]` for each output. */
 function outputTypes(graph: Graph): Record<string, string> {
@@ -49,7 +50,7 @@ function initOf(graph: Graph, name: string): Initializer | undefined {
 /** The output as a compile-time constant. */
 function constantOf(graph: Graph, name: string): number[] {
   const output = graph.outputs.find((other) => other.name === name);
-  const data = graph.values[output?.value ?? -1]?.attributes["data"];
+  const data = graph.values[output?.value ?? -1]?.attributes.data;
   return typeof data === "object" && "data" in data ? [...data.data] : [];
 }
 
@@ -91,9 +92,16 @@ types("of a fully convolutional network hold the run dims of the image", () => {
     output c = b |> conv2d(4, 3, strides=2, padding="same")
     output d = x |> avg_pool2d(size=3, strides=2, padding="same")
   }`);
-  assert.equal(outputTypes(graph), { b: "f32[N, H/2 - 2, W/2 - 4, 16]", c: "f32[N, (H + 2)/4 - 1, (W + 2)/4 - 2, 4]", d: "f32[N, (H + 1)/2, (W + 1)/2, 3]" });
+  assert.equal(outputTypes(graph), {
+    b: "f32[N, H/2 - 2, W/2 - 4, 16]",
+    c: "f32[N, (H + 2)/4 - 1, (W + 2)/4 - 2, 4]",
+    d: "f32[N, (H + 1)/2, (W + 1)/2, 3]",
+  });
   // A window that may not fit is a check of the feeds.
-  assert.equal(graph.checks.map(({ text }) => text), ["H/2 >= 2", "W/2 >= 4"]);
+  assert.equal(
+    graph.checks.map(({ text }) => text),
+    ["H/2 >= 2", "W/2 >= 4"],
+  );
 });
 
 types("use what `where` says", () => {
@@ -150,7 +158,14 @@ types("of reductions name axes by position and by dim", () => {
       output e = spatial(square)
       output f = x |> batch_norm
     }`);
-  assert.equal(outputTypes(graph), { a: "f32[N, 8]", b: "f32[1, T, 1]", c: "f32", d: "i32[N, 8]", e: "f32[N, 7]", f: "f32[N, T, 8]" });
+  assert.equal(outputTypes(graph), {
+    a: "f32[N, 8]",
+    b: "f32[1, T, 1]",
+    c: "f32",
+    d: "i32[N, 8]",
+    e: "f32[N, 7]",
+    f: "f32[N, T, 8]",
+  });
 });
 
 types("of slices count from both ends and make axes", () => {
@@ -164,7 +179,14 @@ types("of slices count from both ends and make axes", () => {
     output e = x[:, at, 0]
     output f = x[0, 0, ::-1]
   }`);
-  assert.equal(outputTypes(graph), { a: "f32[N, 8]", b: "f32[N, T - 1, 4]", c: "f32[N, T, 1]", d: "f32[N, 1, 3]", e: "f32[N]", f: "f32[8]" });
+  assert.equal(outputTypes(graph), {
+    a: "f32[N, 8]",
+    b: "f32[N, T - 1, 4]",
+    c: "f32[N, T, 1]",
+    d: "f32[N, 1, 3]",
+    e: "f32[N]",
+    f: "f32[8]",
+  });
 });
 
 types("of comprehensions: indices are values, reads are proved, clamped or have an outside", () => {
@@ -197,7 +219,29 @@ types("of comprehensions: indices are values, reads are proved, clamped or have 
     causal: "f32[T, T]",
     total: "f32",
   });
-  assert.equal(graph.checks.map(({ text }) => text), ["T >= 8"]);
+  assert.equal(
+    graph.checks.map(({ text }) => text),
+    ["T >= 8"],
+  );
+});
+
+types("of patterns are worked out while compiling", () => {
+  const graph = graphOf(`graph g[B, T] {
+    input x: f32[B, T, 24]
+    q, k, v = x |> rearrange("b t (three h d) -> three b h t d", three=3, h=2) |> unstack(axis=0)
+    output scores = einsum("b h t d, b h s d -> b h t s", q, k)
+    output back = v |> rearrange("b h t d -> b t (h d)")
+    output rows = rearrange(x, "b t c -> (b t) 1 c")
+    output trace = einsum("b t t -> b", scores[:, 0])
+    output y = attention(x, heads=4, causal=true)
+  }`);
+  assert.equal(outputTypes(graph), {
+    scores: "f32[B, 2, T, T]",
+    back: "f32[B, T, 8]",
+    rows: "f32[B·T, 1, 24]",
+    trace: "f32[B]",
+    y: "f32[B, T, 24]",
+  });
 });
 
 types("of a condition known only in the run are those of both branches", () => {
@@ -257,8 +301,8 @@ values("are computed while compiling", () => {
     cast: [2],
     called: [0.5 + 36 - 72],
   });
-  assert.equal(outputTypes(graph)["cast"], "i32");
-  assert.equal(outputTypes(graph)["nested"], "f32[2, 2]");
+  assert.equal(outputTypes(graph).cast, "i32");
+  assert.equal(outputTypes(graph).nested, "f32[2, 2]");
 });
 
 values("of configs are set from outside, and must fit", () => {
@@ -281,7 +325,14 @@ values("of configs are set from outside, and must fit", () => {
     ["NAME", "out"],
     ["RATE", "2"],
   ]);
-  assert.equal(Object.keys(variableTypes(graphOf(text, { set }))), ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias", "out/kernel", "out/bias"]);
+  assert.equal(Object.keys(variableTypes(graphOf(text, { set }))), [
+    "dense/kernel",
+    "dense/bias",
+    "dense_1/kernel",
+    "dense_1/bias",
+    "out/kernel",
+    "out/bias",
+  ]);
   assert.equal(outputTypes(graphOf(text, { set })), { y: "f32[N, 7]" });
   assert.equal(codesOf(text, { set: new Map([["UNITS", "many"]]) }), ["TFG0210"]);
   assert.equal(codesOf(text, { set: new Map([["UNIT", "4"]]) }), ["TFG0201"]);
@@ -298,7 +349,14 @@ values("adapt to the tensor they meet, and a size can be a number of it", () => 
     output e = max(n, 0)
     output f = x ** 2 + x ** 0.5
   }`);
-  assert.equal(outputTypes(graph), { a: "f32[N, D]", b: "i32[N]", c: "f32[N, D]", d: "i32[N]", e: "i32[N]", f: "f32[N, D]" });
+  assert.equal(outputTypes(graph), {
+    a: "f32[N, D]",
+    b: "i32[N]",
+    c: "f32[N, D]",
+    d: "i32[N]",
+    e: "i32[N]",
+    f: "f32[N, D]",
+  });
 });
 
 values("repeat and fold layers, with indices in names", () => {
@@ -307,7 +365,14 @@ values("repeat and fold layers, with indices in names", () => {
     h = x |> repeat(2, fn(h, i) => dense(h, 2, name="r{i}"))
     output y = h |> fold([[3, "a"], [4, "b"]], fn(h, (n, name)) => dense(h, n, name="{name}_{n}", use_bias=false))
   }`);
-  assert.equal(Object.keys(variableTypes(graph)), ["r0/kernel", "r0/bias", "r1/kernel", "r1/bias", "a_3/kernel", "b_4/kernel"]);
+  assert.equal(Object.keys(variableTypes(graph)), [
+    "r0/kernel",
+    "r0/bias",
+    "r1/kernel",
+    "r1/bias",
+    "a_3/kernel",
+    "b_4/kernel",
+  ]);
 });
 
 values.run();
@@ -338,20 +403,20 @@ variables("are named as TensorFlow 1 names them", () => {
       output y = c
       output n = count + 1
     }`);
+  assert.equal(Object.keys(variableTypes(graph)), [
+    "Variable",
+    "count",
+    "outer/scale",
+    ...["dense", "dense_1"].flatMap((layer) => [`outer/block/mlp/${layer}/kernel`, `outer/block/mlp/${layer}/bias`]),
+    "outer/dense/kernel",
+    "outer/dense/bias",
+    ...["dense", "dense_1"].flatMap((layer) => [`outer/second/mlp/${layer}/kernel`, `outer/second/mlp/${layer}/bias`]),
+    ...["dense", "head", "dense_1"].flatMap((layer) => [`${layer}/kernel`, `${layer}/bias`]),
+  ]);
   assert.equal(
-    Object.keys(variableTypes(graph)),
-    [
-      "Variable",
-      "count",
-      "outer/scale",
-      ...["dense", "dense_1"].flatMap((layer) => [`outer/block/mlp/${layer}/kernel`, `outer/block/mlp/${layer}/bias`]),
-      "outer/dense/kernel",
-      "outer/dense/bias",
-      ...["dense", "dense_1"].flatMap((layer) => [`outer/second/mlp/${layer}/kernel`, `outer/second/mlp/${layer}/bias`]),
-      ...["dense", "head", "dense_1"].flatMap((layer) => [`${layer}/kernel`, `${layer}/bias`]),
-    ],
+    graph.variables.filter(({ trainable }) => !trainable).map(({ name }) => name),
+    ["count"],
   );
-  assert.equal(graph.variables.filter(({ trainable }) => !trainable).map(({ name }) => name), ["count"]);
 });
 
 variables("are numbered in the order of the text, whatever is evaluated first", () => {
@@ -362,7 +427,10 @@ variables("are numbered in the order of the text, whatever is evaluated first", 
     output z = dense(x, 3)
   }`);
   const shapes = variableTypes(graph);
-  assert.equal([shapes["dense/kernel"], shapes["dense_1/kernel"], shapes["dense_2/kernel"], shapes["dense_3/kernel"]], ["f32[5, 2]", "f32[4, 6]", "f32[6, 5]", "f32[4, 3]"]);
+  assert.equal(
+    [shapes["dense/kernel"], shapes["dense_1/kernel"], shapes["dense_2/kernel"], shapes["dense_3/kernel"]],
+    ["f32[5, 2]", "f32[4, 6]", "f32[6, 5]", "f32[4, 3]"],
+  );
 });
 
 variables("leave the names that are given alone", () => {
@@ -370,7 +438,10 @@ variables("leave the names that are given alone", () => {
     input x: f32[N, 4]
     output y = dense(x, 2) + dense(x, 2, name="dense") + dense(x, 2)
   }`);
-  assert.equal(Object.keys(variableTypes(graph)).filter((name) => name.endsWith("kernel")), ["dense_1/kernel", "dense/kernel", "dense_2/kernel"]);
+  assert.equal(
+    Object.keys(variableTypes(graph)).filter((name) => name.endsWith("kernel")),
+    ["dense_1/kernel", "dense/kernel", "dense_2/kernel"],
+  );
 });
 
 variables("are shared by `reuse=`, those of inner layers too", () => {
@@ -382,7 +453,12 @@ variables("are shared by `reuse=`, those of inner layers too", () => {
       output y = net(a, name="disc") + net(b, reuse="disc")
       output z = net(a, reuse="disc")
     }`);
-  assert.equal(Object.keys(variableTypes(graph)), ["disc/dense/kernel", "disc/dense/bias", "disc/dense_1/kernel", "disc/dense_1/bias"]);
+  assert.equal(Object.keys(variableTypes(graph)), [
+    "disc/dense/kernel",
+    "disc/dense/bias",
+    "disc/dense_1/kernel",
+    "disc/dense_1/bias",
+  ]);
   assert.is(graph.values.filter(({ op }) => op === "variable").length, 4);
 });
 
@@ -393,7 +469,13 @@ variables("that nothing reads are not there", () => {
     aside = dense(x, 100)
     output y = dense(x, 2, use_bias=false) |> batch_norm
   }`);
-  assert.equal(Object.keys(variableTypes(graph)), ["dense_1/kernel", "batch_norm/gamma", "batch_norm/beta", "batch_norm/moving_mean", "batch_norm/moving_variance"]);
+  assert.equal(Object.keys(variableTypes(graph)), [
+    "dense_1/kernel",
+    "batch_norm/gamma",
+    "batch_norm/beta",
+    "batch_norm/moving_mean",
+    "batch_norm/moving_variance",
+  ]);
 });
 
 variables("start by numbers, data, tensors and recipes of the shape", () => {
@@ -447,7 +529,11 @@ graphs("hold values before their readers, with the library calls they belong to"
   }`);
   for (const [id, value] of graph.values.entries()) for (const arg of value.args) assert.ok(arg < id);
   assert.is(graph.values.find(({ name }) => name === "hidden")?.op, "maximum");
-  const regions = graph.calls.map(({ name, scope, parent }) => [name, scope, parent === undefined ? undefined : graph.calls[parent]?.name]);
+  const regions = graph.calls.map(({ name, scope, parent }) => [
+    name,
+    scope,
+    parent === undefined ? undefined : graph.calls[parent]?.name,
+  ]);
   assert.equal(regions, [
     ["conv2d", "conv2d", undefined],
     ["conv2d_op", undefined, "conv2d"],
@@ -466,7 +552,10 @@ graphs("make any node an output on demand", () => {
     output y = dense(hidden, 2)
   }`;
   assert.equal(Object.keys(outputTypes(graphOf(text))), ["y"]);
-  assert.equal(outputTypes(graphOf(text, { nodes: new Set(["hidden", "y", "nothing"]) })), { y: "f32[N, 2]", hidden: "f32[N, 8]" });
+  assert.equal(outputTypes(graphOf(text, { nodes: new Set(["hidden", "y", "nothing"]) })), {
+    y: "f32[N, 2]",
+    hidden: "f32[N, 8]",
+  });
 });
 
 graphs("may be several in a file, with inputs that have defaults and other host types", () => {
@@ -486,18 +575,27 @@ graphs("may be several in a file, with inputs that have defaults and other host 
       twice = sum * 2
     }`);
   assert.is(first?.doc, "Adds.");
-  assert.equal(second?.inputs.map(({ name, default: value, accepts, doc }) => [name, value, accepts, doc]), [
-    ["ids", undefined, "i64", "Numbers of words."],
-    ["scale", 0.5, undefined, ""],
-    ["_ignored", undefined, undefined, ""],
-  ]);
+  assert.equal(
+    second?.inputs.map(({ name, default: value, accepts, doc }) => [name, value, accepts, doc]),
+    [
+      ["ids", undefined, "i64", "Numbers of words."],
+      ["scale", 0.5, undefined, ""],
+      ["_ignored", undefined, undefined, ""],
+    ],
+  );
   assert.equal(second && outputTypes(second), { y: "f32[N]", sum: "i32", twice: "i32" });
 });
 
 graphs("see what other files export, by name and as a whole, also in a circle", () => {
   const files = new Map([
-    ["models/main.tfg", `import { block as part, WIDTH } from "./blocks.tfg"\nimport * as maths from "../lib/maths.tfg"\ngraph g[N] {\n  input x: f32[N, WIDTH]\n  output y = part(x) |> maths.twice\n}\nlayer own[N](x: f32[N, 4]) -> f32[N, 4] = relu(x)`],
-    ["models/blocks.tfg", `import { own } from "./main.tfg"\nconst WIDTH = 4\nlayer block[N](x: f32[N, 4]) -> f32[N, 4] = own(dense(x, 4))\ndef _secret(x: f32) -> f32 = x`],
+    [
+      "models/main.tfg",
+      `import { block as part, WIDTH } from "./blocks.tfg"\nimport * as maths from "../lib/maths.tfg"\ngraph g[N] {\n  input x: f32[N, WIDTH]\n  output y = part(x) |> maths.twice\n}\nlayer own[N](x: f32[N, 4]) -> f32[N, 4] = relu(x)`,
+    ],
+    [
+      "models/blocks.tfg",
+      `import { own } from "./main.tfg"\nconst WIDTH = 4\nlayer block[N](x: f32[N, 4]) -> f32[N, 4] = own(dense(x, 4))\ndef _secret(x: f32) -> f32 = x`,
+    ],
     ["lib/maths.tfg", `import { relu6 } from "std/nn"\ndef twice[..S](x: f32[..S]) -> f32[..S] = relu6(2 * x)`],
   ]);
   const read = (path: string): string | undefined => files.get(path);
@@ -505,16 +603,28 @@ graphs("see what other files export, by name and as a whole, also in a circle", 
   assert.equal(diagnostics, []);
   assert.equal(made.map(outputTypes), [{ y: "f32[N, 4]" }]);
   // A layer keeps its own name as its scope.
-  assert.equal(made.flatMap((graph) => graph.variables.map(({ name }) => name)), ["block/dense/kernel", "block/dense/bias"]);
+  assert.equal(
+    made.flatMap((graph) => graph.variables.map(({ name }) => name)),
+    ["block/dense/kernel", "block/dense/bias"],
+  );
   assert.ok(seen.some((file) => file.path === "lib/maths.tfg"));
 
-  files.set("models/main.tfg", `import { _secret, blok } from "./blocks.tfg"\ngraph g { output y = _secret(1.0) + blok(2.0) }`);
-  assert.equal(checkProgram({ path: "models/main.tfg", read, library }).diagnostics.map(({ code, primary }) => [code, primary.text]), [
-    ["TFG0602", "names that start with `_` are not exported"],
-    ["TFG0602", "did you mean `block`?"],
-    // blocks.tfg imports from main.tfg what is no longer there.
-    ["TFG0602", "not found there"],
-  ]);
+  files.set(
+    "models/main.tfg",
+    `import { _secret, blok } from "./blocks.tfg"\ngraph g { output y = _secret(1.0) + blok(2.0) }`,
+  );
+  assert.equal(
+    checkProgram({ path: "models/main.tfg", read, library }).diagnostics.map(({ code, primary }) => [
+      code,
+      primary.text,
+    ]),
+    [
+      ["TFG0602", "names that start with `_` are not exported"],
+      ["TFG0602", "did you mean `block`?"],
+      // blocks.tfg imports from main.tfg what is no longer there.
+      ["TFG0602", "not found there"],
+    ],
+  );
 });
 
 graphs("let names of the file win over the library's", () => {
@@ -551,7 +661,11 @@ programs("the library's text in sources.ts is that of its files", () => {
 });
 
 programs("every name in the library means something, called or not", () => {
-  for (const text of library.values()) assert.equal(codesOf(text).filter((code) => code !== "TFG0106"), []);
+  for (const text of library.values())
+    assert.equal(
+      codesOf(text).filter((code) => code !== "TFG0106"),
+      [],
+    );
 });
 
 programs("the text of a checked program never throws, however it is cut or damaged", () => {

@@ -40,8 +40,16 @@ const { expression } = fc.letrec<{ expression: Expression }>((tie) => ({
     { depthSize: "small", withCrossShrink: true },
     fc.record({ is: fc.constant("number" as const), value: fc.integer({ min: -9, max: 9 }) }),
     fc.record({ is: fc.constant("name" as const), name: fc.constantFrom(...NAMES) }),
-    fc.record({ is: fc.constantFrom("+" as const, "-" as const, "*" as const, "max" as const, "min" as const), a: tie("expression"), b: tie("expression") }),
-    fc.record({ is: fc.constantFrom("/" as const, "ceil" as const, "%" as const), a: tie("expression"), by: fc.integer({ min: 1, max: 8 }) }),
+    fc.record({
+      is: fc.constantFrom("+" as const, "-" as const, "*" as const, "max" as const, "min" as const),
+      a: tie("expression"),
+      b: tie("expression"),
+    }),
+    fc.record({
+      is: fc.constantFrom("/" as const, "ceil" as const, "%" as const),
+      a: tie("expression"),
+      by: fc.integer({ min: 1, max: 8 }),
+    }),
   ),
 }));
 
@@ -97,7 +105,9 @@ function compute(e: Expression, at: Assignment): number {
 }
 
 type Assignment = Readonly<Record<string, number>>;
-const assignment: fc.Arbitrary<Assignment> = fc.record(Object.fromEntries(NAMES.map((name) => [name, fc.integer({ min: 1, max: 40 })])));
+const assignment: fc.Arbitrary<Assignment> = fc.record(
+  Object.fromEntries(NAMES.map((name) => [name, fc.integer({ min: 1, max: 40 })])),
+);
 const valueAt = (dim: Dim, at: Assignment): number => evaluateDim(dim, (name) => at[name] ?? 0);
 /** Numbers stay exact: no product of depth leaves the safe integers. */
 const isExact = (value: number): boolean => Math.abs(value) < 2 ** 45;
@@ -131,17 +141,27 @@ forms("do not depend on the order of sums and products", () => {
 
 forms("floor by rules 3 to 5", () => {
   fc.assert(
-    fc.property(expression, expression, fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }), fc.integer({ min: -20, max: 20 }), (x, y, k, m, c) => {
-      const [p, r] = [build(x), build(y)];
-      const [K, M] = [dimOf(k), dimOf(m)];
-      // floor((k·p + r) / k) = p + floor(r / k)
-      assert.is(floorDivDims(addDims(scaleDim(p, k), r), K).key, addDims(p, floorDivDims(r, K)).key);
-      // floor((floor(A / m) + c) / k) = floor((A + m·c) / (m·k))
-      assert.is(floorDivDims(addDims(floorDivDims(A, M), dimOf(c)), K).key, floorDivDims(addDims(A, dimOf(m * c)), dimOf(m * k)).key);
-      // ceil_div(a, k) = floor((a + k - 1) / k)
-      assert.is(ceilDivDims(r, K).key, floorDivDims(addDims(r, dimOf(k - 1)), K).key);
-      assert.is(modDims(r, K).key, subDims(r, scaleDim(floorDivDims(r, K), k)).key);
-    }),
+    fc.property(
+      expression,
+      expression,
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: -20, max: 20 }),
+      (x, y, k, m, c) => {
+        const [p, r] = [build(x), build(y)];
+        const [K, M] = [dimOf(k), dimOf(m)];
+        // floor((k·p + r) / k) = p + floor(r / k)
+        assert.is(floorDivDims(addDims(scaleDim(p, k), r), K).key, addDims(p, floorDivDims(r, K)).key);
+        // floor((floor(A / m) + c) / k) = floor((A + m·c) / (m·k))
+        assert.is(
+          floorDivDims(addDims(floorDivDims(A, M), dimOf(c)), K).key,
+          floorDivDims(addDims(A, dimOf(m * c)), dimOf(m * k)).key,
+        );
+        // ceil_div(a, k) = floor((a + k - 1) / k)
+        assert.is(ceilDivDims(r, K).key, floorDivDims(addDims(r, dimOf(k - 1)), K).key);
+        assert.is(modDims(r, K).key, subDims(r, scaleDim(floorDivDims(r, K), k)).key);
+      },
+    ),
     { numRuns: 400 },
   );
 });
@@ -163,7 +183,13 @@ forms("keep their value under substitution", () => {
       const inner = compute(y, at);
       const value = compute(x, { ...at, A: inner });
       fc.pre(isExact(value) && isExact(inner));
-      assert.is(valueAt(substituteDims(build(x), (name) => (name === "A" ? build(y) : undefined)), at) + 0, value + 0);
+      assert.is(
+        valueAt(
+          substituteDims(build(x), (name) => (name === "A" ? build(y) : undefined)),
+          at,
+        ) + 0,
+        value + 0,
+      );
       assert.is(valueAt(replaceAtom(build(x), "A", build(y)), at) + 0, value + 0);
     }),
     { numRuns: 400 },
@@ -187,10 +213,18 @@ const facts = suite("facts");
 
 /** Facts that hold for `at`: whatever is proved from them must hold there too. */
 const world = assignment.chain((at) => {
-  const linear = fc.tuple(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -3, max: 3 }), fc.integer({ min: -3, max: 3 })).map((coefficients) => addDims(...coefficients.map((c, i) => scaleDim(dimSymbol(NAMES[i] ?? "A"), c))));
-  const order = fc.tuple(linear, fc.nat({ max: 10 })).map(([dim, slack]): Fact => ({ kind: "nonNegative", dim: subDims(dim, dimOf(valueAt(dim, at) - slack)) }));
+  const linear = fc
+    .tuple(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -3, max: 3 }), fc.integer({ min: -3, max: 3 }))
+    .map((coefficients) => addDims(...coefficients.map((c, i) => scaleDim(dimSymbol(NAMES[i] ?? "A"), c))));
+  const order = fc
+    .tuple(linear, fc.nat({ max: 10 }))
+    .map(([dim, slack]): Fact => ({ kind: "nonNegative", dim: subDims(dim, dimOf(valueAt(dim, at) - slack)) }));
   const zero = linear.map((dim): Fact => ({ kind: "zero", dim: subDims(dim, dimOf(valueAt(dim, at))) }));
-  const divisible = fc.tuple(linear, fc.integer({ min: 1, max: 12 })).map(([dim, by]): Fact => ({ kind: "divisible", dim: subDims(dim, dimOf((((valueAt(dim, at) % by) + by) % by))), by }));
+  const divisible = fc
+    .tuple(linear, fc.integer({ min: 1, max: 12 }))
+    .map(
+      ([dim, by]): Fact => ({ kind: "divisible", dim: subDims(dim, dimOf(((valueAt(dim, at) % by) + by) % by)), by }),
+    );
   return fc.record({ at: fc.constant(at), given: fc.array(fc.oneof(order, zero, divisible), { maxLength: 4 }) });
 });
 

@@ -28,7 +28,12 @@ function ulp(x: number): number {
   return 2 ** (exponent - 23);
 }
 
-async function assertWithin(fn: string, exact: (x: number) => number, inputs: Float32Array, bound: number): Promise<void> {
+async function assertWithin(
+  fn: string,
+  exact: (x: number) => number,
+  inputs: Float32Array,
+  bound: number,
+): Promise<void> {
   for (const [target, result] of await apply(fn, inputs))
     inputs.forEach((x, i) => {
       const wanted = exact(x);
@@ -39,11 +44,30 @@ async function assertWithin(fn: string, exact: (x: number) => number, inputs: Fl
     });
 }
 
-const specials = [0, -0, 1, -1, 1e-45, -1e-45, 1e-40, 1.1754943508222875e-38, 3.4e38, -3.4e38, Infinity, -Infinity, NaN, 0.5, -0.5];
+const specials = [
+  0,
+  -0,
+  1,
+  -1,
+  1e-45,
+  -1e-45,
+  1e-40,
+  1.1754943508222875e-38,
+  3.4e38,
+  -3.4e38,
+  Infinity,
+  -Infinity,
+  NaN,
+  0.5,
+  -0.5,
+];
 const spread = (from: number, to: number, count = 20000): Float32Array =>
-  Float32Array.from([...randomFloats(count, 9), ...specials], (x, i) => (i < count ? (from + to) / 2 + (x * (to - from)) / 2 : x));
+  Float32Array.from([...randomFloats(count, 9), ...specials], (x, i) =>
+    i < count ? (from + to) / 2 + (x * (to - from)) / 2 : x,
+  );
 
-test("exp is right to 1 ulp, from overflow to subnormal results", () => assertWithin("exp", Math.exp, spread(-104, 89), 1.01));
+test("exp is right to 1 ulp, from overflow to subnormal results", () =>
+  assertWithin("exp", Math.exp, spread(-104, 89), 1.01));
 test("exp is right to 1 ulp near 0", () => assertWithin("exp", Math.exp, spread(-1, 1), 1.01));
 test("log is right to 1 ulp", async () => {
   await assertWithin("log", Math.log, spread(0, 3), 1.01);
@@ -59,9 +83,22 @@ test("erf is right to 2 ulp", async () => {
   await assertWithin("erf", erf, spread(-1, 1), 2);
 });
 test("sin and cos are right to 2 ulp up to 1e5", async () => {
-  for (const [fn, exact] of [["sin", Math.sin], ["cos", Math.cos]] as const) {
-    await assertWithin(fn, (x) => (Math.abs(x) > 1e30 ? Number.NaN : exact(x)), spread(-8, 8).filter((x) => !(Math.abs(x) > 1e30)), 2);
-    await assertWithin(fn, exact, spread(-1e5, 1e5).filter((x) => !(Math.abs(x) > 1e30 && Number.isFinite(x))), 2);
+  for (const [fn, exact] of [
+    ["sin", Math.sin],
+    ["cos", Math.cos],
+  ] as const) {
+    await assertWithin(
+      fn,
+      (x) => (Math.abs(x) > 1e30 ? Number.NaN : exact(x)),
+      spread(-8, 8).filter((x) => !(Math.abs(x) > 1e30)),
+      2,
+    );
+    await assertWithin(
+      fn,
+      exact,
+      spread(-1e5, 1e5).filter((x) => !(Math.abs(x) > 1e30 && Number.isFinite(x))),
+      2,
+    );
   }
 });
 test("sin and cos of the largest numbers stay within -1 and 1", async () => {
@@ -70,8 +107,26 @@ test("sin and cos of the largest numbers stay within -1 and 1", async () => {
       assert.ok(result.every((y) => Number.isNaN(y) || Math.abs(y) <= 1));
 });
 test("pow is right to 2 ulp and has JavaScript's special values", async () => {
-  const bases = Float32Array.from([...spread(0, 5, 4000), ...specials.flatMap((x) => specials.map(() => x)), -2, -2, -2, -8, 2, 2]);
-  const exponents = Float32Array.from([...spread(-20, 20, 4000), ...specials.flatMap(() => specials), 3, -3, 2, 0.5, 127, -149]);
+  const bases = Float32Array.from([
+    ...spread(0, 5, 4000),
+    ...specials.flatMap((x) => specials.map(() => x)),
+    -2,
+    -2,
+    -2,
+    -8,
+    2,
+    2,
+  ]);
+  const exponents = Float32Array.from([
+    ...spread(-20, 20, 4000),
+    ...specials.flatMap(() => specials),
+    3,
+    -3,
+    2,
+    0.5,
+    127,
+    -149,
+  ]);
   for (const [target, result] of await apply("pow", bases, exponents))
     bases.forEach((a, i) => {
       const b = exponents[i] ?? 0;

@@ -5,8 +5,8 @@ import { addDims, dimOf, dimSymbol, mulDims } from "../compiler/ir/dims.ts";
 import { affine, assertMeaning, input, kernelOf, NestMaker, output, randomFloats } from "./tile-nests.ts";
 
 const test = suite("contractions");
-const seed = Number(process.env["TFGC_SEED"] ?? 20261121);
-const runs = Number(process.env["TFGC_RUNS"] ?? 40);
+const seed = Number(process.env.TFGC_SEED ?? 20261121);
+const runs = Number(process.env.TFGC_RUNS ?? 40);
 
 const packed: KernelOperand = { dtype: "f32", access: "read", packed: true };
 /** `[K, N]` as panels of 8 columns, the last one filled with zeros. */
@@ -18,27 +18,66 @@ function pack(b: Float32Array, depth: number, columns: number): Float32Array {
 }
 
 /** relu(x @ w + bias + residual): `rows` literal or of this run, weights packed or not. */
-async function assertDense(rows: number, depth: number, columns: number, isRun: boolean, isPacked: boolean, isDepthRun = false): Promise<void> {
+async function assertDense(
+  rows: number,
+  depth: number,
+  columns: number,
+  isRun: boolean,
+  isPacked: boolean,
+  isDepthRun = false,
+): Promise<void> {
   const make = new NestMaker();
   const depthSize = isDepthRun ? "K" : depth;
   const m = make.axis("m", isRun ? "N" : rows);
   const n = make.axis("n", columns);
   const k = make.axis("k", depthSize);
-  const x = make.read(0, affine([[m, depthSize], [k, 1]]));
-  const w = make.read(1, isPacked ? affine([[n, depthSize], [k, 8]]) : affine([[n, 1], [k, columns]]));
+  const x = make.read(
+    0,
+    affine([
+      [m, depthSize],
+      [k, 1],
+    ]),
+  );
+  const w = make.read(
+    1,
+    isPacked
+      ? affine([
+          [n, depthSize],
+          [k, 8],
+        ])
+      : affine([
+          [n, 1],
+          [k, columns],
+        ]),
+  );
   const sum = make.reduce("sum", [k], make.apply("mul", "f32", x, w));
-  const out = affine([[m, columns], [n, 1]]);
-  const biased = make.apply("add", "f32", make.apply("add", "f32", sum, make.read(2, affine([[n, 1]]))), make.read(3, out));
+  const out = affine([
+    [m, columns],
+    [n, 1],
+  ]);
+  const biased = make.apply(
+    "add",
+    "f32",
+    make.apply("add", "f32", sum, make.read(2, affine([[n, 1]]))),
+    make.read(3, out),
+  );
   make.store(4, out, make.apply("maximum", "f32", biased, make.constant(0)));
   const b = randomFloats(depth * columns, 2);
   const kernel = kernelOf(make.nest, [input(), isPacked ? packed : input(), input(), input(), output()], ["N", "K"]);
-  const data = [randomFloats(rows * depth, 1), isPacked ? pack(b, depth, columns) : b, randomFloats(columns, 3), randomFloats(rows * columns, 4), new Float32Array(rows * columns)];
+  const data = [
+    randomFloats(rows * depth, 1),
+    isPacked ? pack(b, depth, columns) : b,
+    randomFloats(columns, 3),
+    randomFloats(rows * columns, 4),
+    new Float32Array(rows * columns),
+  ];
   await assertMeaning(kernel, data, { N: rows, K: depth }, 1e-6 * Math.max(1, Math.sqrt(depth)));
 }
 
 test("a matrix product with its epilogue is right at every height and width of a tile", async () => {
   for (const rows of [1, 2, 3, 4, 5, 6, 7, 12, 13])
-    for (const columns of [1, 2, 4, 5, 7, 8, 10, 31, 37]) await assertDense(rows, 5, columns, rows % 2 === 0, columns % 2 === 0);
+    for (const columns of [1, 2, 4, 5, 7, 8, 10, 31, 37])
+      await assertDense(rows, 5, columns, rows % 2 === 0, columns % 2 === 0);
 });
 
 test("a depth that is odd, short, long or of this run is summed over completely", async () => {
@@ -89,7 +128,11 @@ test("a direct convolution over a padded image is right for batches, strides and
       const w = make.axis("w", s.wide);
       const f = make.axis("f", s.filters);
       const depth = s.window * s.window * s.channels;
-      const at: [number, number | ReturnType<typeof dimOf>][] = [[b, image], [h, s.stride * row], [w, s.stride * s.channels]];
+      const at: [number, number | ReturnType<typeof dimOf>][] = [
+        [b, image],
+        [h, s.stride * row],
+        [w, s.stride * s.channels],
+      ];
       const kernel: [number, number][] = [];
       const over: number[] = [];
       const dense = s.isPacked ? 8 : s.filters;
@@ -109,9 +152,19 @@ test("a direct convolution over a padded image is right for batches, strides and
       const y: ScalarId = make.read(1, affine([[f, s.isPacked ? depth : 1], ...kernel]));
       const sum = make.reduce("sum", over, make.apply("mul", "f32", y, x));
       const outRow = s.wide * s.filters;
-      const out = affine([[b, mulDims(highSize, dimOf(outRow))], [h, outRow], [w, s.filters], [f, 1]]);
+      const out = affine([
+        [b, mulDims(highSize, dimOf(outRow))],
+        [h, outRow],
+        [w, s.filters],
+        [f, 1],
+      ]);
       const order = s.isBatchMinor ? [h, b, w, f] : [b, h, w, f];
-      make.store(3, out, make.apply("maximum", "f32", make.apply("add", "f32", sum, make.read(2, affine([[f, 1]]))), make.constant(0)), order);
+      make.store(
+        3,
+        out,
+        make.apply("maximum", "f32", make.apply("add", "f32", sum, make.read(2, affine([[f, 1]]))), make.constant(0)),
+        order,
+      );
       const weights = randomFloats(depth * s.filters, 5);
       const inSize = s.batch * ((s.high - 1) * s.stride + s.window) * row;
       const data = [
@@ -120,27 +173,167 @@ test("a direct convolution over a padded image is right for batches, strides and
         randomFloats(s.filters, 7),
         new Float32Array(s.batch * s.high * outRow),
       ];
-      await assertMeaning(kernelOf(make.nest, [input(), s.isPacked ? packed : input(), input(), output()], ["N", "H"]), data, { N: s.batch, H: s.high }, 2e-6);
+      await assertMeaning(
+        kernelOf(make.nest, [input(), s.isPacked ? packed : input(), input(), output()], ["N", "H"]),
+        data,
+        { N: s.batch, H: s.high },
+        2e-6,
+      );
     }),
     { seed, numRuns: runs, endOnFailure: true },
   );
 });
 
 test("batched products, transposed left operands and masks in the epilogue", async () => {
-  for (const [batch, rows, depth, columns] of [[2, 5, 9, 11], [3, 1, 4, 8], [1, 9, 12, 3]] as const) {
+  for (const [batch, rows, depth, columns] of [
+    [2, 5, 9, 11],
+    [3, 1, 4, 8],
+    [1, 9, 12, 3],
+  ] as const) {
     const make = new NestMaker();
     const g = make.axis("g", batch);
     const m = make.axis("m", rows);
     const n = make.axis("n", "N");
     const k = make.axis("k", depth);
-    const x = make.read(0, affine([[g, rows * depth], [m, 1], [k, rows]]));
-    const y = make.read(1, affine([[g, mulDims(dimOf(depth), dimSymbol("N"))], [n, 1], [k, "N"]]));
+    const x = make.read(
+      0,
+      affine([
+        [g, rows * depth],
+        [m, 1],
+        [k, rows],
+      ]),
+    );
+    const y = make.read(
+      1,
+      affine([
+        [g, mulDims(dimOf(depth), dimSymbol("N"))],
+        [n, 1],
+        [k, "N"],
+      ]),
+    );
     const sum = make.reduce("sum", [k], make.apply("mul", "f32", x, y));
-    const out = affine([[g, mulDims(dimOf(rows), dimSymbol("N"))], [m, "N"], [n, 1]]);
+    const out = affine([
+      [g, mulDims(dimOf(rows), dimSymbol("N"))],
+      [m, "N"],
+      [n, 1],
+    ]);
     make.store(2, out, make.apply("tanh", "f32", sum));
-    make.store(3, out, make.apply("greater", "bool", sum, make.apply("cast", "f32", make.index(affine([[n, 1], [m, -1]])))));
-    const data = [randomFloats(batch * rows * depth, 1), randomFloats(batch * depth * columns, 2), new Float32Array(batch * rows * columns), new Int32Array(batch * rows * columns)];
+    make.store(
+      3,
+      out,
+      make.apply(
+        "greater",
+        "bool",
+        sum,
+        make.apply(
+          "cast",
+          "f32",
+          make.index(
+            affine([
+              [n, 1],
+              [m, -1],
+            ]),
+          ),
+        ),
+      ),
+    );
+    const data = [
+      randomFloats(batch * rows * depth, 1),
+      randomFloats(batch * depth * columns, 2),
+      new Float32Array(batch * rows * columns),
+      new Int32Array(batch * rows * columns),
+    ];
     await assertMeaning(kernelOf(make.nest, [input(), input(), output(), output("bool")], ["N"]), data, { N: columns });
+  }
+});
+
+test("operands may be read backwards and with strides of this run", async () => {
+  for (const rows of [2, 9]) {
+    const [depth, columns] = [7, 10];
+    const make = new NestMaker();
+    const m = make.axis("m", "N");
+    const n = make.axis("n", columns);
+    const k = make.axis("k", depth);
+    // The left operand is [depth, N] with its rows and columns reversed, the right one [depth, columns] with its rows reversed.
+    const last = addDims(mulDims(dimSymbol("N"), dimOf(depth)), dimOf(-1));
+    const x = make.read(
+      0,
+      affine(
+        [
+          [m, -1],
+          [k, mulDims(dimSymbol("N"), dimOf(-1))],
+        ],
+        last,
+      ),
+    );
+    const y = make.read(
+      1,
+      affine(
+        [
+          [n, 1],
+          [k, -columns],
+        ],
+        (depth - 1) * columns,
+      ),
+    );
+    make.store(
+      2,
+      affine([
+        [m, columns],
+        [n, 1],
+      ]),
+      make.reduce("sum", [k], make.apply("mul", "f32", x, y)),
+    );
+    const data = [randomFloats(rows * depth, 1), randomFloats(depth * columns, 2), new Float32Array(rows * columns)];
+    await assertMeaning(kernelOf(make.nest, [input(), input(), output()], ["N"]), data, { N: rows });
+  }
+});
+
+test("an expensive epilogue runs over the sums in place", async () => {
+  for (const columns of [3, 8, 21]) {
+    const make = new NestMaker();
+    const m = make.axis("m", "N");
+    const n = make.axis("n", columns);
+    const k = make.axis("k", 6);
+    const x = make.read(
+      0,
+      affine([
+        [m, 6],
+        [k, 1],
+      ]),
+    );
+    const sum = make.reduce(
+      "sum",
+      [k],
+      make.apply(
+        "mul",
+        "f32",
+        x,
+        make.read(
+          1,
+          affine([
+            [n, 1],
+            [k, columns],
+          ]),
+        ),
+      ),
+    );
+    const biased = make.apply("add", "f32", sum, make.read(2, affine([[n, 1]])));
+    make.store(
+      3,
+      affine([
+        [m, columns],
+        [n, 1],
+      ]),
+      make.apply("mul", "f32", biased, make.apply("tanh", "f32", biased)),
+    );
+    const data = [
+      randomFloats(42, 1),
+      randomFloats(6 * columns, 2),
+      randomFloats(columns, 3),
+      new Float32Array(7 * columns),
+    ];
+    await assertMeaning(kernelOf(make.nest, [input(), input(), input(), output()], ["N"]), data, { N: 7 });
   }
 });
 

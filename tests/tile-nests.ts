@@ -1,13 +1,27 @@
 /** Kernels by hand, their meaning by direct evaluation, and running them on every CPU target. */
 import * as assert from "uvu/assert";
 import { type Dim, dimOf, dimSymbol, evaluateDim } from "../compiler/ir/dims.ts";
-import type { Access, Affine, AxisId, Combine, Guard, Kernel, KernelOperand, Nest, NestScalar, Reduction, ScalarId, Store } from "../compiler/ir/nest.ts";
+import type {
+  Access,
+  Affine,
+  AxisId,
+  Combine,
+  Guard,
+  Kernel,
+  KernelOperand,
+  Nest,
+  NestScalar,
+  Reduction,
+  ScalarId,
+  Store,
+} from "../compiler/ir/nest.ts";
 import type { DType } from "../compiler/ir/types.ts";
 import { scalarFunction } from "../compiler/ops/scalar.ts";
 import { generate } from "../compiler/targets/code.ts";
 
 export type Size = number | string | Dim;
-export const size = (value: Size): Dim => (typeof value === "number" ? dimOf(value) : typeof value === "string" ? dimSymbol(value) : value);
+export const size = (value: Size): Dim =>
+  typeof value === "number" ? dimOf(value) : typeof value === "string" ? dimSymbol(value) : value;
 
 export type Terms = readonly (readonly [axis: AxisId, times: Size])[];
 
@@ -50,7 +64,12 @@ export class NestMaker {
   reduce(combine: Combine, over: readonly AxisId[], value: ScalarId, dtype: DType = "f32"): ScalarId {
     return this.#push({ dtype, op: "reduced", reduction: this.#reductions.push({ over, combine, value }) - 1 });
   }
-  store(operand: number, at: Affine, value: ScalarId, over: readonly AxisId[] = at.terms.map((term) => term.axis)): void {
+  store(
+    operand: number,
+    at: Affine,
+    value: ScalarId,
+    over: readonly AxisId[] = at.terms.map((term) => term.axis),
+  ): void {
     this.#stores.push({ access: { operand, address: at }, value, over });
   }
   get nest(): Nest {
@@ -61,14 +80,19 @@ export class NestMaker {
 export const input = (dtype: DType = "f32"): KernelOperand => ({ dtype, access: "read" });
 export const output = (dtype: DType = "f32"): KernelOperand => ({ dtype, access: "write" });
 
-export function kernelOf(nests: Nest | readonly Nest[], operands: readonly KernelOperand[], dims: readonly string[] = []): Kernel {
+export function kernelOf(
+  nests: Nest | readonly Nest[],
+  operands: readonly KernelOperand[],
+  dims: readonly string[] = [],
+): Kernel {
   return { name: "kernel", nests: "axes" in nests ? [nests] : nests, operands, dims, spans: [] };
 }
 
 export type Data = Float32Array | Int32Array | Uint32Array;
 export type Dims = Readonly<Record<string, number>>;
 
-const wrap = (dtype: DType, value: number): number => (dtype === "u32" ? value >>> 0 : dtype === "i32" ? value | 0 : value);
+const wrap = (dtype: DType, value: number): number =>
+  dtype === "u32" ? value >>> 0 : dtype === "i32" ? value | 0 : value;
 
 /** Evaluates a nest as its definition says, in f64, over memory given per operand. */
 export function evaluateNest(nest: Nest, kernel: Kernel, memory: readonly Float64Array[], dims: Dims): void {
@@ -126,7 +150,10 @@ export function evaluateNest(nest: Nest, kernel: Kernel, memory: readonly Float6
         const reduction = nest.reductions[scalar.reduction];
         if (!reduction) throw new Error("no such reduction");
         const outer = new Map([...point].filter(([axis]) => !reduction.over.includes(axis)));
-        const key = `${id}:${[...outer].map(([axis, i]) => `${axis}=${i}`).sort().join()}`;
+        const key = `${id}:${[...outer]
+          .map(([axis, i]) => `${axis}=${i}`)
+          .sort()
+          .join()}`;
         const before = known.get(key);
         if (before !== undefined) return before;
         const values: number[] = [];
@@ -153,7 +180,10 @@ function fold(combine: Combine, values: readonly number[], dtype: DType): number
     case "sum":
       return values.reduce((a, b) => wrap(dtype, a + b), 0);
     case "prod":
-      return values.reduce((a, b) => (dtype === "i32" ? Math.imul(a, b) : dtype === "u32" ? Math.imul(a, b) >>> 0 : a * b), 1);
+      return values.reduce(
+        (a, b) => (dtype === "i32" ? Math.imul(a, b) : dtype === "u32" ? Math.imul(a, b) >>> 0 : a * b),
+        1,
+      );
     case "max":
       return values.reduce((a, b) => Math.max(a, b), dtype === "f32" ? Number.NEGATIVE_INFINITY : (values[0] ?? 0));
     case "min":
@@ -212,7 +242,11 @@ export async function compileKernel(kernel: Kernel): Promise<readonly Running[]>
       });
       return operands.map((data, i) => {
         const bytes = memory.buffer.slice(places[i] ?? 0, (places[i] ?? 0) + data.byteLength);
-        return data instanceof Float32Array ? new Float32Array(bytes) : data instanceof Int32Array ? new Int32Array(bytes) : new Uint32Array(bytes);
+        return data instanceof Float32Array
+          ? new Float32Array(bytes)
+          : data instanceof Int32Array
+            ? new Int32Array(bytes)
+            : new Uint32Array(bytes);
       });
     },
   });
@@ -224,11 +258,17 @@ export async function compileKernel(kernel: Kernel): Promise<readonly Running[]>
     };
   };
   const fromText = (text: string): ((memory: WebAssembly.Memory) => { run(block: number): void }) => {
-    const make = new Function(`"use strict"; return ${text};`)() as (memory: ArrayBuffer) => { run(block: number): void };
+    const make = new Function(`"use strict"; return ${text};`)() as (memory: ArrayBuffer) => {
+      run(block: number): void;
+    };
     return (memory) => make(memory.buffer as ArrayBuffer);
   };
   if (!code.wasm || code.js === undefined) throw new Error("not generated");
-  return [entry("fma", fromBytes(code.wasm.fma)), entry("base", fromBytes(code.wasm.base)), entry("js", fromText(code.js))];
+  return [
+    entry("fma", fromBytes(code.wasm.fma)),
+    entry("base", fromBytes(code.wasm.base)),
+    entry("js", fromText(code.js)),
+  ];
 }
 
 /** The operands after the kernel, as its definition says. */
@@ -240,18 +280,27 @@ export function meaningOf(kernel: Kernel, operands: readonly Data[], dims: Dims)
 
 /** Every target computes what the nest means: floats within `tolerance` of the largest value or of 1
  * (the size of the operands' elements, whose sums may cancel), integers exactly. */
-export async function assertMeaning(kernel: Kernel, operands: readonly Data[], dims: Dims = {}, tolerance = 2e-6): Promise<void> {
+export async function assertMeaning(
+  kernel: Kernel,
+  operands: readonly Data[],
+  dims: Dims = {},
+  tolerance = 2e-6,
+): Promise<void> {
   const expected = meaningOf(kernel, operands, dims);
   for (const { target, run } of await compileKernel(kernel)) {
     const actual = run(operands, dims);
     kernel.operands.forEach((operand, i) => {
       const [wanted, found] = [expected[i], actual[i]];
       if (!wanted || !found) throw new Error("an operand is missing");
-      const scale = operand.dtype === "f32" ? wanted.reduce((a, b) => (Number.isFinite(b) ? Math.max(a, Math.abs(b)) : a), 1) : 0;
+      const scale =
+        operand.dtype === "f32" ? wanted.reduce((a, b) => (Number.isFinite(b) ? Math.max(a, Math.abs(b)) : a), 1) : 0;
       wanted.forEach((value, k) => {
         const got = found[k] ?? Number.NaN;
         const isSame = Object.is(value, got) || value === got || Math.abs(value - got) <= tolerance * scale;
-        if (!isSame) assert.unreachable(`${target}: operand ${i} element ${k} is ${got}, not ${value} (dims ${JSON.stringify(dims)})`);
+        if (!isSame)
+          assert.unreachable(
+            `${target}: operand ${i} element ${k} is ${got}, not ${value} (dims ${JSON.stringify(dims)})`,
+          );
       });
     });
   }

@@ -2,11 +2,21 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import type { Combine, ScalarId } from "../compiler/ir/nest.ts";
 import type { DType } from "../compiler/ir/types.ts";
-import { affine, assertMeaning, type Data, input, kernelOf, NestMaker, output, randomFloats, type Size } from "./tile-nests.ts";
+import {
+  affine,
+  assertMeaning,
+  type Data,
+  input,
+  kernelOf,
+  NestMaker,
+  output,
+  randomFloats,
+  type Size,
+} from "./tile-nests.ts";
 
 const test = suite("random nests");
-const seed = Number(process.env["TFGC_SEED"] ?? 20261121);
-const runs = Number(process.env["TFGC_RUNS"] ?? 60);
+const seed = Number(process.env.TFGC_SEED ?? 20261121);
+const runs = Number(process.env.TFGC_RUNS ?? 60);
 
 function dataOf(dtype: DType, length: number, from: number): Data {
   const floats = randomFloats(length, from);
@@ -85,7 +95,9 @@ test("every target computes what a random nest means", async () => {
         const guards = [{ index: affine([[guarded, 1]], r.guard), extent: affine([], sizes[guarded] ?? 1).plus }];
         return make.read(operand, affine(terms, r.guard * stride), s.dtype, guards, outside);
       });
-      const combined = values.reduce((a, b, i) => make.apply(pick(binary[s.dtype] ?? [], s.operators[i] ?? 0), s.dtype, a, b));
+      const combined = values.reduce((a, b, i) =>
+        make.apply(pick(binary[s.dtype] ?? [], s.operators[i] ?? 0), s.dtype, a, b),
+      );
       let value = combined;
       let dtype: DType = s.dtype;
       if (over.length > 0) {
@@ -100,7 +112,9 @@ test("every target computes what a random nest means", async () => {
       if (s.after === "own index" && dtype === "f32") value = make.apply("tanh", "f32", value);
       // A store that runs over the reduced axes again, as softmax does.
       const isBoth = s.after === "both" && dtype === s.dtype;
-      const stored = isBoth ? make.apply(pick(binary[s.dtype] ?? [], s.operators[2] ?? 0), s.dtype, combined, value) : value;
+      const stored = isBoth
+        ? make.apply(pick(binary[s.dtype] ?? [], s.operators[2] ?? 0), s.dtype, combined, value)
+        : value;
       const order = isBoth ? axes : spatial;
       const { terms, length } = dense(s.transposed ? [...order].reverse() : order);
       const target = operands.push(output(dtype)) - 1;

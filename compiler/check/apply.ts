@@ -5,7 +5,7 @@ import type { DType } from "../ir/types.ts";
 import type { Argument, Complaint, Inferred, Operand, Primitive, PrimitiveCall } from "../ops/primitive.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
 import { toScalar } from "./comprehension.ts";
-import { type DimLabel, type Entity, type ScalarEntity, type TensorEntity } from "./entity.ts";
+import type { DimLabel, Entity, ScalarEntity, TensorEntity } from "./entity.ts";
 import { withExplanations } from "./explain.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { adaptedDType, emitValue, fail, operandOf, toTensor } from "./operands.ts";
@@ -34,7 +34,11 @@ function primitiveCall(
     span: site.span,
     operator: site.callee,
     spelling: site.spelling,
-    facts: { equal: facts.equal, atLeast: facts.atLeast, oblige: (dim, minimum) => builder.oblige(dim, minimum, site.span, facts) },
+    facts: {
+      equal: facts.equal,
+      atLeast: facts.atLeast,
+      oblige: (dim, minimum) => builder.oblige(dim, minimum, site.span, facts),
+    },
     fail: (complaint: Complaint): never => fail(frame, explained(complaint)),
     ...(spans ? { spans } : {}),
     ...(builder.graph ? { graph: builder.graph } : {}),
@@ -66,7 +70,9 @@ export function applyToTensors(
   spans?: ArgumentSpans,
 ): readonly TensorEntity[] {
   const wanted = commonDType(primitive, operands);
-  const tensors = operands.map(({ entity, span }, i) => toTensor(frame, entity, span, operandDType(primitive, i, wanted)));
+  const tensors = operands.map(({ entity, span }, i) =>
+    toTensor(frame, entity, span, operandDType(primitive, i, wanted)),
+  );
   const described = tensors.map((tensor, i) => operandOf(frame, tensor, operands[i]?.span ?? site.span));
   const explained = (complaint: Complaint): Complaint => withExplanations(frame.builder, complaint, tensors);
   const inferred: Inferred = primitive.infer(primitiveCall(frame, described, args, site, spans, explained));
@@ -81,7 +87,9 @@ export function applyToTensors(
   );
   const labels = resultLabels(primitive, tensors, first, args);
   const result = labels ? { ...first, labels } : first;
-  const others = (inferred.more ?? []).map((type, i) => emitValue(frame, "part", [first.value], { index: i + 1 }, type, site.span));
+  const others = (inferred.more ?? []).map((type, i) =>
+    emitValue(frame, "part", [first.value], { index: i + 1 }, type, site.span),
+  );
   return [result, ...others];
 }
 
@@ -117,7 +125,9 @@ function resultLabels(
   if (primitive.class === "reduce" && x?.labels) {
     const axes = Array.isArray(reduced) ? reduced : [reduced];
     if (x.type.shape.length === rank && keep !== true) return x.labels;
-    return keep === true ? x.labels.map((label, i) => (axes.includes(i) ? undefined : label)) : x.labels.filter((_, i) => !axes.includes(i));
+    return keep === true
+      ? x.labels.map((label, i) => (axes.includes(i) ? undefined : label))
+      : x.labels.filter((_, i) => !axes.includes(i));
   }
   return undefined;
 }
@@ -132,7 +142,8 @@ export function applyToScalars(
   spans?: ArgumentSpans,
 ): ScalarEntity {
   const draft = frame.comprehension;
-  const isKnown = scalarFunctions.has(primitive.name) || primitive.name === "integer_power" || primitive.name === "clamp";
+  const isKnown =
+    scalarFunctions.has(primitive.name) || primitive.name === "integer_power" || primitive.name === "clamp";
   if (!draft || !isKnown) {
     const inside = operands.find(({ entity }) => entity.kind === "scalar");
     return fail(frame, {
@@ -143,7 +154,9 @@ export function applyToScalars(
     });
   }
   const wanted = commonDType(primitive, operands);
-  const scalars = operands.map(({ entity, span }, i) => toScalar(frame, draft, entity, span, operandDType(primitive, i, wanted)));
+  const scalars = operands.map(({ entity, span }, i) =>
+    toScalar(frame, draft, entity, span, operandDType(primitive, i, wanted)),
+  );
   const described = scalars.map((scalar, i): Operand => {
     const span = operands[i]?.span ?? site.span;
     return { type: { dtype: scalar.dtype, shape: [] }, span, origin: span };
@@ -158,8 +171,9 @@ function scalarOf(primitive: Primitive, scalars: readonly Scalar[], dtype: DType
   if (!x) throw new Error(`\`${primitive.name}\` has no operands`);
   const apply = (fn: string, ...operands: Scalar[]): Scalar => ({ kind: "apply", fn, args: operands, dtype, span });
   if (primitive.name === "clamp" && low && high) return apply("minimum", apply("maximum", x, low), high);
-  if (primitive.name !== "integer_power") return x.dtype === dtype && primitive.name === "cast" ? x : apply(primitive.name, ...scalars);
-  const exponent = args["exponent"];
+  if (primitive.name !== "integer_power")
+    return x.dtype === dtype && primitive.name === "cast" ? x : apply(primitive.name, ...scalars);
+  const exponent = args.exponent;
   let rest = typeof exponent === "number" ? Math.abs(exponent) : 0;
   let square = x;
   let power: Scalar | undefined;
@@ -181,7 +195,8 @@ export function applyPrimitive(
   site: CallSite,
   spans?: ArgumentSpans,
 ): Entity {
-  if (operands.some(({ entity }) => entity.kind === "scalar")) return applyToScalars(frame, primitive, operands, args, site, spans);
+  if (operands.some(({ entity }) => entity.kind === "scalar"))
+    return applyToScalars(frame, primitive, operands, args, site, spans);
   const results = applyToTensors(frame, primitive, operands, args, site, spans);
   const [only] = results;
   return results.length === 1 && only ? only : { kind: "list", items: results };

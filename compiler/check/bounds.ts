@@ -46,7 +46,8 @@ function combine(a: AffineIndex, p: Dim, b: AffineIndex, q: Dim): AffineIndex {
     [a, p],
     [b, q],
   ] as const)
-    for (const [axis, coefficient] of from.times) times.set(axis, addDims(times.get(axis) ?? ZERO, mulDims(coefficient, by)));
+    for (const [axis, coefficient] of from.times)
+      times.set(axis, addDims(times.get(axis) ?? ZERO, mulDims(coefficient, by)));
   for (const [axis, coefficient] of times) if (literalOf(coefficient) === 0) times.delete(axis);
   return { times, plus: addDims(mulDims(a.plus, p), mulDims(b.plus, q)) };
 }
@@ -57,7 +58,10 @@ export interface IndexRange {
   readonly high?: Dim;
 }
 
-const range = (low: Dim | undefined, high: Dim | undefined): IndexRange => ({ ...(low ? { low } : {}), ...(high ? { high } : {}) });
+const range = (low: Dim | undefined, high: Dim | undefined): IndexRange => ({
+  ...(low ? { low } : {}),
+  ...(high ? { high } : {}),
+});
 
 /** All values that an index takes lie in this range. */
 export function indexRange(scalar: Scalar, axes: readonly AxisRange[], facts: Facts): IndexRange {
@@ -67,19 +71,28 @@ export function indexRange(scalar: Scalar, axes: readonly AxisRange[], facts: Fa
   const parts = scalar.args.map((arg) => indexRange(arg, axes, facts));
   const [a, b, c] = parts;
   if (!a) return {};
-  const both = (x: Dim | undefined, y: Dim | undefined, join: (x: Dim, y: Dim) => Dim): Dim | undefined => (x && y ? join(x, y) : undefined);
+  const both = (x: Dim | undefined, y: Dim | undefined, join: (x: Dim, y: Dim) => Dim): Dim | undefined =>
+    x && y ? join(x, y) : undefined;
   const greater = (x: Dim, y: Dim): Dim => extremeDim("max", x, y, facts);
   const lesser = (x: Dim, y: Dim): Dim => extremeDim("min", x, y, facts);
   switch (scalar.fn) {
     case "neg":
       return range(a.high && scaleDim(a.high, -1), a.low && scaleDim(a.low, -1));
     case "add":
-      return range(both(a.low, b?.low, (x, y) => addDims(x, y)), both(a.high, b?.high, (x, y) => addDims(x, y)));
+      return range(
+        both(a.low, b?.low, (x, y) => addDims(x, y)),
+        both(a.high, b?.high, (x, y) => addDims(x, y)),
+      );
     case "sub":
       return range(both(a.low, b?.high, subDims), both(a.high, b?.low, subDims));
     case "mul": {
       const isPositive = a.low && b?.low && facts.atLeast(a.low, 0) && facts.atLeast(b.low, 0);
-      return isPositive ? range(both(a.low, b?.low, (x, y) => mulDims(x, y)), both(a.high, b?.high, (x, y) => mulDims(x, y))) : {};
+      return isPositive
+        ? range(
+            both(a.low, b?.low, (x, y) => mulDims(x, y)),
+            both(a.high, b?.high, (x, y) => mulDims(x, y)),
+          )
+        : {};
     }
     case "maximum":
       // max(a, b) is at least whichever bound is known.
@@ -100,7 +113,11 @@ export function indexRange(scalar: Scalar, axes: readonly AxisRange[], facts: Fa
     case "abs":
       return { low: ZERO };
     case "cast":
-      return scalar.args[0]?.dtype === "i32" || scalar.args[0]?.dtype === "u32" ? a : scalar.args[0]?.dtype === "bool" ? { low: ZERO, high: ONE } : {};
+      return scalar.args[0]?.dtype === "i32" || scalar.args[0]?.dtype === "u32"
+        ? a
+        : scalar.args[0]?.dtype === "bool"
+          ? { low: ZERO, high: ONE }
+          : {};
     default:
       return {};
   }

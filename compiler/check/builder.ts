@@ -1,7 +1,19 @@
 /** Collects the values of one graph while it is elaborated, then drops what no output needs and numbers the rest. */
 import type { Span } from "../../grammar/source.ts";
 import { type Dim, dimOf, formatDim, literalOf, scaleDim, subDims } from "../ir/dims.ts";
-import type { Attributes, Call, CallId, DimCheck, Graph, Initializer, Input, Output, Value, ValueId, Variable } from "../ir/graph.ts";
+import type {
+  Attributes,
+  Call,
+  CallId,
+  DimCheck,
+  Graph,
+  Initializer,
+  Input,
+  Output,
+  Value,
+  ValueId,
+  Variable,
+} from "../ir/graph.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 import type { Facts } from "./facts.ts";
 import { joinPath, type ScopeNode, type TextOrder } from "./scopes.ts";
@@ -71,6 +83,8 @@ export class GraphBuilder {
   readonly #names = new Map<ValueId, string>();
   /** Why a value has the sizes it has, by the call that made it. */
   readonly explanations = new Map<ValueId, () => Explanation>();
+  /** Results of `stop_gradient`: no path to a parameter leads through them. */
+  readonly barriers = new Set<ValueId>();
   #sequence = 0;
   readonly graph: GraphInfo | undefined;
   /** Offset in the text of the graph item under elaboration. */
@@ -86,7 +100,10 @@ export class GraphBuilder {
 
   emit(value: Value, facts: Facts): ValueId {
     if (this.values.length >= MOST_VALUES) throw new TooLarge();
-    const normal = (type: TensorType): TensorType => ({ dtype: type.dtype, shape: type.shape.map((dim) => facts.normal(dim)) });
+    const normal = (type: TensorType): TensorType => ({
+      dtype: type.dtype,
+      shape: type.shape.map((dim) => facts.normal(dim)),
+    });
     this.values.push({ ...value, type: normal(value.type), ...(value.more ? { more: value.more.map(normal) } : {}) });
     return this.values.length - 1;
   }
@@ -97,8 +114,21 @@ export class GraphBuilder {
     return value;
   }
 
-  openCall(name: string, span: Span, parent: CallId | undefined, scope: ScopeNode | undefined, args: readonly ValueId[]): CallId {
-    this.#calls.push({ name, span, args, results: [], ...(parent === undefined ? {} : { parent }), ...(scope ? { scope } : {}) });
+  openCall(
+    name: string,
+    span: Span,
+    parent: CallId | undefined,
+    scope: ScopeNode | undefined,
+    args: readonly ValueId[],
+  ): CallId {
+    this.#calls.push({
+      name,
+      span,
+      args,
+      results: [],
+      ...(parent === undefined ? {} : { parent }),
+      ...(scope ? { scope } : {}),
+    });
     return this.#calls.length - 1;
   }
 
@@ -119,7 +149,8 @@ export class GraphBuilder {
   }
 
   addCheck(check: DimCheck): void {
-    const same = (other: DimCheck): boolean => other.difference.key === check.difference.key && JSON.stringify(other.holds) === JSON.stringify(check.holds);
+    const same = (other: DimCheck): boolean =>
+      other.difference.key === check.difference.key && JSON.stringify(other.holds) === JSON.stringify(check.holds);
     if (!this.checks.some(same)) this.checks.push(check);
   }
 

@@ -3,11 +3,22 @@ import type { Span } from "../../grammar/source.ts";
 import { literalOf } from "../ir/dims.ts";
 import type { Initializer } from "../ir/graph.ts";
 import { BUILTINS } from "./builtins.ts";
-import { BOTTOM, describe, type Entity, type FunctionEntity, int, list, literalInt, numberOf, type Supplied } from "./entity.ts";
+import {
+  BOTTOM,
+  describe,
+  type Entity,
+  type FunctionEntity,
+  int,
+  list,
+  literalInt,
+  numberOf,
+  type Supplied,
+} from "./entity.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { distribute, suppliedEntity } from "./functions.ts";
 import { ceilDiv, NoValue } from "./numbers.ts";
 import { fail, toTensor } from "./operands.ts";
+import { callEinsum, callRearrange } from "./patterns.ts";
 import { packDims } from "./types.ts";
 
 /** More turns than any network is deep. */
@@ -22,23 +33,41 @@ const PARAMETERS: Readonly<Record<string, readonly { readonly name: string; read
   shape: [{ name: "x", isOptional: false }],
   stop_gradient: [{ name: "x", isOptional: false }],
   random_uniform: [{ name: "shape", isOptional: false }, ...["min", "max"].map((name) => ({ name, isOptional: true }))],
-  random_normal: [{ name: "shape", isOptional: false }, ...["mean", "stddev"].map((name) => ({ name, isOptional: true }))],
-  truncated_normal: [{ name: "shape", isOptional: false }, ...["mean", "stddev"].map((name) => ({ name, isOptional: true }))],
+  random_normal: [
+    { name: "shape", isOptional: false },
+    ...["mean", "stddev"].map((name) => ({ name, isOptional: true })),
+  ],
+  truncated_normal: [
+    { name: "shape", isOptional: false },
+    ...["mean", "stddev"].map((name) => ({ name, isOptional: true })),
+  ],
   orthogonal: [
     { name: "shape", isOptional: false },
     { name: "gain", isOptional: true },
   ],
 };
 
-export function callBuiltin(frame: Frame, fn: Extract<FunctionEntity, { form: "builtin" }>, args: readonly Supplied[], site: CallSite): Entity {
+export function callBuiltin(
+  frame: Frame,
+  fn: Extract<FunctionEntity, { form: "builtin" }>,
+  args: readonly Supplied[],
+  site: CallSite,
+): Entity {
+  if (fn.name === "einsum") return callEinsum(frame, args, site);
+  if (fn.name === "rearrange") return callRearrange(frame, args, site);
   const bound = distribute(frame, site, PARAMETERS[fn.name] ?? [], args, BUILTINS.get(fn.name) ?? fn.name);
   const entities = new Map<string, { readonly entity: Entity; readonly span: Span }>();
   for (const arg of args) {
     const [name] = [...bound].find(([, other]) => other === arg) ?? [];
-    if (name !== undefined) entities.set(name, { entity: suppliedEntity(arg, name === "fn"), span: "expression" in arg ? arg.expression.span : arg.span });
+    if (name !== undefined)
+      entities.set(name, {
+        entity: suppliedEntity(arg, name === "fn"),
+        span: "expression" in arg ? arg.expression.span : arg.span,
+      });
   }
   if ([...entities.values()].some(({ entity }) => entity.kind === "bottom")) return BOTTOM;
-  const of = (name: string): { readonly entity: Entity; readonly span: Span } => entities.get(name) ?? { entity: BOTTOM, span: site.span };
+  const of = (name: string): { readonly entity: Entity; readonly span: Span } =>
+    entities.get(name) ?? { entity: BOTTOM, span: site.span };
   switch (fn.name) {
     case "repeat":
       return repeat(frame, of("x"), of("n"), of("fn"), site);
@@ -46,21 +75,30 @@ export function callBuiltin(frame: Frame, fn: Extract<FunctionEntity, { form: "b
       return fold(frame, of("x"), of("list"), of("fn"), site);
     case "ceil_div": {
       const [a, b] = [of("a"), of("b")];
-      if (a.entity.kind === "int" && b.entity.kind === "int") return dividedUp(frame, a.entity.dim, b.entity.dim, b.span);
+      if (a.entity.kind === "int" && b.entity.kind === "int")
+        return dividedUp(frame, a.entity.dim, b.entity.dim, b.span);
       const wrong = a.entity.kind === "int" ? b : a;
-      return fail(frame, { code: "TFG0210", message: `\`ceil_div\` takes compile-time ints, not ${describe(wrong.entity)}`, primary: { span: wrong.span, text: "" } });
+      return fail(frame, {
+        code: "TFG0210",
+        message: `\`ceil_div\` takes compile-time ints, not ${describe(wrong.entity)}`,
+        primary: { span: wrong.span, text: "" },
+      });
     }
     case "len": {
       const { entity, span } = of("list");
       if (entity.kind === "list") return int(entity.items.length);
-      return fail(frame, { code: "TFG0210", message: `\`len\` takes a list, not ${describe(entity)}`, primary: { span, text: "" } });
+      return fail(frame, {
+        code: "TFG0210",
+        message: `\`len\` takes a list, not ${describe(entity)}`,
+        primary: { span, text: "" },
+      });
     }
     case "rank":
       return int(shapeOf(frame, of("x")).length);
     case "shape":
       return list(shapeOf(frame, of("x")).map((dim) => int(dim)));
     case "stop_gradient":
-      return of("x").entity;
+      return stopped(frame, of("x"), site);
     default:
       return initial(frame, fn.name, entities, site);
   }
@@ -70,7 +108,24 @@ function shapeOf(frame: Frame, { entity, span }: { readonly entity: Entity; read
   return entity.kind === "scalar" ? [] : toTensor(frame, entity, span).type.shape;
 }
 
-function dividedUp(frame: Frame, a: Parameters<typeof ceilDiv>[0], b: Parameters<typeof ceilDiv>[1], span: Span): Entity {
+/** The same elements as a value of its own, which differentiation does not pass. */
+function stopped(frame: Frame, { entity, span }: Given, site: CallSite): Entity {
+  const reshape = frame.check.primitive("reshape");
+  if (entity.kind !== "tensor" || !reshape)
+    return entity.kind === "scalar" || entity.kind === "int" || entity.kind === "float"
+      ? entity
+      : toTensor(frame, entity, span);
+  const result = frame.check.apply(frame, reshape, [{ entity, span }], { shape: entity.type.shape }, site);
+  if (result.kind === "tensor") frame.builder.barriers.add(result.value);
+  return result;
+}
+
+function dividedUp(
+  frame: Frame,
+  a: Parameters<typeof ceilDiv>[0],
+  b: Parameters<typeof ceilDiv>[1],
+  span: Span,
+): Entity {
   try {
     return int(ceilDiv(a, b, frame.facts));
   } catch (error) {
@@ -86,7 +141,11 @@ interface Given {
 
 function functionOf(frame: Frame, given: Given, site: CallSite): FunctionEntity {
   if (given.entity.kind === "fn") return given.entity;
-  return fail(frame, { code: "TFG0210", message: `\`${site.spelling}\` takes a function, not ${describe(given.entity)}`, primary: { span: given.span, text: "" } });
+  return fail(frame, {
+    code: "TFG0210",
+    message: `\`${site.spelling}\` takes a function, not ${describe(given.entity)}`,
+    primary: { span: given.span, text: "" },
+  });
 }
 
 function repeat(frame: Frame, x: Given, n: Given, fn: Given, site: CallSite): Entity {
@@ -94,10 +153,18 @@ function repeat(frame: Frame, x: Given, n: Given, fn: Given, site: CallSite): En
   if (times === undefined || times < 0)
     return fail(frame, {
       code: n.entity.kind === "int" ? (literalOf(n.entity.dim) === undefined ? "TFG0312" : "TFG0210") : "TFG0210",
-      message: n.entity.kind === "int" && times === undefined ? "the number of turns must be known when compiling" : `\`repeat\` needs a number of turns, not ${times ?? describe(n.entity)}`,
+      message:
+        n.entity.kind === "int" && times === undefined
+          ? "the number of turns must be known when compiling"
+          : `\`repeat\` needs a number of turns, not ${times ?? describe(n.entity)}`,
       primary: { span: n.span, text: times === undefined && n.entity.kind === "int" ? "changes from run to run" : "" },
     });
-  if (times > MOST_TURNS) fail(frame, { code: "TFG0210", message: `${times} turns are too many to unroll`, primary: { span: n.span, text: `at most ${MOST_TURNS}` } });
+  if (times > MOST_TURNS)
+    fail(frame, {
+      code: "TFG0210",
+      message: `${times} turns are too many to unroll`,
+      primary: { span: n.span, text: `at most ${MOST_TURNS}` },
+    });
   const body = functionOf(frame, fn, site);
   let state = x.entity;
   for (let i = 0; i < times && state.kind !== "bottom"; i++)
@@ -114,7 +181,12 @@ function repeat(frame: Frame, x: Given, n: Given, fn: Given, site: CallSite): En
 }
 
 function fold(frame: Frame, x: Given, items: Given, fn: Given, site: CallSite): Entity {
-  if (items.entity.kind !== "list") return fail(frame, { code: "TFG0210", message: `\`fold\` goes over a list, not ${describe(items.entity)}`, primary: { span: items.span, text: "" } });
+  if (items.entity.kind !== "list")
+    return fail(frame, {
+      code: "TFG0210",
+      message: `\`fold\` goes over a list, not ${describe(items.entity)}`,
+      primary: { span: items.span, text: "" },
+    });
   const body = functionOf(frame, fn, site);
   let state = x.entity;
   for (const item of items.entity.items) {
@@ -138,7 +210,14 @@ function initial(frame: Frame, name: string, entities: ReadonlyMap<string, Given
     const given = entities.get(which);
     if (!given) return standard;
     const value = numberOf(given.entity);
-    return value ?? fail(frame, { code: "TFG0210", message: `\`${which}\` of \`${name}\` is a compile-time number, not ${describe(given.entity)}`, primary: { span: given.span, text: "" } });
+    return (
+      value ??
+      fail(frame, {
+        code: "TFG0210",
+        message: `\`${which}\` of \`${name}\` is a compile-time number, not ${describe(given.entity)}`,
+        primary: { span: given.span, text: "" },
+      })
+    );
   };
   const shape = entities.get("shape");
   const dims = shape ? packDims(frame, shape.entity, shape.span) : [];
@@ -147,6 +226,10 @@ function initial(frame: Frame, name: string, entities: ReadonlyMap<string, Given
       ? { fn: "random_uniform", min: number("min", 0), max: number("max", 1) }
       : name === "orthogonal"
         ? { fn: "orthogonal", gain: number("gain", 1) }
-        : { fn: name === "random_normal" ? "random_normal" : "truncated_normal", mean: number("mean", 0), stddev: number("stddev", 1) };
+        : {
+            fn: name === "random_normal" ? "random_normal" : "truncated_normal",
+            mean: number("mean", 0),
+            stddev: number("stddev", 1),
+          };
   return { kind: "initial", init, shape: dims, origin: site.span };
 }

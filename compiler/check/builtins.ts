@@ -1,7 +1,7 @@
-/** Functions that only elaboration can carry out: loops that unroll, questions about types, random starts of variables. */
-export type Builtin = "repeat" | "fold" | "ceil_div" | "len" | "rank" | "shape" | "random_uniform" | "random_normal" | "truncated_normal" | "orthogonal" | "stop_gradient";
-
-/** Each with its signature, for messages. */
+/**
+ * Functions that only elaboration can carry out: loops that unroll, questions about types, patterns, random starts of
+ * variables. Each with its signature, for messages.
+ */
 export const BUILTINS: ReadonlyMap<string, string> = new Map([
   ["repeat", "repeat(x, n, fn(h, i) => …)"],
   ["fold", "fold(x, list, fn(h, item) => …)"],
@@ -9,6 +9,8 @@ export const BUILTINS: ReadonlyMap<string, string> = new Map([
   ["len", "len(list)"],
   ["rank", "rank(x)"],
   ["shape", "shape(x)"],
+  ["einsum", 'einsum("b i, i o -> b o", x, w)'],
+  ["rearrange", 'rearrange(x, "a (b c) -> a c b", b = …)'],
   ["stop_gradient", "stop_gradient(x)"],
   ["random_uniform", "random_uniform(shape, min = 0.0, max = 1.0)"],
   ["random_normal", "random_normal(shape, mean = 0.0, stddev = 1.0)"],

@@ -16,7 +16,17 @@ import { Failure } from "./report.ts";
 import { asDim } from "./types.ts";
 import { within } from "./walk.ts";
 
-const MONOIDS: ReadonlySet<string> = new Set<Monoid>(["sum", "prod", "max", "min", "any", "all", "mean", "argmax", "argmin"]);
+const MONOIDS: ReadonlySet<string> = new Set<Monoid>([
+  "sum",
+  "prod",
+  "max",
+  "min",
+  "any",
+  "all",
+  "mean",
+  "argmax",
+  "argmin",
+]);
 const isMonoid = (name: string): name is Monoid => MONOIDS.has(name);
 
 interface DraftAxis extends AxisRange {
@@ -93,11 +103,17 @@ export function evaluateComprehension(frame: Frame, expression: ComprehensionExp
     return fail(frame, {
       code: "TFG0201",
       message: `\`${callee.text}\` does not take indices`,
-      primary: { span: callee.span, text: near ? `did you mean \`${near}\`?` : "`tensor` builds; sum, prod, max, min, any, all, mean, argmax and argmin reduce" },
+      primary: {
+        span: callee.span,
+        text: near
+          ? `did you mean \`${near}\`?`
+          : "`tensor` builds; sum, prod, max, min, any, all, mean, argmax and argmin reduce",
+      },
       helps: near ? [{ text: near, edits: [{ span: callee.span, text: near }] }] : [],
     });
   }
-  if (isMonoid(callee.text) && frame.comprehension) return reduction(frame, frame.comprehension, expression, callee.text);
+  if (isMonoid(callee.text) && frame.comprehension)
+    return reduction(frame, frame.comprehension, expression, callee.text);
 
   const draft = new ComprehensionDraft(expression);
   const inner: Frame = { ...frame, names: new Names(frame.names), comprehension: draft };
@@ -126,7 +142,12 @@ export function evaluateComprehension(frame: Frame, expression: ComprehensionExp
   );
 }
 
-function reduction(frame: Frame, draft: ComprehensionDraft, expression: ComprehensionExpression, monoid: Monoid): Entity {
+function reduction(
+  frame: Frame,
+  draft: ComprehensionDraft,
+  expression: ComprehensionExpression,
+  monoid: Monoid,
+): Entity {
   const inner: Frame = { ...frame, names: new Names(frame.names), comprehension: draft };
   const first = draft.axes.length;
   bindAxes(inner, draft, expression.binders);
@@ -140,7 +161,10 @@ function reduction(frame: Frame, draft: ComprehensionDraft, expression: Comprehe
   if (dtype === undefined) {
     const takes = monoid === "mean" ? "floats" : monoid === "any" || monoid === "all" ? "bools" : "numbers";
     const { span } = expression.body;
-    const cast = castText({ type: { dtype: body.dtype, shape: [] }, span, origin: span }, monoid === "mean" ? "f32" : "i32");
+    const cast = castText(
+      { type: { dtype: body.dtype, shape: [] }, span, origin: span },
+      monoid === "mean" ? "f32" : "i32",
+    );
     return fail(frame, {
       code: "TFG0304",
       message: `\`${monoid}\` takes ${takes}, not \`${body.dtype}\``,
@@ -148,7 +172,12 @@ function reduction(frame: Frame, draft: ComprehensionDraft, expression: Comprehe
       helps: takes === "bools" ? [{ text: "compare it: `!= 0`" }] : [{ text: cast, edits: [{ span, text: cast }] }],
     });
   }
-  return { kind: "scalar", scalar: { kind: "reduce", monoid, axes: numbers, body, dtype, span: expression.span }, of: draft, origin: expression.span };
+  return {
+    kind: "scalar",
+    scalar: { kind: "reduce", monoid, axes: numbers, body, dtype, span: expression.span },
+    of: draft,
+    origin: expression.span,
+  };
 }
 
 function bindAxes(frame: Frame, draft: ComprehensionDraft, binders: readonly Binder[]): void {
@@ -169,7 +198,11 @@ function bindAxes(frame: Frame, draft: ComprehensionDraft, binders: readonly Bin
     const { span } = binder.name;
     const index: Scalar = { kind: "axis", axis: number, dtype: "i32", span };
     const start: Scalar | undefined =
-      literalOf(from) === 0 ? undefined : literalOf(from) === undefined ? { kind: "dim", dim: from, dtype: "i32", span } : { kind: "constant", value: literalOf(from) ?? 0, dtype: "i32", span };
+      literalOf(from) === 0
+        ? undefined
+        : literalOf(from) === undefined
+          ? { kind: "dim", dim: from, dtype: "i32", span }
+          : { kind: "constant", value: literalOf(from) ?? 0, dtype: "i32", span };
     const scalar: Scalar = start ? { kind: "apply", fn: "add", args: [index, start], dtype: "i32", span } : index;
     frame.names.own.set(binder.name.text, {
       span,
@@ -196,7 +229,10 @@ function binderExtent(outer: Frame, inner: Frame, binder: Binder): { readonly fr
     return fail(inner, {
       code: "TFG0210",
       message: `the extent of \`${binder.name.text}\` must be a size`,
-      primary: { span: expression.span, text: entity.kind === "scalar" ? "depends on another index" : describe(entity) },
+      primary: {
+        span: expression.span,
+        text: entity.kind === "scalar" ? "depends on another index" : describe(entity),
+      },
       helps: [{ text: "run over the whole extent and use `select` for what lies outside" }],
     });
   if (entity.kind === "int") return { from: ZERO, extent: checkedExtent(inner, entity.dim, expression) };
@@ -208,12 +244,20 @@ function checkedExtent(frame: Frame, extent: Dim, expression: Expression): Dim {
   return fail(frame, {
     code: "TFG0315",
     message: "an index cannot run over a negative size",
-    primary: { span: expression.span, text: literalOf(extent) === undefined ? `${formatDim(extent)} can be negative` : `this is ${formatDim(extent)}` },
+    primary: {
+      span: expression.span,
+      text: literalOf(extent) === undefined ? `${formatDim(extent)} can be negative` : `this is ${formatDim(extent)}`,
+    },
   });
 }
 
 /** TFG0306: an index that the body does not use. */
-function checkUsed(frame: Frame, axes: readonly DraftAxis[], callee: string, expression: ComprehensionExpression): void {
+function checkUsed(
+  frame: Frame,
+  axes: readonly DraftAxis[],
+  callee: string,
+  expression: ComprehensionExpression,
+): void {
   const unused = axes.find((axis) => !axis.isUsed && !axis.name.startsWith("_"));
   if (!unused) return;
   const { binder } = unused;
@@ -228,7 +272,11 @@ function checkUsed(frame: Frame, axes: readonly DraftAxis[], callee: string, exp
       : undefined;
   const extent = spanText(binder.extent.span);
   const why =
-    callee === "sum" ? `the sum would only multiply by ${extent}` : callee === "tensor" ? "every element along it would be the same" : `the ${callee} does not depend on it`;
+    callee === "sum"
+      ? `the sum would only multiply by ${extent}`
+      : callee === "tensor"
+        ? "every element along it would be the same"
+        : `the ${callee} does not depend on it`;
   fail(frame, {
     code: "TFG0306",
     message: `index \`${binder.name.text}\` is bound but not used`,
@@ -236,14 +284,25 @@ function checkUsed(frame: Frame, axes: readonly DraftAxis[], callee: string, exp
     helps:
       callee === "tensor"
         ? [{ text: "to repeat a tensor along a new axis write `broadcast(x[:, new], [N, 3])`" }]
-        : [{ text: `remove \`${spanText(binder.span)}\``, ...(removed ? { edits: [{ span: removed, text: "" }] } : {}) }],
+        : [
+            {
+              text: `remove \`${spanText(binder.span)}\``,
+              ...(removed ? { edits: [{ span: removed, text: "" }] } : {}),
+            },
+          ],
   });
 }
 
 // ---- reads -----------------------------------------------------------------------------------------------
 
 /** `x[i, j]` with an index of the comprehension in it, or `x[…] ?? v`. */
-export function readElement(frame: Frame, expression: IndexExpression, array: Entity, indices: readonly { readonly entity: Entity; readonly span: Span }[], outside?: { readonly expression: Expression; readonly whole: Span }): Entity {
+export function readElement(
+  frame: Frame,
+  expression: IndexExpression,
+  array: Entity,
+  indices: readonly { readonly entity: Entity; readonly span: Span }[],
+  outside?: { readonly expression: Expression; readonly whole: Span },
+): Entity {
   const draft = frame.comprehension;
   if (!draft)
     return fail(frame, {
@@ -252,7 +311,11 @@ export function readElement(frame: Frame, expression: IndexExpression, array: En
       primary: { span: outside?.whole ?? expression.span, text: "there is no index here that could be out of range" },
     });
   if (array.kind === "scalar")
-    return fail(frame, { code: "TFG0303", message: `${nameFor(expression.value)} is one element and has no axes`, primary: { span: expression.value.span, text: array.scalar.dtype } });
+    return fail(frame, {
+      code: "TFG0303",
+      message: `${nameFor(expression.value)} is one element and has no axes`,
+      primary: { span: expression.value.span, text: array.scalar.dtype },
+    });
   const tensor = toTensor(frame, array, expression.value.span);
   if (indices.length !== tensor.type.shape.length)
     return fail(frame, {
@@ -264,14 +327,20 @@ export function readElement(frame: Frame, expression: IndexExpression, array: En
     // A negative literal counts from the end, as outside of a comprehension.
     const literal = numberOf(entity);
     const size = tensor.type.shape[axis] ?? ZERO;
-    const fromEnd: Entity = entity.kind === "int" && literal !== undefined && literal < 0 && !outside ? { kind: "int", dim: addDims(size, entity.dim) } : entity;
+    const fromEnd: Entity =
+      entity.kind === "int" && literal !== undefined && literal < 0 && !outside
+        ? { kind: "int", dim: addDims(size, entity.dim) }
+        : entity;
     const scalar = toScalar(frame, draft, fromEnd, span, "i32");
     if (scalar.dtype !== "i32")
       return fail(frame, {
         code: "TFG0304",
         message: `an index is an \`i32\`, not \`${scalar.dtype}\``,
         primary: { span, text: scalar.dtype },
-        helps: scalar.dtype === "bool" ? [] : [{ text: `${castText({ type: { dtype: scalar.dtype, shape: [] }, span, origin: span }, "i32")}` }],
+        helps:
+          scalar.dtype === "bool"
+            ? []
+            : [{ text: `${castText({ type: { dtype: scalar.dtype, shape: [] }, span, origin: span }, "i32")}` }],
       });
     return scalar;
   });
@@ -279,7 +348,12 @@ export function readElement(frame: Frame, expression: IndexExpression, array: En
   const isInside = (axis: number): boolean => {
     const { low, high } = ranges[axis] ?? {};
     const size = tensor.type.shape[axis] ?? ZERO;
-    return low !== undefined && high !== undefined && frame.facts.atLeast(low, 0) && frame.facts.atLeast(subDims(size, high), 1);
+    return (
+      low !== undefined &&
+      high !== undefined &&
+      frame.facts.atLeast(low, 0) &&
+      frame.facts.atLeast(subDims(size, high), 1)
+    );
   };
   const operand = draft.operand(tensor);
   const { dtype } = tensor.type;
@@ -295,17 +369,28 @@ export function readElement(frame: Frame, expression: IndexExpression, array: En
         related: [{ span, text: dtype }],
       });
     const isSafe = at.every((_, axis) => isInside(axis));
-    const read: Scalar = isSafe ? { kind: "read", operand, at, dtype, span } : { kind: "read", operand, at, outside: scalar, dtype, span };
+    const read: Scalar = isSafe
+      ? { kind: "read", operand, at, dtype, span }
+      : { kind: "read", operand, at, outside: scalar, dtype, span };
     return { kind: "scalar", scalar: read, of: draft, origin: span };
   }
-  for (const axis of at.keys()) if (!isInside(axis)) failOutside(frame, draft, expression, tensor, axis, at[axis], indices[axis]?.span ?? span);
+  for (const axis of at.keys())
+    if (!isInside(axis)) failOutside(frame, draft, expression, tensor, axis, at[axis], indices[axis]?.span ?? span);
   return { kind: "scalar", scalar: { kind: "read", operand, at, dtype, span }, of: draft, origin: span };
 }
 
 const nameFor = (expression: Expression): string => `\`${spanText(expression.span)}\``;
 
 /** TFG0301 for an index whose own extent disagrees with the axis, TFG0315 for one that was shifted out of it. */
-function failOutside(frame: Frame, draft: ComprehensionDraft, expression: IndexExpression, tensor: TensorEntity, axis: number, scalar: Scalar | undefined, span: Span): never {
+function failOutside(
+  frame: Frame,
+  draft: ComprehensionDraft,
+  expression: IndexExpression,
+  tensor: TensorEntity,
+  axis: number,
+  scalar: Scalar | undefined,
+  span: Span,
+): never {
   const size = tensor.type.shape[axis] ?? ZERO;
   const name = spanText(expression.value.span);
   const affine = scalar && affineIndex(scalar);
@@ -317,20 +402,38 @@ function failOutside(frame: Frame, draft: ComprehensionDraft, expression: IndexE
     return fail(frame, {
       code: "TFG0301",
       message: `shapes do not agree in \`${spanText(expression.span)}\``,
-      primary: { span, text: `\`${bare.name}\` runs over ${formatDim(bare.extent)}, axis ${axis} of \`${name}\` has ${formatDim(size)}` },
+      primary: {
+        span,
+        text: `\`${bare.name}\` runs over ${formatDim(bare.extent)}, axis ${axis} of \`${name}\` has ${formatDim(size)}`,
+      },
       related: [{ span: bare.binder.span, text: `0 ≤ ${bare.name} < ${formatDim(bare.extent)}` }],
-      helps: difference === undefined || difference > 0 ? [{ text: `\`${bare.name} in ${formatDim(size)}\``, edits: [{ span: bare.binder.extent.span, text: formatDim(size).replaceAll("·", " * ") }] }] : [],
+      helps:
+        difference === undefined || difference > 0
+          ? [
+              {
+                text: `\`${bare.name} in ${formatDim(size)}\``,
+                edits: [{ span: bare.binder.extent.span, text: formatDim(size).replaceAll("·", " * ") }],
+              },
+            ]
+          : [],
     });
   }
   const { low, high } = range;
   const isLow = low === undefined || !frame.facts.atLeast(low, 0);
   const bound = isLow ? low : high;
   const at = bare && affine && only !== undefined ? describeCorner(bare, affine.times.get(only), isLow) : "";
-  const text = bound === undefined ? "its range is not known" : isLow ? `is ${formatDim(bound)}${at}` : `reaches ${formatDim(bound)}${at}, the axis ends at ${formatDim(subDims(size, ONE))}`;
+  const text =
+    bound === undefined
+      ? "its range is not known"
+      : isLow
+        ? `is ${formatDim(bound)}${at}`
+        : `reaches ${formatDim(bound)}${at}, the axis ends at ${formatDim(subDims(size, ONE))}`;
   const related = affine
     ? [...affine.times.keys()].flatMap((number) => {
         const own = draft.axes[number];
-        return own && own.binder.span.file === span.file ? [{ span: own.binder.span, text: `0 ≤ ${own.name} < ${formatDim(own.extent)}` }] : [];
+        return own && own.binder.span.file === span.file
+          ? [{ span: own.binder.span, text: `0 ≤ ${own.name} < ${formatDim(own.extent)}` }]
+          : [];
       })
     : [];
   const zero = tensor.type.dtype === "f32" ? "0.0" : tensor.type.dtype === "bool" ? "false" : "0";
@@ -339,7 +442,13 @@ function failOutside(frame: Frame, draft: ComprehensionDraft, expression: IndexE
   const later = bare && low && scalar ? startingLater(draft, bare, low) : undefined;
   if (later) helps.push({ text: later });
   if (!affine) helps.push({ text: `or keep it inside: \`clamp(${spanText(span)}, 0, ${formatDim(size)} - 1)\`` });
-  return fail(frame, { code: "TFG0315", message: `\`${read}\` can be out of range`, primary: { span, text }, related, helps });
+  return fail(frame, {
+    code: "TFG0315",
+    message: `\`${read}\` can be out of range`,
+    primary: { span, text },
+    related,
+    helps,
+  });
 }
 
 function describeCorner(axis: DraftAxis, times: Dim | undefined, isLow: boolean): string {
@@ -353,7 +462,14 @@ function startingLater(draft: ComprehensionDraft, axis: DraftAxis, low: Dim): st
   const by = literalOf(low);
   const { expression } = draft;
   const [binder] = expression.binders;
-  if (by === undefined || by >= 0 || expression.callee.text !== "tensor" || expression.binders.length !== 1 || binder !== axis.binder) return undefined;
+  if (
+    by === undefined ||
+    by >= 0 ||
+    expression.callee.text !== "tensor" ||
+    expression.binders.length !== 1 ||
+    binder !== axis.binder
+  )
+    return undefined;
   const edits: { readonly span: Span; readonly text: string }[] = [];
   let uses = 0;
   for (const part of within(expression.body)) {
@@ -363,14 +479,20 @@ function startingLater(draft: ComprehensionDraft, axis: DraftAxis, low: Dim): st
       const offset = slice.kind === "at" ? offsetFrom(axis.name, slice.value) : undefined;
       if (offset === undefined) continue;
       const shifted = offset - by;
-      edits.push({ span: slice.span, text: shifted === 0 ? axis.name : `${axis.name} ${shifted < 0 ? "-" : "+"} ${Math.abs(shifted)}` });
+      edits.push({
+        span: slice.span,
+        text: shifted === 0 ? axis.name : `${axis.name} ${shifted < 0 ? "-" : "+"} ${Math.abs(shifted)}`,
+      });
     }
   }
   if (edits.length === 0 || edits.length !== uses) return undefined;
   const { span } = expression.body;
   let text = spanText(span);
-  for (const edit of edits.sort((a, b) => b.span.start - a.span.start)) text = text.slice(0, edit.span.start - span.start) + edit.text + text.slice(edit.span.end - span.start);
-  return text.includes("\n") ? undefined : `or start at ${-by}: \`tensor(${axis.name} in ${formatDim(addDims(axis.extent, low))}: ${text})\``;
+  for (const edit of edits.sort((a, b) => b.span.start - a.span.start))
+    text = text.slice(0, edit.span.start - span.start) + edit.text + text.slice(edit.span.end - span.start);
+  return text.includes("\n")
+    ? undefined
+    : `or start at ${-by}: \`tensor(${axis.name} in ${formatDim(addDims(axis.extent, low))}: ${text})\``;
 }
 
 /** c, where the index is the axis plus c. */

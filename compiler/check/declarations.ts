@@ -26,19 +26,26 @@ export function emptyFrame(check: Check, module: Module): Frame {
   };
 }
 
-/** `--set` of a name that no config has. The message points at the configs that there are. */
+/** `--set` of a name that no config of the user's files has. The message points at the one that was probably meant. */
 export function checkSettings(check: Check, root: Module): void {
-  const configs = root.tree.declarations.filter((declaration) => declaration.kind === "config");
+  const configs = check.modules
+    .users()
+    .flatMap((module) => module.tree.declarations.filter((declaration) => declaration.kind === "config"));
   const names = configs.map((config) => config.name.text);
-  const imported = [...root.items].flatMap(([name, item]) => (item.kind === "declaration" && item.declaration.kind === "config" ? [name] : []));
   for (const [name] of check.settings) {
-    if (names.includes(name) || imported.includes(name)) continue;
+    if (names.includes(name)) continue;
     const near = nearest(name, names);
     check.reporter.report({
       code: "TFG0201",
       message: `\`--set ${name}\`: there is no config of this name`,
-      primary: { span: configs.find((config) => config.name.text === near)?.name.span ?? { file: root.file, start: 0, end: 0 }, text: near ? `did you mean \`${near}\`?` : "" },
-      notes: names.length > 0 ? [`the configs are ${names.map((other) => `\`${other}\``).join(", ")}`] : ["this file has no `config`"],
+      primary: {
+        span: configs.find((config) => config.name.text === near)?.name.span ?? { file: root.file, start: 0, end: 0 },
+        text: near ? `did you mean \`${near}\`?` : "",
+      },
+      notes:
+        names.length > 0
+          ? [`the configs are ${names.map((other) => `\`${other}\``).join(", ")}`]
+          : ["this program has no `config`"],
     });
   }
 }
@@ -61,7 +68,8 @@ export function checkDeclarations(check: Check, module: Module): void {
       case "config":
       case "const": {
         const item = module.items.get(declaration.name.text);
-        if (item?.kind === "declaration" && item.declaration === declaration) guarded(() => check.itemEntity(frame, item, declaration.name.span));
+        if (item?.kind === "declaration" && item.declaration === declaration)
+          guarded(() => check.itemEntity(frame, item, declaration.name.span));
         break;
       }
       case "graph":
@@ -75,11 +83,29 @@ export function checkDeclarations(check: Check, module: Module): void {
 
 // ---- attributes ------------------------------------------------------------------------------------------------
 
-const ATTRIBUTES: ReadonlySet<string> = new Set(["name", "accepts", "kernel", "gradient", "checkpoint", "accum", "shared", "layout", "fuse", "deprecated", "allow"]);
+const ATTRIBUTES: ReadonlySet<string> = new Set([
+  "name",
+  "accepts",
+  "kernel",
+  "gradient",
+  "checkpoint",
+  "accum",
+  "shared",
+  "layout",
+  "fuse",
+  "deprecated",
+  "allow",
+]);
 
 function checkAttributes(check: Check, attributes: readonly Attribute[]): void {
   for (const { name, span } of attributes) {
-    if (name.text === "kernel") check.reporter.report({ code: "TFG0106", message: "`@kernel` is not built yet", primary: { span, text: "" }, helps: [{ text: "remove it: the compiler chooses the kernel" }] });
+    if (name.text === "kernel")
+      check.reporter.report({
+        code: "TFG0106",
+        message: "`@kernel` is not built yet",
+        primary: { span, text: "" },
+        helps: [{ text: "remove it: the compiler chooses the kernel" }],
+      });
     if (ATTRIBUTES.has(name.text)) continue;
     const near = nearest(name.text, ATTRIBUTES);
     check.reporter.report({
@@ -93,7 +119,8 @@ function checkAttributes(check: Check, attributes: readonly Attribute[]): void {
 
 function checkItemAttributes(check: Check, item: GraphItem): void {
   checkAttributes(check, item.attributes);
-  for (const block of partsOf(item).blocks) for (const statement of statementsWithin(block)) checkAttributes(check, statement.attributes);
+  for (const block of partsOf(item).blocks)
+    for (const statement of statementsWithin(block)) checkAttributes(check, statement.attributes);
 }
 
 // ---- functions ---------------------------------------------------------------------------------------------------
@@ -118,10 +145,13 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
   const inner: Frame = { ...frame, names, form: declaration.form };
   const types = [
     ...declaration.params.flatMap((param) => (param.type === "fn" ? [] : [param.type])),
-    ...(declaration.result?.kind === "single" ? [declaration.result.type] : (declaration.result?.parts.map((part) => part.type) ?? [])),
+    ...(declaration.result?.kind === "single"
+      ? [declaration.result.type]
+      : (declaration.result?.parts.map((part) => part.type) ?? [])),
   ];
   for (const type of types) guarded(() => checkTypeName(inner, type, dtypes));
-  const resolve = (scope: Names, expression: Expression): void => resolveNames({ ...inner, names: scope }, expression, dtypes, declaration);
+  const resolve = (scope: Names, expression: Expression): void =>
+    resolveNames({ ...inner, names: scope }, expression, dtypes, declaration);
   for (const type of types) for (const expression of expressionsOfType(type)) resolve(names, expression);
   for (const param of declaration.params) if (param.default) resolve(names, param.default);
   for (const clause of declaration.where) resolve(names, clause);
@@ -144,17 +174,30 @@ function resolveBlock(frame: Frame, block: Block, dtypes: ReadonlySet<string>, o
       check.reporter.report({
         code: "TFG0402",
         message: `\`${statement.kind}\` inside a \`def\``,
-        primary: { span: { file, start, end: start + statement.kind.length }, text: "only a `layer` or a `graph` owns variables" },
+        primary: {
+          span: { file, start, end: start + statement.kind.length },
+          text: "only a `layer` or a `graph` owns variables",
+        },
         related: [{ span: owner.keyword, text: "a `def` is a pure function" }],
         helps: [{ text: `layer ${owner.name.text}`, edits: [{ span: owner.keyword, text: "layer" }] }],
       });
     }
     if (statement.kind === "update" && owner.form === "def")
-      check.reporter.report({ code: "TFG0402", message: "`:=` inside a `def`", primary: { span: statement.operator, text: "a `def` is a pure function" }, related: [{ span: owner.keyword, text: "" }] });
+      check.reporter.report({
+        code: "TFG0402",
+        message: "`:=` inside a `def`",
+        primary: { span: statement.operator, text: "a `def` is a pure function" },
+        related: [{ span: owner.keyword, text: "" }],
+      });
     const { expressions, blocks } = partsOf(statement);
     for (const expression of expressions) resolveNames(frame, expression, dtypes, owner);
     for (const inner of blocks) resolveBlock(frame, inner, dtypes, owner);
-    const bound = statement.kind === "binding" ? statement.names : statement.kind === "param" || statement.kind === "state" || statement.kind === "const" ? [statement.name] : [];
+    const bound =
+      statement.kind === "binding"
+        ? statement.names
+        : statement.kind === "param" || statement.kind === "state" || statement.kind === "const"
+          ? [statement.name]
+          : [];
     for (const name of bound) if (!names.own.has(name.text)) names.bind(name.text, name.span, { kind: "bottom" });
   }
 }
@@ -182,7 +225,8 @@ function resolveNames(frame: Frame, root: Expression, dtypes: ReadonlySet<string
       }
       case "lambda": {
         const inner = new Names(scope);
-        for (const pattern of expression.patterns) for (const name of pattern.names) inner.bind(name.text, name.span, { kind: "bottom" });
+        for (const pattern of expression.patterns)
+          for (const name of pattern.names) inner.bind(name.text, name.span, { kind: "bottom" });
         if (expression.body.kind === "block") resolveBlock({ ...frame, names: inner }, expression.body, dtypes, owner);
         else visit(expression.body, inner, false);
         return;
@@ -205,7 +249,13 @@ function resolveName(frame: Frame, name: string, span: Span, isCallee: boolean, 
   if (frame.names.find(name)) return;
   const item = moduleItem(frame, name);
   if (!item && !isPredefined(name) && !intrinsic(name)) unknownName(frame, name, span, isCallee ? "function" : "name");
-  if (isCallee && item?.kind === "declaration" && item.declaration.kind === "function" && item.declaration.form === "layer" && owner.form === "def")
+  if (
+    isCallee &&
+    item?.kind === "declaration" &&
+    item.declaration.kind === "function" &&
+    item.declaration.form === "layer" &&
+    owner.form === "def"
+  )
     frame.check.reporter.report({
       code: "TFG0402",
       message: `\`${name}\` is a layer, called in a \`def\``,
@@ -223,15 +273,20 @@ function checkRecursion(check: Check, module: Module): void {
   for (const declaration of module.tree.declarations) {
     if (declaration.kind !== "function") continue;
     const own = new Map<string, Span>();
-    const local = new Set([...declaration.params.map((param) => param.name.text), ...declaration.generics.map((generic) => generic.name.text)]);
+    const local = new Set([
+      ...declaration.params.map((param) => param.name.text),
+      ...declaration.generics.map((generic) => generic.name.text),
+    ]);
     const roots: Expression[] = [];
-    if (declaration.body.kind === "block") for (const statement of statementsWithin(declaration.body)) roots.push(...partsOf(statement).expressions);
+    if (declaration.body.kind === "block")
+      for (const statement of statementsWithin(declaration.body)) roots.push(...partsOf(statement).expressions);
     else roots.push(declaration.body);
     for (const root of roots)
       for (const expression of within(root)) {
         if (expression.kind !== "name" || local.has(expression.name) || own.has(expression.name)) continue;
         const item = module.items.get(expression.name);
-        if (item?.kind === "declaration" && item.declaration.kind === "function" && item.module === module) own.set(expression.name, expression.span);
+        if (item?.kind === "declaration" && item.declaration.kind === "function" && item.module === module)
+          own.set(expression.name, expression.span);
       }
     calls.set(declaration.name.text, own);
   }
@@ -247,10 +302,17 @@ function checkRecursion(check: Check, module: Module): void {
         continue;
       }
       const cycle = [...path.slice(at), callee];
-      for (const declaration of module.tree.declarations) if (declaration.kind === "function" && cycle.includes(declaration.name.text)) check.recursive.add(declaration);
+      for (const declaration of module.tree.declarations)
+        if (declaration.kind === "function" && cycle.includes(declaration.name.text)) check.recursive.add(declaration);
       check.reporter.report({
         code: "TFG0410",
-        message: cycle.length === 2 ? `\`${callee}\` calls itself` : `${cycle.slice(0, -1).map((part) => `\`${part}\``).join(" and ")} call each other`,
+        message:
+          cycle.length === 2
+            ? `\`${callee}\` calls itself`
+            : `${cycle
+                .slice(0, -1)
+                .map((part) => `\`${part}\``)
+                .join(" and ")} call each other`,
         primary: { span, text: cycle.join(" -> ") },
         notes: ["functions are elaborated in place, so recursion would not end"],
         helps: [{ text: "`repeat(x, n, fn(h, i) => …)` unrolls a fixed number of steps" }],

@@ -3,7 +3,13 @@
  * numbers among them become constants where a tensor is wanted.
  */
 import type { Span } from "../../grammar/source.ts";
-import type { Argument, Expression, FunctionDeclaration, FunctionParam, LambdaExpression } from "../../grammar/syntax.ts";
+import type {
+  Argument,
+  Expression,
+  FunctionDeclaration,
+  FunctionParam,
+  LambdaExpression,
+} from "../../grammar/syntax.ts";
 import { type Dim, dimOf, formatDim, formatShape, literalOf } from "../ir/dims.ts";
 import type { Initializer, Scalar, ValueId } from "../ir/graph.ts";
 import type { DType, TensorType } from "../ir/types.ts";
@@ -74,7 +80,13 @@ export type FunctionEntity = { readonly kind: "fn" } & (
   | { readonly form: "primitive"; readonly name: string; readonly candidates: readonly Primitive[] }
   | { readonly form: "builtin"; readonly name: string }
   /** `random_normal(stddev=0.02)` as an argument: the call still lacks its first argument. */
-  | { readonly form: "partial"; readonly of: FunctionEntity; readonly args: readonly Argument[]; readonly frame: Frame; readonly span: Span }
+  | {
+      readonly form: "partial";
+      readonly of: FunctionEntity;
+      readonly args: readonly Argument[];
+      readonly frame: Frame;
+      readonly span: Span;
+    }
 );
 /** How a variable starts; only a `param` or `state` can take it. */
 export interface InitialEntity {
@@ -105,7 +117,10 @@ export type Entity =
 
 export type NumberEntity = IntEntity | FloatEntity;
 
-export const int = (value: number | Dim): IntEntity => ({ kind: "int", dim: typeof value === "number" ? dimOf(value) : value });
+export const int = (value: number | Dim): IntEntity => ({
+  kind: "int",
+  dim: typeof value === "number" ? dimOf(value) : value,
+});
 export const float = (value: number): FloatEntity => ({ kind: "float", value });
 export const bool = (value: boolean): BoolEntity => ({ kind: "bool", value });
 export const str = (value: string): StringEntity => ({ kind: "str", value });
@@ -117,11 +132,16 @@ export function numberOf(entity: Entity): number | undefined {
   if (entity.kind === "float") return entity.value;
   return entity.kind === "int" ? literalOf(entity.dim) : undefined;
 }
-export const literalInt = (entity: Entity): number | undefined => (entity.kind === "int" ? literalOf(entity.dim) : undefined);
+export const literalInt = (entity: Entity): number | undefined =>
+  entity.kind === "int" ? literalOf(entity.dim) : undefined;
 
 /** Known to the compiler: takes part in compile-time arithmetic. */
 export const isStatic = (entity: Entity): boolean =>
-  entity.kind === "int" || entity.kind === "float" || entity.kind === "bool" || entity.kind === "str" || (entity.kind === "list" && entity.items.every(isStatic));
+  entity.kind === "int" ||
+  entity.kind === "float" ||
+  entity.kind === "bool" ||
+  entity.kind === "str" ||
+  (entity.kind === "list" && entity.items.every(isStatic));
 
 export const formatType = (type: TensorType): string => `${type.dtype}${formatShape(type.shape)}`;
 
@@ -161,7 +181,9 @@ export function formatStatic(entity: Entity): string {
     case "int":
       return formatDim(entity.dim);
     case "float":
-      return Number.isInteger(entity.value) && Math.abs(entity.value) < 1e16 ? entity.value.toFixed(1) : `${entity.value}`;
+      return Number.isInteger(entity.value) && Math.abs(entity.value) < 1e16
+        ? entity.value.toFixed(1)
+        : `${entity.value}`;
     case "bool":
       return `${entity.value}`;
     case "str":
@@ -190,7 +212,13 @@ export function functionName(fn: FunctionEntity): string {
 
 /** An argument as it reaches a function: an expression of the caller, or a value that the compiler supplies. */
 export type Supplied =
-  | { readonly name?: string; readonly nameSpan?: Span; readonly expression: Expression; readonly frame: Frame; readonly span: Span }
+  | {
+      readonly name?: string;
+      readonly nameSpan?: Span;
+      readonly expression: Expression;
+      readonly frame: Frame;
+      readonly span: Span;
+    }
   | { readonly name?: string; readonly nameSpan?: Span; readonly entity: Entity; readonly span: Span };
 
 /** A bound parameter of a declared function, for messages that point at the argument. */
@@ -199,6 +227,6 @@ export interface BoundArgument {
   readonly span: Span;
   /** Written by the caller, not a default. */
   readonly isExplicit: boolean;
-  /** The argument is nothing but this parameter of the caller's function. */
+  /** The argument is this parameter of the caller's function, or an item of it. */
   readonly forwarded?: { readonly frame: Frame; readonly name: string };
 }

@@ -1,11 +1,36 @@
 /** Expressions to entities. Every expression is elaborated once per use; what fails becomes ⊥. */
 import { spanText } from "../../grammar/source.ts";
-import type { BinaryExpression, CallExpression, ConditionalExpression, Expression, ListExpression, MemberExpression, PipeExpression, StringExpression, UnaryExpression } from "../../grammar/syntax.ts";
+import type {
+  BinaryExpression,
+  CallExpression,
+  ConditionalExpression,
+  Expression,
+  ListExpression,
+  MemberExpression,
+  PipeExpression,
+  StringExpression,
+  UnaryExpression,
+} from "../../grammar/syntax.ts";
 import { DimOverflow, formatDim } from "../ir/dims.ts";
 import type { DType } from "../ir/types.ts";
 import { operators } from "../ops/table.ts";
 import { TooLarge } from "./builder.ts";
-import { BOTTOM, bool, describe, type Entity, float, formatType, int, isNumber, isStatic, list, literalInt, numberOf, str, type Supplied } from "./entity.ts";
+import {
+  BOTTOM,
+  bool,
+  describe,
+  type Entity,
+  float,
+  formatType,
+  int,
+  isNumber,
+  isStatic,
+  list,
+  literalInt,
+  numberOf,
+  str,
+  type Supplied,
+} from "./entity.ts";
 import { evaluateComprehension, toScalar } from "./comprehension.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { lookUp, lookUpCallee } from "./lookup.ts";
@@ -22,13 +47,24 @@ export function evaluate(frame: Frame, expression: Expression): Entity {
   } catch (error) {
     if (error instanceof Failure) return BOTTOM;
     const { reporter } = frame.check;
-    if (error instanceof NoValue) reporter.report({ code: "TFG0210", message: error.message, primary: { span: expression.span, text: "" } }, frame);
+    if (error instanceof NoValue)
+      reporter.report({ code: "TFG0210", message: error.message, primary: { span: expression.span, text: "" } }, frame);
     else if (error instanceof DimOverflow)
-      reporter.report({ code: "TFG0210", message: "a size is beyond 2^53", primary: { span: expression.span, text: "too large" } }, frame);
+      reporter.report(
+        { code: "TFG0210", message: "a size is beyond 2^53", primary: { span: expression.span, text: "too large" } },
+        frame,
+      );
     else if (error instanceof TooLarge || error instanceof RangeError) {
       // Reported where the program can still be pointed at: at the outermost expression.
       if (frame.depth > 0) throw error;
-      reporter.report({ code: "TFG0410", message: "this does not come to an end", primary: { span: expression.span, text: "too many or too deeply nested calls" } }, frame);
+      reporter.report(
+        {
+          code: "TFG0410",
+          message: "this does not come to an end",
+          primary: { span: expression.span, text: "too many or too deeply nested calls" },
+        },
+        frame,
+      );
     } else throw error;
     return BOTTOM;
   }
@@ -37,7 +73,9 @@ export function evaluate(frame: Frame, expression: Expression): Entity {
 function evaluateHere(frame: Frame, expression: Expression): Entity {
   switch (expression.kind) {
     case "number":
-      return expression.isFloat || !Number.isSafeInteger(expression.value) ? float(expression.value) : int(expression.value);
+      return expression.isFloat || !Number.isSafeInteger(expression.value)
+        ? float(expression.value)
+        : int(expression.value);
     case "boolean":
       return bool(expression.value);
     case "string":
@@ -106,7 +144,12 @@ function evaluateList(frame: Frame, expression: ListExpression): Entity {
     if (entity.kind === "bottom") return BOTTOM;
     if (!spread) items.push(entity);
     else if (entity.kind === "list") items.push(...entity.items);
-    else return fail(frame, { code: "TFG0210", message: `\`..\` spreads a list, not ${describe(entity)}`, primary: { span, text: describe(entity) } });
+    else
+      return fail(frame, {
+        code: "TFG0210",
+        message: `\`..\` spreads a list, not ${describe(entity)}`,
+        primary: { span, text: describe(entity) },
+      });
   }
   return list(items);
 }
@@ -127,7 +170,13 @@ function evaluateUnary(frame: Frame, expression: UnaryExpression): Entity {
   if (operator === "!" && entity.kind === "bool") return bool(!entity.value);
   const sign = { ...expression.span, end: expression.span.start + 1 };
   const site: CallSite = { span: expression.span, callee: sign, spelling: operator };
-  return frame.check.apply(frame, operatorPrimitive(frame, operator === "-" ? "neg" : "not"), [{ entity, span: operand.span }], {}, site);
+  return frame.check.apply(
+    frame,
+    operatorPrimitive(frame, operator === "-" ? "neg" : "not"),
+    [{ entity, span: operand.span }],
+    {},
+    site,
+  );
 }
 
 function evaluateBinary(frame: Frame, expression: BinaryExpression): Entity {
@@ -142,7 +191,8 @@ function evaluateBinary(frame: Frame, expression: BinaryExpression): Entity {
   let left = evaluate(frame, leftmost);
   for (const node of chain.reverse()) {
     // What is known decides before the other side is looked at.
-    if (left.kind === "bool" && (operator === "&&" || operator === "||") && left.value === (operator === "||")) continue;
+    if (left.kind === "bool" && (operator === "&&" || operator === "||") && left.value === (operator === "||"))
+      continue;
     left = binary(frame, node, left, evaluate(frame, node.right));
   }
   return left;
@@ -158,10 +208,16 @@ function binary(frame: Frame, expression: BinaryExpression, left: Entity, right:
       if (result) return result;
     } catch (error) {
       if (!(error instanceof NoValue)) throw error;
-      return fail(frame, { code: "TFG0210", message: error.message, primary: { span: operatorSpan, text: "" }, related: [{ span: expression.right.span, text: "" }] });
+      return fail(frame, {
+        code: "TFG0210",
+        message: error.message,
+        primary: { span: operatorSpan, text: "" },
+        related: [{ span: expression.right.span, text: "" }],
+      });
     }
     const [a, b] = [left.kind, right.kind];
-    const isArithmetic = (kind: string): boolean => kind === "int" || kind === "float" || kind === "list" || kind === "bool";
+    const isArithmetic = (kind: string): boolean =>
+      kind === "int" || kind === "float" || kind === "list" || kind === "bool";
     if (!isArithmetic(a) || !isArithmetic(b) || (a === "bool") !== (b === "bool"))
       return fail(frame, {
         code: "TFG0210",
@@ -178,9 +234,17 @@ function binary(frame: Frame, expression: BinaryExpression, left: Entity, right:
     { entity: left, span: expression.left.span },
     { entity: right, span: expression.right.span },
   ];
-  const exponent = operator === "**" && right.kind === "int" && right.dtype === undefined ? literalInt(right) : undefined;
+  const exponent =
+    operator === "**" && right.kind === "int" && right.dtype === undefined ? literalInt(right) : undefined;
   if (exponent !== undefined && Math.abs(exponent) <= 1024)
-    return frame.check.apply(frame, operatorPrimitive(frame, "integer_power"), operands.slice(0, 1), { exponent }, site, { exponent: expression.right.span });
+    return frame.check.apply(
+      frame,
+      operatorPrimitive(frame, "integer_power"),
+      operands.slice(0, 1),
+      { exponent },
+      site,
+      { exponent: expression.right.span },
+    );
   return frame.check.apply(frame, operatorPrimitive(frame, operators[operator] ?? operator), operands, {}, site);
 }
 
@@ -193,7 +257,12 @@ function range(frame: Frame, expression: BinaryExpression, left: Entity, right: 
       message: "a range has compile-time ints as its ends",
       primary: { span: expression.span, text: `${describe(left)} .. ${describe(right)}` },
     });
-  if (to - from > 1_000_000) return fail(frame, { code: "TFG0210", message: "a range has at most a million ints", primary: { span: expression.span, text: "" } });
+  if (to - from > 1_000_000)
+    return fail(frame, {
+      code: "TFG0210",
+      message: "a range has at most a million ints",
+      primary: { span: expression.span, text: "" },
+    });
   return list(Array.from({ length: Math.max(to - from, 0) }, (_, i) => int(from + i)));
 }
 
@@ -210,7 +279,14 @@ function evaluateCast(frame: Frame, expression: Extract<Expression, { kind: "cas
   const converted = isStatic(entity) ? castStatic(entity, to) : undefined;
   if (converted) return converted;
   const site: CallSite = { span: expression.span, callee: span, spelling: "as" };
-  return frame.check.apply(frame, operatorPrimitive(frame, "cast"), [{ entity, span: expression.value.span }], { to }, site, { to: span });
+  return frame.check.apply(
+    frame,
+    operatorPrimitive(frame, "cast"),
+    [{ entity, span: expression.value.span }],
+    { to },
+    site,
+    { to: span },
+  );
 }
 
 // ---- calls ---------------------------------------------------------------------------------------------------
@@ -225,14 +301,21 @@ function siteOf(callee: Expression, whole: CallSite["span"]): CallSite {
   return { span: whole, callee: name, spelling: spanText(name) };
 }
 
-function evaluateCall(frame: Frame, call: CallExpression, piped: Supplied | undefined, whole: CallSite["span"]): Entity {
+function evaluateCall(
+  frame: Frame,
+  call: CallExpression,
+  piped: Supplied | undefined,
+  whole: CallSite["span"],
+): Entity {
   const callee = evaluateCallee(frame, call.callee);
-  const args = call.args.map((arg): Supplied => ({
-    expression: arg.value,
-    frame,
-    span: arg.span,
-    ...(arg.name ? { name: arg.name.text, nameSpan: arg.name.span } : {}),
-  }));
+  const args = call.args.map(
+    (arg): Supplied => ({
+      expression: arg.value,
+      frame,
+      span: arg.span,
+      ...(arg.name ? { name: arg.name.text, nameSpan: arg.name.span } : {}),
+    }),
+  );
   const supplied = piped ? [piped, ...args] : args;
   if (callee.kind === "fn") return invokeChecked(frame, callee, supplied, siteOf(call.callee, whole));
   // The arguments may have faults of their own, whatever the callee is.
@@ -240,7 +323,12 @@ function evaluateCall(frame: Frame, call: CallExpression, piped: Supplied | unde
   return callee.kind === "bottom" ? BOTTOM : failCallee(frame, call.callee, callee);
 }
 
-function invokeChecked(frame: Frame, fn: Extract<Entity, { kind: "fn" }>, args: readonly Supplied[], site: CallSite): Entity {
+function invokeChecked(
+  frame: Frame,
+  fn: Extract<Entity, { kind: "fn" }>,
+  args: readonly Supplied[],
+  site: CallSite,
+): Entity {
   return frame.check.invoke(frame, fn, args, site);
 }
 
@@ -264,11 +352,15 @@ function evaluatePipe(frame: Frame, pipe: PipeExpression): Entity {
   let source: Expression = start;
   const first = chain[chain.length - 1]?.right.span.start ?? pipe.span.start;
   for (const node of chain.reverse()) {
-    const piped: Supplied = source === start && start.kind === "name" && left.kind !== "bottom" ? { expression: start, frame, span: start.span } : { entity: left, span: source.span };
+    const piped: Supplied =
+      source === start && start.kind === "name" && left.kind !== "bottom"
+        ? { expression: start, frame, span: start.span }
+        : { entity: left, span: source.span };
     left = applyPiped(frame, node.right, piped, left, node.right.span);
     // A value made by the pipe comes from all of its calls, if they stand in one line.
     const calls = { ...node.right.span, start: first };
-    if (left.kind === "tensor" && left.origin.start === node.right.span.start && !spanText(calls).includes("\n")) left = { ...left, origin: calls };
+    if (left.kind === "tensor" && left.origin.start === node.right.span.start && !spanText(calls).includes("\n"))
+      left = { ...left, origin: calls };
     source = node;
   }
   return left;
@@ -303,7 +395,10 @@ function evaluateMember(frame: Frame, expression: MemberExpression): Entity {
   if (value.kind === "module") {
     const item = name.text.startsWith("_") ? undefined : value.module.items.get(name.text);
     if (item) return frame.check.itemEntity(frame, item, name.span);
-    const near = nearest(name.text, [...value.module.items.keys()].filter((key) => !key.startsWith("_")));
+    const near = nearest(
+      name.text,
+      [...value.module.items.keys()].filter((key) => !key.startsWith("_")),
+    );
     return fail(frame, {
       code: "TFG0602",
       message: `\`${spanText(expression.value.span)}\` has no \`${name.text}\``,
@@ -314,18 +409,29 @@ function evaluateMember(frame: Frame, expression: MemberExpression): Entity {
   if (value.kind === "record") {
     const part = value.parts.find((other) => other.name === name.text);
     if (part) return part.entity;
-    const near = nearest(name.text, value.parts.map((other) => other.name));
+    const near = nearest(
+      name.text,
+      value.parts.map((other) => other.name),
+    );
     return fail(frame, {
       code: "TFG0201",
       message: `no result is named \`${name.text}\``,
-      primary: { span: name.span, text: near ? `did you mean \`${near}\`?` : `the results are ${value.parts.map((other) => `\`${other.name}\``).join(", ")}` },
+      primary: {
+        span: name.span,
+        text: near
+          ? `did you mean \`${near}\`?`
+          : `the results are ${value.parts.map((other) => `\`${other.name}\``).join(", ")}`,
+      },
       helps: near ? [{ text: near, edits: [{ span: name.span, text: near }] }] : [],
     });
   }
   return fail(frame, {
     code: "TFG0210",
     message: `${describe(value)} has no member \`${name.text}\``,
-    primary: { span: name.span, text: value.kind === "tensor" ? `\`${name.text}(x)\` is how functions are called` : "" },
+    primary: {
+      span: name.span,
+      text: value.kind === "tensor" ? `\`${name.text}(x)\` is how functions are called` : "",
+    },
   });
 }
 
@@ -335,13 +441,20 @@ function evaluateConditional(frame: Frame, expression: ConditionalExpression): E
   const condition = evaluate(frame, expression.condition);
   if (condition.kind === "bottom") return BOTTOM;
   if (condition.kind === "bool") return evaluate(frame, condition.value ? expression.then : expression.else);
-  const isScalarBool = (condition.kind === "tensor" && condition.type.dtype === "bool" && condition.type.shape.length === 0) || (condition.kind === "scalar" && condition.scalar.dtype === "bool");
+  const isScalarBool =
+    (condition.kind === "tensor" && condition.type.dtype === "bool" && condition.type.shape.length === 0) ||
+    (condition.kind === "scalar" && condition.scalar.dtype === "bool");
   if (!isScalarBool)
     return fail(frame, {
       code: condition.kind === "tensor" && condition.type.dtype === "bool" ? "TFG0303" : "TFG0210",
       message: `a condition is one bool, not ${describe(condition)}`,
       primary: { span: expression.condition.span, text: describe(condition) },
-      helps: condition.kind === "tensor" && condition.type.dtype === "bool" ? [{ text: `element by element: \`select(${spanText(expression.condition.span)}, a, b)\`` }] : isNumber(condition) || condition.kind === "tensor" ? [{ text: `compare it: \`${spanText(expression.condition.span)} != 0\`` }] : [],
+      helps:
+        condition.kind === "tensor" && condition.type.dtype === "bool"
+          ? [{ text: `element by element: \`select(${spanText(expression.condition.span)}, a, b)\`` }]
+          : isNumber(condition) || condition.kind === "tensor"
+            ? [{ text: `compare it: \`${spanText(expression.condition.span)} != 0\`` }]
+            : [],
     });
   return select(frame, expression, condition, evaluate(frame, expression.then), evaluate(frame, expression.else));
 }
@@ -350,7 +463,14 @@ function evaluateConditional(frame: Frame, expression: ConditionalExpression): E
 function select(frame: Frame, expression: ConditionalExpression, condition: Entity, yes: Entity, no: Entity): Entity {
   if (yes.kind === "bottom" || no.kind === "bottom") return BOTTOM;
   const dtypeOf = (entity: Entity, other: Entity): DType | undefined =>
-    adaptedDType(entity, other.kind === "tensor" ? other.type.dtype : other.kind === "scalar" ? other.scalar.dtype : adaptedDType(other, undefined));
+    adaptedDType(
+      entity,
+      other.kind === "tensor"
+        ? other.type.dtype
+        : other.kind === "scalar"
+          ? other.scalar.dtype
+          : adaptedDType(other, undefined),
+    );
   const isScalar = (entity: Entity): boolean => entity.kind === "scalar" || isNumber(entity) || entity.kind === "bool";
   const site: CallSite = { span: expression.span, callee: expression.condition.span, spelling: "if" };
   const primitive = operatorPrimitive(frame, "select");
@@ -359,14 +479,35 @@ function select(frame: Frame, expression: ConditionalExpression, condition: Enti
     const scalars = [
       { entity: yes, span: expression.then.span },
       { entity: no, span: expression.else.span },
-    ].map(({ entity, span }) => ({ entity: { kind: "scalar" as const, scalar: toScalar(frame, frame.comprehension ?? missing(), entity, span, wanted), of: frame.comprehension ?? missing(), origin: span }, span }));
-    return frame.check.apply(frame, primitive, [{ entity: condition, span: expression.condition.span }, ...scalars], {}, site);
+    ].map(({ entity, span }) => ({
+      entity: {
+        kind: "scalar" as const,
+        scalar: toScalar(frame, frame.comprehension ?? missing(), entity, span, wanted),
+        of: frame.comprehension ?? missing(),
+        origin: span,
+      },
+      span,
+    }));
+    return frame.check.apply(
+      frame,
+      primitive,
+      [{ entity: condition, span: expression.condition.span }, ...scalars],
+      {},
+      site,
+    );
   }
   if (!isScalar(yes) && yes.kind !== "tensor" && yes.kind !== "list")
-    return fail(frame, { code: "TFG0106", message: "a condition of the run chooses between tensors", primary: { span: expression.then.span, text: describe(yes) } });
+    return fail(frame, {
+      code: "TFG0106",
+      message: "a condition of the run chooses between tensors",
+      primary: { span: expression.then.span, text: describe(yes) },
+    });
   const a = toTensor(frame, yes, expression.then.span, dtypeOf(yes, no));
   const b = toTensor(frame, no, expression.else.span, dtypeOf(no, yes));
-  const agree = a.type.dtype === b.type.dtype && a.type.shape.length === b.type.shape.length && a.type.shape.every((dim, i) => frame.facts.equal(dim, b.type.shape[i] ?? dim));
+  const agree =
+    a.type.dtype === b.type.dtype &&
+    a.type.shape.length === b.type.shape.length &&
+    a.type.shape.every((dim, i) => frame.facts.equal(dim, b.type.shape[i] ?? dim));
   if (!agree) {
     const name = expression.condition.kind === "name" ? frame.names.find(expression.condition.name) : undefined;
     return fail(frame, {
@@ -374,7 +515,10 @@ function select(frame: Frame, expression: ConditionalExpression, condition: Enti
       message: "the branches of `if` have different types",
       primary: { span: expression.else.span, text: formatType(b.type) },
       related: [
-        { span: name?.variable?.type ?? expression.condition.span, text: "known only at run time, so both branches exist" },
+        {
+          span: name?.variable?.type ?? expression.condition.span,
+          text: "known only at run time, so both branches exist",
+        },
         { span: expression.then.span, text: formatType(a.type) },
       ],
     });
@@ -395,4 +539,3 @@ function select(frame: Frame, expression: ConditionalExpression, condition: Enti
 function missing(): never {
   throw new Error("there is no comprehension here");
 }
-

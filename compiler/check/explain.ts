@@ -54,7 +54,9 @@ function namedArguments(inner: Frame, calls: readonly CallExpression[]): Span | 
       const name = new RegExp(`\\b${expression.name}\\s*=\\s*$`).exec(text);
       if (!name) continue;
       const span = { ...arg.span, start: arg.span.start - name[0].length };
-      joined = joined ? { ...joined, start: Math.min(joined.start, span.start), end: Math.max(joined.end, span.end) } : span;
+      joined = joined
+        ? { ...joined, start: Math.min(joined.start, span.start), end: Math.max(joined.end, span.end) }
+        : span;
     }
   return joined && !spanText(joined).includes("\n") ? joined : undefined;
 }
@@ -78,18 +80,33 @@ function stringArguments(inner: Frame, call: CallExpression): readonly StringArg
 }
 
 function comparedStrings(declaration: FunctionDeclaration, param: string): readonly string[] {
-  const roots: Expression[] = declaration.body.kind === "block" ? declaration.body.statements.flatMap((statement) => partsOf(statement).expressions) : [declaration.body];
+  const roots: Expression[] =
+    declaration.body.kind === "block"
+      ? declaration.body.statements.flatMap((statement) => partsOf(statement).expressions)
+      : [declaration.body];
   const found = new Set<string>();
   for (const root of roots)
     for (const expression of within(root)) {
-      if (expression.kind !== "binary" || expression.operator !== "==" || expression.left.kind !== "name" || expression.left.name !== param || expression.right.kind !== "string") continue;
+      if (
+        expression.kind !== "binary" ||
+        expression.operator !== "==" ||
+        expression.left.kind !== "name" ||
+        expression.left.name !== param ||
+        expression.right.kind !== "string"
+      )
+        continue;
       found.add(expression.right.parts.map((part) => ("text" in part ? part.text : "")).join(""));
     }
   return [...found];
 }
 
 /** `padding="same"`, if that would have given the size `wanted`. */
-function alternative(inner: Frame, call: CallExpression, strings: readonly StringArgument[], wanted: Dim): string | undefined {
+function alternative(
+  inner: Frame,
+  call: CallExpression,
+  strings: readonly StringArgument[],
+  wanted: Dim,
+): string | undefined {
   for (const { name, value, choices } of strings)
     for (const choice of choices) {
       if (choice === value) continue;
@@ -142,7 +159,9 @@ function arithmetic(frame: Frame, expression: Expression): Written | undefined {
       return arithmetic(frame, expression.value);
     case "conditional": {
       const condition = frame.check.evaluate(frame, expression.condition);
-      return condition.kind === "bool" ? arithmetic(frame, condition.value ? expression.then : expression.else) : undefined;
+      return condition.kind === "bool"
+        ? arithmetic(frame, condition.value ? expression.then : expression.else)
+        : undefined;
     }
     case "binary": {
       const strength = STRENGTHS[expression.operator];
@@ -152,16 +171,26 @@ function arithmetic(frame: Frame, expression: Expression): Written | undefined {
       // Times and divided by 1 say nothing.
       if (strength === 2 && expression.operator !== "%" && right.text === "1") return left;
       const a = left.strength < strength ? `(${left.text})` : left.text;
-      const b = right.strength < strength || (right.strength === strength && expression.operator !== "+" && expression.operator !== "*") ? `(${right.text})` : right.text;
+      const b =
+        right.strength < strength ||
+        (right.strength === strength && expression.operator !== "+" && expression.operator !== "*")
+          ? `(${right.text})`
+          : right.text;
       return { text: `${a} ${expression.operator} ${b}`, strength };
     }
     case "call": {
       const parts = expression.args.map((arg) => arithmetic(frame, arg.value));
       if (parts.some((part) => !part)) return undefined;
-      return { text: `${spanText(expression.callee.span)}(${parts.map((part) => part?.text).join(", ")})`, strength: 3 };
+      return {
+        text: `${spanText(expression.callee.span)}(${parts.map((part) => part?.text).join(", ")})`,
+        strength: 3,
+      };
     }
     default: {
-      const entity: Entity = [...childrenOf(expression)].length === 0 || expression.kind === "index" ? frame.check.evaluate(frame, expression) : { kind: "bottom" };
+      const entity: Entity =
+        [...childrenOf(expression)].length === 0 || expression.kind === "index"
+          ? frame.check.evaluate(frame, expression)
+          : { kind: "bottom" };
       if (entity.kind !== "int") return undefined;
       const text = formatDim(entity.dim);
       return { text, strength: /[+-]/.test(text) ? 1 : /[·/]/.test(text) ? 2 : 3 };
@@ -172,7 +201,11 @@ function arithmetic(frame: Frame, expression: Expression): Written | undefined {
 // ---- complaints ------------------------------------------------------------------------------------------------
 
 /** A complaint about sizes, with why its operands have them. */
-export function withExplanations(builder: GraphBuilder, complaint: Complaint, operands: readonly TensorEntity[]): Complaint {
+export function withExplanations(
+  builder: GraphBuilder,
+  complaint: Complaint,
+  operands: readonly TensorEntity[],
+): Complaint {
   if (complaint.code !== "TFG0305" && complaint.code !== "TFG0311") return complaint;
   const ways: string[] = [];
   const related = (complaint.related ?? []).map((part) => {

@@ -62,20 +62,28 @@ export function factsOf(given: readonly Fact[]): Facts {
   const lowest = new Map<string, number>();
   let inequalities: Dim[] = [];
 
-  const reduced = (dim: Dim): Dim => (substitution.size === 0 ? dim : substituteDims(dim, (name) => substitution.get(name)));
+  const reduced = (dim: Dim): Dim =>
+    substitution.size === 0 ? dim : substituteDims(dim, (name) => substitution.get(name));
 
   const substituteSymbol = (name: string, by: Dim): void => {
-    for (const [key, dim] of substitution) substitution.set(key, substituteDims(dim, (other) => (other === name ? by : undefined)));
+    for (const [key, dim] of substitution)
+      substitution.set(
+        key,
+        substituteDims(dim, (other) => (other === name ? by : undefined)),
+      );
     substitution.set(name, by);
     inequalities = inequalities.map((dim) => substituteDims(dim, (other) => (other === name ? by : undefined)));
   };
 
   /** A symbol that occurs once in `dim`, alone in its term, with a coefficient that `accepts`. */
-  const soleSymbol = (dim: Dim, accepts: (coefficient: number) => boolean): { name: string; coefficient: number } | undefined => {
+  const soleSymbol = (
+    dim: Dim,
+    accepts: (coefficient: number) => boolean,
+  ): { name: string; coefficient: number } | undefined => {
     for (let i = dim.terms.length - 1; i >= 0; i--) {
       const term = dim.terms[i];
       const [atom] = term?.atoms ?? [];
-      if (!term || term.atoms.length !== 1 || atom?.kind !== "symbol" || !accepts(term.coefficient)) continue;
+      if (term?.atoms.length !== 1 || atom?.kind !== "symbol" || !accepts(term.coefficient)) continue;
       const others = subDims(dim, dimOfTerm(term.coefficient, term.atoms));
       if (!dimSymbols(others).has(atom.name)) return { name: atom.name, coefficient: term.coefficient };
     }
@@ -156,11 +164,19 @@ export function factsOf(given: readonly Fact[]): Facts {
   const restoredAtom = (atom: Atom): Dim => {
     if (atom.kind === "floor") return floorDivDims(restored(atom.numerator), restored(atom.denominator));
     if (atom.kind === "symbol") return dimSymbol(atom.name);
-    return dimOfTerm(1, [{ ...atom, left: restored(atom.left), right: restored(atom.right), key: `${atom.kind}(${restored(atom.left).key},${restored(atom.right).key})` }]);
+    return dimOfTerm(1, [
+      {
+        ...atom,
+        left: restored(atom.left),
+        right: restored(atom.right),
+        key: `${atom.kind}(${restored(atom.left).key},${restored(atom.right).key})`,
+      },
+    ]);
   };
 
   let bounds = boundsOf((name) => lowest.get(name) ?? 1, inequalities);
-  const holds = (dim: Dim): boolean => withoutOverflow(() => new Proof(bounds).nonNegative(reduced(dim), inequalities, DEPTH));
+  const holds = (dim: Dim): boolean =>
+    withoutOverflow(() => new Proof(bounds).nonNegative(reduced(dim), inequalities, DEPTH));
 
   return {
     normal: (dim) => (substitution.size === 0 || literalOf(dim) !== undefined ? dim : restored(reduced(dim))),
@@ -208,18 +224,24 @@ function boundsOf(lowestOf: (name: string) => number, inequalities: readonly Dim
     if (symbols.length !== 1 || !only || only.atoms.length !== 1 || atom?.kind !== "symbol") continue;
     const constant = dim.terms.find((term) => term.atoms.length === 0)?.coefficient ?? 0;
     const limit = -constant / only.coefficient;
-    if (only.coefficient < 0) high.set(atom.name, Math.min(high.get(atom.name) ?? Number.POSITIVE_INFINITY, Math.floor(limit)));
+    if (only.coefficient < 0)
+      high.set(atom.name, Math.min(high.get(atom.name) ?? Number.POSITIVE_INFINITY, Math.floor(limit)));
     else low.set(atom.name, Math.max(low.get(atom.name) ?? Number.NEGATIVE_INFINITY, Math.ceil(limit)));
   }
   const product = (x: number, y: number): number => (x === 0 || y === 0 ? 0 : x * y);
   const ofAtom = (atom: Atom): readonly [number, number] => {
     if (atom.kind === "symbol")
-      return [Math.max(lowestOf(atom.name), low.get(atom.name) ?? Number.NEGATIVE_INFINITY), high.get(atom.name) ?? Number.POSITIVE_INFINITY];
+      return [
+        Math.max(lowestOf(atom.name), low.get(atom.name) ?? Number.NEGATIVE_INFINITY),
+        high.get(atom.name) ?? Number.POSITIVE_INFINITY,
+      ];
     if (atom.kind === "floor") {
       const [nl, nh] = ofDim(atom.numerator);
       const [dl, dh] = ofDim(atom.denominator);
       if (dl < 1) return [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-      const quotients = [nl, nh].flatMap((n) => [dl, dh].map((d) => (Number.isFinite(d) ? Math.floor(n / d) : n < 0 ? -1 : 0)));
+      const quotients = [nl, nh].flatMap((n) =>
+        [dl, dh].map((d) => (Number.isFinite(d) ? Math.floor(n / d) : n < 0 ? -1 : 0)),
+      );
       return [Math.min(...quotients), Math.max(...quotients)];
     }
     const [a, b] = ofDim(atom.left);
@@ -302,7 +324,10 @@ class Proof {
         const same = fact.terms.find((other) => monomialKey(other) === key);
         if (!same || Math.sign(same.coefficient) !== Math.sign(term.coefficient)) continue;
         const common = gcd(term.coefficient, same.coefficient);
-        const rest = subDims(scaleDim(dim, Math.abs(same.coefficient) / common), scaleDim(fact, Math.abs(term.coefficient) / common));
+        const rest = subDims(
+          scaleDim(dim, Math.abs(same.coefficient) / common),
+          scaleDim(fact, Math.abs(term.coefficient) / common),
+        );
         if (this.nonNegative(rest, facts, depth - 1)) return true;
       }
     return false;
@@ -329,7 +354,10 @@ function withoutCommonFactor(dim: Dim, bounds: Bounds): Dim | undefined {
     return addDims(
       ...dim.terms.map((term) => {
         const at = term.atoms.findIndex((other) => other.key === atom.key);
-        return dimOfTerm(term.coefficient, term.atoms.filter((_, i) => i !== at));
+        return dimOfTerm(
+          term.coefficient,
+          term.atoms.filter((_, i) => i !== at),
+        );
       }),
     );
   }

@@ -23,7 +23,13 @@ export interface Module {
 }
 
 export type ModuleItem =
-  | { readonly kind: "declaration"; readonly declaration: Declaration; readonly name: string; readonly span: Span; readonly module: Module }
+  | {
+      readonly kind: "declaration";
+      readonly declaration: Declaration;
+      readonly name: string;
+      readonly span: Span;
+      readonly module: Module;
+    }
   | { readonly kind: "namespace"; readonly module: Module; readonly span: Span }
   /** An import that failed; using the name is silent. */
   | { readonly kind: "broken"; readonly span: Span };
@@ -125,7 +131,14 @@ export interface Check {
   /** The record of a primitive by its name. */
   primitive(name: string): Primitive | undefined;
   /** A primitive on operands; its complaints are thrown as failures. */
-  apply(frame: Frame, primitive: Primitive, operands: readonly OperandEntity[], args: Arguments, site: CallSite, spans?: ArgumentSpans): Entity;
+  apply(
+    frame: Frame,
+    primitive: Primitive,
+    operands: readonly OperandEntity[],
+    args: Arguments,
+    site: CallSite,
+    spans?: ArgumentSpans,
+  ): Entity;
   /** A top-level item as seen from `frame`; configs and consts are evaluated in the frame's graph. */
   itemEntity(frame: Frame, item: ModuleItem, use: Span): Entity;
 }
@@ -137,4 +150,3 @@ export interface CallSite {
   readonly callee: Span;
   readonly spelling: string;
 }
-

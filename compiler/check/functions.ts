@@ -5,7 +5,17 @@ import type { FunctionDeclaration, FunctionParam, LambdaExpression, ResultSyntax
 import { formatDim, formatShape, literalOf, subDims } from "../ir/dims.ts";
 import type { CallId } from "../ir/graph.ts";
 import { TooLarge } from "./builder.ts";
-import { type BoundArgument, BOTTOM, describe, type Entity, formatStatic, formatType, type FunctionEntity, isNumber, type Supplied } from "./entity.ts";
+import {
+  type BoundArgument,
+  BOTTOM,
+  describe,
+  type Entity,
+  formatStatic,
+  formatType,
+  type FunctionEntity,
+  isNumber,
+  type Supplied,
+} from "./entity.ts";
 import { type Activation, type CallSite, type Frame, Names, type Reuse } from "./frame.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
@@ -22,7 +32,9 @@ const DEPTH = 120;
 
 /** `conv2d(x, filters, act = identity)` */
 export function signatureText(declaration: FunctionDeclaration): string {
-  const params = declaration.params.map((param) => `${param.name.text}${param.default ? ` = ${spanText(param.default.span)}` : ""}`);
+  const params = declaration.params.map(
+    (param) => `${param.name.text}${param.default ? ` = ${spanText(param.default.span)}` : ""}`,
+  );
   return `${declaration.name.text}(${params.join(", ")})`;
 }
 
@@ -81,7 +93,10 @@ export function distribute(
     fail(frame, {
       code: "TFG0208",
       message: `\`${site.spelling}\` needs ${missing.map((param) => `\`${param.name}\``).join(" and ")}`,
-      primary: { span: site.callee, text: missing.length === 1 ? "this argument is missing" : "these arguments are missing" },
+      primary: {
+        span: site.callee,
+        text: missing.length === 1 ? "this argument is missing" : "these arguments are missing",
+      },
       notes: [signature],
     });
   return bound;
@@ -94,12 +109,18 @@ export function suppliedEntity(arg: Supplied, wantsFunction: boolean): Entity {
   if (wantsFunction && expression.kind === "call") {
     const callee = frame.check.evaluateCallee(frame, expression.callee);
     if (callee.kind === "bottom") return BOTTOM;
-    if (callee.kind === "fn") return { kind: "fn", form: "partial", of: callee, args: expression.args, frame, span: expression.span };
+    if (callee.kind === "fn")
+      return { kind: "fn", form: "partial", of: callee, args: expression.args, frame, span: expression.span };
   }
   return frame.check.evaluate(frame, expression);
 }
 
-export function callDeclared(frame: Frame, fn: Extract<FunctionEntity, { form: "declared" }>, args: readonly Supplied[], site: CallSite): Entity {
+export function callDeclared(
+  frame: Frame,
+  fn: Extract<FunctionEntity, { form: "declared" }>,
+  args: readonly Supplied[],
+  site: CallSite,
+): Entity {
   const { declaration, module } = fn;
   const { params } = declaration;
   if (frame.check.recursive.has(declaration)) throw new Failure();
@@ -110,10 +131,21 @@ export function callDeclared(frame: Frame, fn: Extract<FunctionEntity, { form: "
       code: "TFG0402",
       message: `\`${declaration.name.text}\` is a layer, called in a \`def\``,
       primary: { span: site.callee, text: "it owns variables, and a `def` is a pure function" },
-      helps: frame.activation ? [{ text: `layer ${frame.activation.declaration.name.text}`, edits: [{ span: frame.activation.declaration.keyword, text: "layer" }] }] : [],
+      helps: frame.activation
+        ? [
+            {
+              text: `layer ${frame.activation.declaration.name.text}`,
+              edits: [{ span: frame.activation.declaration.keyword, text: "layer" }],
+            },
+          ]
+        : [],
     });
   if (isLayer && frame.comprehension)
-    fail(frame, { code: "TFG0402", message: `\`${declaration.name.text}\` is a layer, called in a comprehension`, primary: { span: site.callee, text: "it would be an instance for every index" } });
+    fail(frame, {
+      code: "TFG0402",
+      message: `\`${declaration.name.text}\` is a layer, called in a comprehension`,
+      primary: { span: site.callee, text: "it would be an instance for every index" },
+    });
 
   const extra = isLayer ? ["name", "reuse"].filter((name) => !params.some((param) => param.name.text === name)) : [];
   const bound = distribute(
@@ -138,13 +170,27 @@ export function callDeclared(frame: Frame, fn: Extract<FunctionEntity, { form: "
     throw new Failure();
   }
 
-  const scope = isLayer ? enterScope(frame, declaration, bound, entities, site) : { node: frame.scope, reuse: frame.reuse };
+  const scope = isLayer
+    ? enterScope(frame, declaration, bound, entities, site)
+    : { node: frame.scope, reuse: frame.reuse };
   const boundArguments = new Map<string, BoundArgument>();
-  const activation: Activation = { declaration, caller: frame, span: site.span, callee: site.callee, args: boundArguments };
+  const activation: Activation = {
+    declaration,
+    caller: frame,
+    span: site.span,
+    callee: site.callee,
+    args: boundArguments,
+  };
   const names = new Names();
   const { reuse: _reuse, call: _call, ...base } = frame;
   const operands = [...entities.values()].flatMap((entity) => (entity.kind === "tensor" ? [entity.value] : []));
-  const region: CallId | undefined = frame.builder.openCall(declaration.name.text, site.span, frame.call, isLayer ? scope.node : undefined, operands);
+  const region: CallId | undefined = frame.builder.openCall(
+    declaration.name.text,
+    site.span,
+    frame.call,
+    isLayer ? scope.node : undefined,
+    operands,
+  );
   const inner: Frame = {
     ...base,
     module,
@@ -190,7 +236,11 @@ function outward(binding: Binding, entity: Entity, call: Span, before: number): 
     const outer = outerLabels(binding, entity);
     return entity.value < before ? outer : { ...outer, origin: call };
   }
-  if (entity.kind === "record") return { ...entity, parts: entity.parts.map((part) => ({ ...part, entity: outward(binding, part.entity, call, before) })) };
+  if (entity.kind === "record")
+    return {
+      ...entity,
+      parts: entity.parts.map((part) => ({ ...part, entity: outward(binding, part.entity, call, before) })),
+    };
   return entity;
 }
 
@@ -206,13 +256,25 @@ function bindAll(
   const { frame } = binding;
   const stage = (param: FunctionParam): number => {
     const entity = entities.get(param.name.text);
-    if (param.type === "fn" || !isDType(param.type.name.text) ? !binding.isGeneric(param.type === "fn" ? "" : param.type.name.text, "dtype") : false) return 0;
+    if (
+      param.type === "fn" || !isDType(param.type.name.text)
+        ? !binding.isGeneric(param.type === "fn" ? "" : param.type.name.text, "dtype")
+        : false
+    )
+      return 0;
     return entity && isNumber(entity) ? 2 : 1;
   };
   const bind = (param: FunctionParam, entity: Entity, span: Span, isExplicit: boolean): void => {
     const name = param.name.text;
     const arg = bound.get(name);
-    const forwarded = isExplicit && arg && "expression" in arg && arg.expression.kind === "name" ? { frame: arg.frame, name: arg.expression.name } : undefined;
+    const source =
+      isExplicit && arg && "expression" in arg
+        ? arg.expression.kind === "index"
+          ? arg.expression.value
+          : arg.expression
+        : undefined;
+    const forwarded =
+      arg && "expression" in arg && source?.kind === "name" ? { frame: arg.frame, name: source.name } : undefined;
     boundArguments.set(name, { param, span, isExplicit, ...(forwarded ? { forwarded } : {}) });
     frame.names.bind(name, param.name.span, bindParameter(binding, param, entity, span));
   };
@@ -248,7 +310,13 @@ interface Entered {
   readonly reuse?: Reuse | undefined;
 }
 
-function enterScope(frame: Frame, declaration: FunctionDeclaration, bound: ReadonlyMap<string, Supplied>, entities: ReadonlyMap<string, Entity>, site: CallSite): Entered {
+function enterScope(
+  frame: Frame,
+  declaration: FunctionDeclaration,
+  bound: ReadonlyMap<string, Supplied>,
+  entities: ReadonlyMap<string, Entity>,
+  site: CallSite,
+): Entered {
   const { builder, scope, reuse } = frame;
   const layer = declaration.name.text;
   const text = (which: "name" | "reuse"): { readonly value: string; readonly span: Span } | undefined => {
@@ -259,7 +327,10 @@ function enterScope(frame: Frame, declaration: FunctionDeclaration, bound: Reado
       fail(frame, {
         code: "TFG0210",
         message: `\`${which}\` of a layer is a name, not ${entity.kind === "str" ? formatStatic(entity) : describe(entity)}`,
-        primary: { span: arg.span, text: entity.kind === "str" ? "letters, digits, `_`, `.`, `-` and `/`" : describe(entity) },
+        primary: {
+          span: arg.span,
+          text: entity.kind === "str" ? "letters, digits, `_`, `.`, `-` and `/`" : describe(entity),
+        },
       });
     return { value: entity.kind === "str" ? entity.value : "", span: arg.span };
   };
@@ -270,7 +341,10 @@ function enterScope(frame: Frame, declaration: FunctionDeclaration, bound: Reado
     const found = scope.children.find((child) => child.name === shared.value);
     if (found?.isBroken) throw new Failure();
     if (!found || found.layer !== layer) {
-      const near = nearest(shared.value, scope.children.filter((child) => child.layer === layer).map((child) => child.name));
+      const near = nearest(
+        shared.value,
+        scope.children.filter((child) => child.layer === layer).map((child) => child.name),
+      );
       return fail(frame, {
         code: "TFG0405",
         message: found ? `\`${shared.value}\` is no \`${layer}\`` : `no layer here is named "${shared.value}"`,
@@ -292,15 +366,22 @@ function enterScope(frame: Frame, declaration: FunctionDeclaration, bound: Reado
     return { node: child, reuse: { next: 0 } };
   }
   if (named) {
-    const clash = scope.children.find((child) => child.isFixed && child.base === named.value && child.layer !== undefined);
+    const clash = scope.children.find(
+      (child) => child.isFixed && child.base === named.value && child.layer !== undefined,
+    );
     if (clash?.span) {
-      const [first, second] = clash.span.file === named.span.file && clash.span.start > named.span.start ? [named.span, clash.span] : [clash.span, named.span];
+      const [first, second] =
+        clash.span.file === named.span.file && clash.span.start > named.span.start
+          ? [named.span, clash.span]
+          : [clash.span, named.span];
       fail(frame, {
         code: "TFG0404",
         message: `two layers are named "${named.value}"`,
         primary: { span: second, text: "again" },
         related: first.file === second.file && first.start !== second.start ? [{ span: first, text: "first" }] : [],
-        helps: [{ text: `to share the weights write \`reuse="${named.value}"\`; for separate weights choose another name` }],
+        helps: [
+          { text: `to share the weights write \`reuse="${named.value}"\`; for separate weights choose another name` },
+        ],
       });
     }
     return { node: new ScopeNode(scope, named.value, true, builder.textOrder(), layer, named.span) };
@@ -316,10 +397,20 @@ function checkResult(inner: Frame, declaration: FunctionDeclaration, returned: E
   const span = returnSpan(declaration);
   if (result.kind === "single") {
     if (returned.kind === "record")
-      return fail(inner, { code: "TFG0301", message: `\`${declaration.name.text}\` returns several results, but declares one`, primary: { span, text: describe(returned) }, related: [{ span: result.span, text: "declared here" }] });
+      return fail(inner, {
+        code: "TFG0301",
+        message: `\`${declaration.name.text}\` returns several results, but declares one`,
+        primary: { span, text: describe(returned) },
+        related: [{ span: result.span, text: "declared here" }],
+      });
     return checkOne(inner, declaration, returned, result, span);
   }
-  const parts = returned.kind === "record" ? returned.parts.map((part) => part.entity) : returned.kind === "list" ? returned.items : [returned];
+  const parts =
+    returned.kind === "record"
+      ? returned.parts.map((part) => part.entity)
+      : returned.kind === "list"
+        ? returned.items
+        : [returned];
   if (parts.length !== result.parts.length)
     return fail(inner, {
       code: "TFG0301",
@@ -331,7 +422,13 @@ function checkResult(inner: Frame, declaration: FunctionDeclaration, returned: E
     kind: "record",
     parts: result.parts.map((part, i) => ({
       name: part.name.text,
-      entity: checkOne(inner, declaration, parts[i] ?? BOTTOM, { kind: "single", type: part.type, span: part.type.span }, span),
+      entity: checkOne(
+        inner,
+        declaration,
+        parts[i] ?? BOTTOM,
+        { kind: "single", type: part.type, span: part.type.span },
+        span,
+      ),
     })),
   };
 }
@@ -363,7 +460,13 @@ function returnSpan(declaration: FunctionDeclaration): Span {
   return last?.kind === "return" ? (last.values[0]?.span ?? last.span) : body.span;
 }
 
-function checkOne(inner: Frame, declaration: FunctionDeclaration, entity: Entity, result: Extract<ResultSyntax, { kind: "single" }>, span: Span): Entity {
+function checkOne(
+  inner: Frame,
+  declaration: FunctionDeclaration,
+  entity: Entity,
+  result: Extract<ResultSyntax, { kind: "single" }>,
+  span: Span,
+): Entity {
   if (entity.kind === "bottom") throw new Failure();
   const { type } = result;
   const name = type.name.text;
@@ -374,7 +477,12 @@ function checkOne(inner: Frame, declaration: FunctionDeclaration, entity: Entity
       primary: { span, text: shown },
       related: [{ span: type.span, text: "declared here" }],
     });
-  if (name === "int" || name === "str" || name === "float" || (name === "bool" && !type.dims && entity.kind === "bool")) {
+  if (
+    name === "int" ||
+    name === "str" ||
+    name === "float" ||
+    (name === "bool" && !type.dims && entity.kind === "bool")
+  ) {
     const isList = type.dims !== undefined;
     const kind = name === "float" ? ["int", "float"] : [name];
     const fits = (one: Entity): boolean => kind.includes(one.kind);
@@ -383,12 +491,23 @@ function checkOne(inner: Frame, declaration: FunctionDeclaration, entity: Entity
   }
   const declared = writtenType(inner, type);
   if (entity.kind === "initial") {
-    const agrees = entity.shape.length === declared.shape.length && entity.shape.every((dim, i) => inner.facts.equal(dim, declared.shape[i] ?? dim));
+    const agrees =
+      entity.shape.length === declared.shape.length &&
+      entity.shape.every((dim, i) => inner.facts.equal(dim, declared.shape[i] ?? dim));
     return agrees ? entity : mismatch(`a tensor of shape ${formatShape(entity.shape)}`);
   }
   const given =
-    entity.kind === "list" ? listTensor(inner, entity, span, declared.dtype) : entity.kind === "tensor" || entity.kind === "scalar" || isNumber(entity) || entity.kind === "bool" ? entity : toTensor(inner, entity, span);
-  const dtype = given.kind === "tensor" ? given.type.dtype : given.kind === "scalar" ? given.scalar.dtype : adaptedDType(given, declared.dtype);
+    entity.kind === "list"
+      ? listTensor(inner, entity, span, declared.dtype)
+      : entity.kind === "tensor" || entity.kind === "scalar" || isNumber(entity) || entity.kind === "bool"
+        ? entity
+        : toTensor(inner, entity, span);
+  const dtype =
+    given.kind === "tensor"
+      ? given.type.dtype
+      : given.kind === "scalar"
+        ? given.scalar.dtype
+        : adaptedDType(given, declared.dtype);
   const shape = given.kind === "tensor" ? given.type.shape : [];
   const shown = given.kind === "tensor" ? formatType(given.type) : describe(given);
   if (dtype !== declared.dtype) return mismatch(shown, "TFG0304");
@@ -407,7 +526,8 @@ function checkOne(inner: Frame, declaration: FunctionDeclaration, entity: Entity
           helps: [{ text: `state it: \`where ${formatDim(dim)} == ${formatDim(own)}\`` }],
         });
   }
-  if (given.kind === "int" && literalOf(given.dim) !== undefined && dtype !== "i32" && dtype !== "u32") return { kind: "float", value: literalOf(given.dim) ?? 0, dtype };
+  if (given.kind === "int" && literalOf(given.dim) !== undefined && dtype !== "i32" && dtype !== "u32")
+    return { kind: "float", value: literalOf(given.dim) ?? 0, dtype };
   if (isNumber(given)) return { ...given, dtype };
   return given;
 }
@@ -415,7 +535,13 @@ function checkOne(inner: Frame, declaration: FunctionDeclaration, entity: Entity
 // ---- lambdas and partial calls ---------------------------------------------------------------------------------
 
 /** A lambda on values, as `repeat` and `fold` call it, or on written arguments. */
-export function callLambda(frame: Frame, lambda: LambdaExpression, home: Frame, args: readonly Supplied[], site: CallSite): Entity {
+export function callLambda(
+  frame: Frame,
+  lambda: LambdaExpression,
+  home: Frame,
+  args: readonly Supplied[],
+  site: CallSite,
+): Entity {
   if (frame.depth > DEPTH) throw new TooLarge();
   if (args.length !== lambda.patterns.length || args.some((arg) => arg.name !== undefined))
     fail(frame, {
@@ -435,7 +561,12 @@ export function callLambda(frame: Frame, lambda: LambdaExpression, home: Frame, 
       if (name) names.bind(name.text, name.span, entity);
       continue;
     }
-    const parts = entity.kind === "list" ? entity.items : entity.kind === "record" ? entity.parts.map((part) => part.entity) : undefined;
+    const parts =
+      entity.kind === "list"
+        ? entity.items
+        : entity.kind === "record"
+          ? entity.parts.map((part) => part.entity)
+          : undefined;
     if (!parts || parts.length !== pattern.names.length)
       fail(home, {
         code: "TFG0210",
@@ -461,12 +592,17 @@ export function callLambda(frame: Frame, lambda: LambdaExpression, home: Frame, 
 }
 
 /** `random_normal(stddev=0.02)` called with what it lacks in front. */
-export function partialArguments(partial: Extract<FunctionEntity, { form: "partial" }>, args: readonly Supplied[]): Supplied[] {
-  const own = partial.args.map((arg): Supplied => ({
-    expression: arg.value,
-    frame: partial.frame,
-    span: arg.span,
-    ...(arg.name ? { name: arg.name.text, nameSpan: arg.name.span } : {}),
-  }));
+export function partialArguments(
+  partial: Extract<FunctionEntity, { form: "partial" }>,
+  args: readonly Supplied[],
+): Supplied[] {
+  const own = partial.args.map(
+    (arg): Supplied => ({
+      expression: arg.value,
+      frame: partial.frame,
+      span: arg.span,
+      ...(arg.name ? { name: arg.name.text, nameSpan: arg.name.span } : {}),
+    }),
+  );
   return [...args, ...own];
 }

@@ -1,8 +1,16 @@
 /** Graphs: run dims and their constraints, items in any order, outputs; from a declaration to the finished graph. */
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
-import type { Attribute, BindingStatement, Expression, GraphDeclaration, GraphItem, InputStatement, OutputStatement } from "../../grammar/syntax.ts";
-import { type Dim, dimSymbol, dimSymbols, literalOf, subDims } from "../ir/dims.ts";
+import type {
+  Attribute,
+  BindingStatement,
+  Expression,
+  GraphDeclaration,
+  GraphItem,
+  InputStatement,
+  OutputStatement,
+} from "../../grammar/syntax.ts";
+import { type Dim, dimSymbol, literalOf, subDims } from "../ir/dims.ts";
 import type { Graph, Input } from "../ir/graph.ts";
 import { isFloat, isInteger } from "../ir/types.ts";
 import { GraphBuilder, type GraphInfo } from "./builder.ts";
@@ -14,7 +22,7 @@ import { emitValue, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue } from "./statements.ts";
-import { checkStep } from "./steps.ts";
+import { checkStep, checkTrain } from "./steps.ts";
 import { writtenType } from "./types.ts";
 import { mentionsName } from "./walk.ts";
 import { freshVariable } from "./variables.ts";
@@ -78,7 +86,12 @@ class GraphElaboration {
     }
   }
 
-  #define(frame: Frame, name: { readonly text: string; readonly span: Span }, evaluateNow: () => Entity, more: Partial<Slot> = {}): void {
+  #define(
+    frame: Frame,
+    name: { readonly text: string; readonly span: Span },
+    evaluateNow: () => Entity,
+    more: Partial<Slot> = {},
+  ): void {
     const item = new LazyItem(name.text, name.span, evaluateNow);
     const before = frame.names.own.get(name.text);
     if (before) {
@@ -111,15 +124,28 @@ class GraphElaboration {
     const from = this.#running.findIndex((other) => other.item === item);
     const cycle = this.#running.slice(from);
     // Item k uses item k + 1 at the place where that one was made to run; the last one uses the first at `use`.
-    const uses = cycle.map(({ item: user }, k) => ({ user: user.name, uses: cycle[k + 1]?.item.name ?? item.name, at: cycle[k + 1]?.at ?? use }));
-    const first = uses.reduce((best, other, k) => (other.at.start < (uses[best]?.at.start ?? Number.POSITIVE_INFINITY) ? k : best), 0);
+    const uses = cycle.map(({ item: user }, k) => ({
+      user: user.name,
+      uses: cycle[k + 1]?.item.name ?? item.name,
+      at: cycle[k + 1]?.at ?? use,
+    }));
+    const first = uses.reduce(
+      (best, other, k) => (other.at.start < (uses[best]?.at.start ?? Number.POSITIVE_INFINITY) ? k : best),
+      0,
+    );
     const ordered = [...uses.slice(first), ...uses.slice(0, first)];
     const names = ordered.map(({ user }) => `\`${user}\``);
     const [head, ...others] = ordered;
     return fail(this.frame, {
       code: "TFG0204",
-      message: names.length === 1 ? `${names[0]} needs itself` : `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]} need each other`,
-      primary: { span: head?.at ?? use, text: others.length === 0 ? "used here" : `\`${head?.user}\` uses \`${head?.uses}\` …` },
+      message:
+        names.length === 1
+          ? `${names[0]} needs itself`
+          : `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]} need each other`,
+      primary: {
+        span: head?.at ?? use,
+        text: others.length === 0 ? "used here" : `\`${head?.user}\` uses \`${head?.uses}\` …`,
+      },
       related: others.map((other) => ({ span: other.at, text: `… which uses \`${other.uses}\`` })),
       notes: ["a graph has no cycles; a value carried from run to run is a `state`"],
     });
@@ -137,8 +163,18 @@ class GraphElaboration {
       case "param":
       case "state": {
         const declared: DeclaredVariable | undefined =
-          "kind" in item.type ? { kind: item.kind, span: { ...item.type.span, start: keywordStart(item) }, type: item.type.span, dims: (item.type.dims ?? []).map((dim) => dim.span) } : undefined;
-        this.#define(frame, item.name, () => this.#at(start, () => freshVariable(frame, item).entity), { isData: true, ...(declared ? { variable: declared } : {}) });
+          "kind" in item.type
+            ? {
+                kind: item.kind,
+                span: { ...item.type.span, start: keywordStart(item) },
+                type: item.type.span,
+                dims: (item.type.dims ?? []).map((dim) => dim.span),
+              }
+            : undefined;
+        this.#define(frame, item.name, () => this.#at(start, () => freshVariable(frame, item).entity), {
+          isData: true,
+          ...(declared ? { variable: declared } : {}),
+        });
         return;
       }
       case "const":
@@ -150,7 +186,10 @@ class GraphElaboration {
       case "scope": {
         let scope: ScopeNode | undefined;
         // Names of a scope's block belong to the graph; only the path of its variables is longer.
-        const inner: Frame = Object.defineProperty({ ...frame }, "scope", { get: () => (scope ??= this.#at(start, () => blockScope(frame, item))), enumerable: true });
+        const inner: Frame = Object.defineProperty({ ...frame }, "scope", {
+          get: () => (scope ??= this.#at(start, () => blockScope(frame, item))),
+          enumerable: true,
+        });
         for (const part of item.body.statements) this.#register(inner, part);
         return;
       }
@@ -180,21 +219,15 @@ class GraphElaboration {
         this.#define(frame, item.name, () => checkStep(frame, item), { isData: true });
         return;
       case "train":
-        this.#define(
-          frame,
-          item.name,
-          () =>
-            fail(frame, {
-              code: "TFG0106",
-              message: "training is not built yet",
-              primary: { span: { ...item.span, end: item.name.span.end }, text: "a `train` step" },
-              helps: [{ text: "remove it: without it the graph compiles for inference" }],
-            }),
-          { isData: true },
-        );
+        this.#define(frame, item.name, () => this.#at(start, () => checkTrain(frame, item)), { isData: true });
         return;
       case "return":
-        frame.check.reporter.report({ code: "TFG0210", message: "a graph does not return", primary: { span: { ...item.span, end: item.span.start + "return".length }, text: "" }, helps: [{ text: "output NAME = …" }] });
+        frame.check.reporter.report({
+          code: "TFG0210",
+          message: "a graph does not return",
+          primary: { span: { ...item.span, end: item.span.start + "return".length }, text: "" },
+          helps: [{ text: "output NAME = …" }],
+        });
         return;
     }
   }
@@ -226,7 +259,12 @@ class GraphElaboration {
     const { name } = item;
     const accepts = acceptedType(frame, item);
     const standard = item.default ? this.#default(frame, item, item.default, type.dtype) : undefined;
-    if (type.dtype === "bf16") fail(frame, { code: "TFG0106", message: "an input of `bf16` is not built yet", primary: { span: item.type.name.span, text: "" } });
+    if (type.dtype === "bf16")
+      fail(frame, {
+        code: "TFG0106",
+        message: "an input of `bf16` is not built yet",
+        primary: { span: item.type.name.span, text: "" },
+      });
     const input: Input = {
       name: name.text,
       type: { dtype: type.dtype, shape: type.shape.map((dim) => frame.facts.normal(dim)) },
@@ -239,7 +277,11 @@ class GraphElaboration {
     const tensor = emitValue(frame, "input", [], { name: name.text }, type, name.span);
     for (const [i, dim] of type.shape.entries())
       if (!frame.builder.oblige(dim, 0, type.spans[i] ?? name.span, frame.facts))
-        fail(frame, { code: "TFG0315", message: "a dimension cannot be negative", primary: { span: type.spans[i] ?? name.span, text: "" } });
+        fail(frame, {
+          code: "TFG0315",
+          message: "a dimension cannot be negative",
+          primary: { span: type.spans[i] ?? name.span, text: "" },
+        });
     return { ...tensor, labels: type.labels };
   }
 
@@ -247,7 +289,11 @@ class GraphElaboration {
     const entity = frame.check.evaluate(frame, expression);
     if (entity.kind === "bottom") throw new Failure();
     const value = entity.kind === "bool" ? Number(entity.value) : numberOf(entity);
-    const fits = value !== undefined && (dtype === "bool" ? entity.kind === "bool" : entity.kind !== "bool" && (isFloat(dtype) || (isInteger(dtype) && Number.isInteger(value))));
+    const fits =
+      value !== undefined &&
+      (dtype === "bool"
+        ? entity.kind === "bool"
+        : entity.kind !== "bool" && (isFloat(dtype) || (isInteger(dtype) && Number.isInteger(value))));
     if (fits && value !== undefined) return value;
     return fail(frame, {
       code: "TFG0210",
@@ -270,7 +316,11 @@ class GraphElaboration {
       this.#tasks.push(() =>
         this.#at(start, () => {
           if (frame.builder.outputs.some((output) => output.name === name.text))
-            fail(frame, { code: "TFG0202", message: `\`${name.text}\` is an output twice`, primary: { span: name.span, text: "again" } });
+            fail(frame, {
+              code: "TFG0202",
+              message: `\`${name.text}\` is an output twice`,
+              primary: { span: name.span, text: "again" },
+            });
           const entity = frame.check.evaluate(frame, { kind: "name", name: name.text, span: name.span });
           if (entity.kind === "bottom") return;
           add(entity, name.span);
@@ -308,13 +358,22 @@ class GraphElaboration {
   }
 }
 
-function keywordStart(item: { readonly kind: string; readonly name: { readonly span: Span }; readonly span: Span }): number {
+function keywordStart(item: {
+  readonly kind: string;
+  readonly name: { readonly span: Span };
+  readonly span: Span;
+}): number {
   const at = item.span.file.text.lastIndexOf(item.kind, item.name.span.start);
-  return at >= item.span.start ? at : item.span.start;
+  return Math.max(at, item.span.start);
 }
 
 function declaredInput(item: InputStatement): DeclaredVariable {
-  return { kind: "input", span: { ...item.type.span, start: keywordStart(item) }, type: item.type.span, dims: (item.type.dims ?? []).map((dim) => dim.span) };
+  return {
+    kind: "input",
+    span: { ...item.type.span, start: keywordStart(item) },
+    type: item.type.span,
+    dims: (item.type.dims ?? []).map((dim) => dim.span),
+  };
 }
 
 function acceptedType(frame: Frame, item: InputStatement): "i64" | "f64" | undefined {
@@ -323,14 +382,24 @@ function acceptedType(frame: Frame, item: InputStatement): "i64" | "f64" | undef
   const [arg] = attribute.args;
   const name = arg?.value.kind === "name" ? arg.value.name : undefined;
   if (name === "i64" || name === "f64") return name;
-  return fail(frame, { code: "TFG0210", message: "`@accepts` takes `i64` or `f64`", primary: { span: attribute.span, text: "" } });
+  return fail(frame, {
+    code: "TFG0210",
+    message: "`@accepts` takes `i64` or `f64`",
+    primary: { span: attribute.span, text: "" },
+  });
 }
 
 // ---- the graph as a whole ------------------------------------------------------------------------------------
 
 /** Products of run dims make a constraint that the checker cannot reason with: TFG0313. */
 function nonLinear(dim: Dim): boolean {
-  return dim.terms.some((term) => term.atoms.length > 1 || term.atoms.some((atom) => atom.kind === "floor" && (literalOf(atom.denominator) === undefined || nonLinear(atom.numerator))));
+  return dim.terms.some(
+    (term) =>
+      term.atoms.length > 1 ||
+      term.atoms.some(
+        (atom) => atom.kind === "floor" && (literalOf(atom.denominator) === undefined || nonLinear(atom.numerator)),
+      ),
+  );
 }
 
 function productIn(expression: Expression): Expression | undefined {
@@ -340,7 +409,10 @@ function productIn(expression: Expression): Expression | undefined {
   return productIn(expression.left) ?? productIn(expression.right);
 }
 
-function readConstraints(frame: Frame, where: readonly Expression[]): readonly { readonly condition: SizeCondition; readonly clause: Expression }[] {
+function readConstraints(
+  frame: Frame,
+  where: readonly Expression[],
+): readonly { readonly condition: SizeCondition; readonly clause: Expression }[] {
   const result: { condition: SizeCondition; clause: Expression }[] = [];
   for (const clause of where.flatMap(conjuncts)) {
     try {
@@ -354,7 +426,8 @@ function readConstraints(frame: Frame, where: readonly Expression[]): readonly {
         continue;
       }
       const parts = condition.kind === "divisible" ? [condition.left, condition.by] : [condition.left, condition.right];
-      if (parts.some(nonLinear) || (condition.kind === "divisible" && literalOf(condition.by) === undefined)) failNonLinear(frame, clause, condition);
+      if (parts.some(nonLinear) || (condition.kind === "divisible" && literalOf(condition.by) === undefined))
+        failNonLinear(frame, clause, condition);
       result.push({ condition, clause });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -366,19 +439,30 @@ function readConstraints(frame: Frame, where: readonly Expression[]): readonly {
 function failNonLinear(frame: Frame, clause: Expression, condition: SizeCondition): never {
   const product = productIn(clause) ?? clause;
   const bound = condition.kind === "order" && condition.operator === "<=" ? literalOf(condition.right) : undefined;
-  const isSquare = product.kind === "binary" && product.operator === "*" && spanText(product.left.span) === spanText(product.right.span);
+  const isSquare =
+    product.kind === "binary" &&
+    product.operator === "*" &&
+    spanText(product.left.span) === spanText(product.right.span);
   return fail(frame, {
     code: "TFG0313",
     message: `\`${spanText(clause.span)}\` is not a linear constraint`,
-    primary: { span: product.span, text: condition.kind === "divisible" ? "not a literal divisor" : "product of two run dims" },
-    helps: bound !== undefined && isSquare && product.kind === "binary" ? [{ text: `${spanText(product.left.span)} <= ${Math.floor(Math.sqrt(bound))}` }] : [],
+    primary: {
+      span: product.span,
+      text: condition.kind === "divisible" ? "not a literal divisor" : "product of two run dims",
+    },
+    helps:
+      bound !== undefined && isSquare && product.kind === "binary"
+        ? [{ text: `${spanText(product.left.span)} <= ${Math.floor(Math.sqrt(bound))}` }]
+        : [],
   });
 }
 
 function factOf(condition: SizeCondition): readonly Fact[] {
   if (condition.kind === "divisible") {
     const by = literalOf(condition.by);
-    return by === undefined || by < 1 ? [] : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
+    return by === undefined || by < 1
+      ? []
+      : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
   }
   const { left, right, operator } = condition;
   switch (operator) {
@@ -397,7 +481,12 @@ function factOf(condition: SizeCondition): readonly Fact[] {
   }
 }
 
-export function elaborateGraph(check: Check, module: Module, declaration: GraphDeclaration, extra: ReadonlySet<string>): Graph {
+export function elaborateGraph(
+  check: Check,
+  module: Module,
+  declaration: GraphDeclaration,
+  extra: ReadonlySet<string>,
+): Graph {
   const dims = declaration.generics.flatMap((generic) => {
     if (generic.kind === "dim") return [generic];
     check.reporter.report({
@@ -414,18 +503,36 @@ export function elaborateGraph(check: Check, module: Module, declaration: GraphD
     head: `graph ${declaration.name.text}${dims.length > 0 ? `[${dims.map((dim) => dim.name.text).join(", ")}]` : ""}`,
     dims: dims.map((dim) => dim.name.text),
     spanOf: (name) => dims.find((dim) => dim.name.text === name)?.name.span,
-    feedOf: (name) => inputs.find((input) => input.type.dims?.some((dim) => dim.kind === "expr" && dim.value.kind === "name" && dim.value.name === name))?.name.text,
+    feedOf: (name) =>
+      inputs.find((input) =>
+        input.type.dims?.some((dim) => dim.kind === "expr" && dim.value.kind === "name" && dim.value.name === name),
+      )?.name.text,
   };
   const builder = new GraphBuilder(info);
   const outer = new Names();
   for (const [i, dim] of dims.entries()) {
     const { text, span } = dim.name;
     const first = dims.findIndex((other) => other.name.text === text);
-    if (first < i) check.reporter.report({ code: "TFG0202", message: `\`${text}\` is bound twice`, primary: { span, text: "again" }, related: [{ span: dims[first]?.name.span ?? span, text: "first bound here" }] });
+    if (first < i)
+      check.reporter.report({
+        code: "TFG0202",
+        message: `\`${text}\` is bound twice`,
+        primary: { span, text: "again" },
+        related: [{ span: dims[first]?.name.span ?? span, text: "first bound here" }],
+      });
     else outer.own.set(text, { span, get: () => int(dimSymbol(text)), label: { name: text } });
   }
   const root = new ScopeNode(undefined, "", true, [0, 0]);
-  const bare: Frame = { check, module, names: outer, builder, facts: factsOf([]), scope: root, form: "graph", depth: 0 };
+  const bare: Frame = {
+    check,
+    module,
+    names: outer,
+    builder,
+    facts: factsOf([]),
+    scope: root,
+    form: "graph",
+    depth: 0,
+  };
   const constraints = readConstraints(bare, declaration.where);
   const facts = factsOf(constraints.flatMap(({ condition }) => factOf(condition)));
   const frame: Frame = { ...bare, facts, names: new Names(outer) };
@@ -434,12 +541,14 @@ export function elaborateGraph(check: Check, module: Module, declaration: GraphD
   new GraphElaboration(frame, declaration).run(extra);
   reportUnused(frame, declaration, inputs);
   root.settle();
-  return builder.finish(
+  const graph = builder.finish(
     declaration.name.text,
     declaration.doc,
     declaration.name.span,
     dims.map((dim) => ({ name: dim.name.text, span: dim.name.span })),
   );
+  reportSameNames(frame, graph);
+  return graph;
 }
 
 /** TFG0206: an input that no expression of the graph names. */
@@ -447,12 +556,34 @@ function reportUnused(frame: Frame, declaration: GraphDeclaration, inputs: reado
   for (const { name } of inputs) {
     // One with an error in its type has been reported already.
     if (!frame.builder.inputs.some((input) => input.name === name.text)) continue;
-    if (name.text.startsWith("_") || name.text === "" || declaration.items.some((item) => mentionsName(item, name.text))) continue;
+    if (
+      name.text.startsWith("_") ||
+      name.text === "" ||
+      declaration.items.some((item) => mentionsName(item, name.text))
+    )
+      continue;
     frame.check.reporter.report({
       code: "TFG0206",
       message: `\`${name.text}\` is an input that nothing uses`,
       primary: { span: name.span, text: "never read" },
       helps: [{ text: "remove it, or prefix it with `_`" }],
     });
+  }
+}
+
+/** TFG0404 for variables of different scopes whose full names meet: `@name("dense/kernel")` beside a layer `dense`. */
+function reportSameNames(frame: Frame, graph: Graph): void {
+  const first = new Map<string, Span>();
+  for (const { name, span } of graph.variables) {
+    const before = first.get(name);
+    if (before)
+      frame.check.reporter.report({
+        code: "TFG0404",
+        message: `two variables are named "${name}"`,
+        primary: { span, text: "again" },
+        related: before.start === span.start && before.file === span.file ? [] : [{ span: before, text: "first" }],
+        helps: [{ text: "choose another name" }],
+      });
+    else first.set(name, span);
   }
 }

@@ -40,7 +40,9 @@ export interface Checked {
 }
 
 export function checkProgram(options: CheckOptions): Checked {
-  const reporter = new Reporter((file) => Modules.isLibraryPath(file.path) && options.library.has(file.path.replace(/\.tfg$/, "")));
+  const reporter = new Reporter(
+    (file) => Modules.isLibraryPath(file.path) && options.library.has(file.path.replace(/\.tfg$/, "")),
+  );
   const modules = new Modules({ read: (path) => options.read(path), library: options.library, parse }, reporter);
   const values = new ItemValues();
   const check: Check = {
@@ -62,7 +64,8 @@ export function checkProgram(options: CheckOptions): Checked {
     checkSettings(check, root);
     for (const module of modules.users()) checkDeclarations(check, module);
     for (const declaration of root.tree.declarations)
-      if (declaration.kind === "graph") graphs.push(elaborateGraph(check, root, declaration, options.nodes ?? new Set()));
+      if (declaration.kind === "graph")
+        graphs.push(elaborateGraph(check, root, declaration, options.nodes ?? new Set()));
   }
   return { graphs, diagnostics: reporter.sorted(modules.files), files: modules.files };
 }

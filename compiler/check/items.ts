@@ -34,7 +34,12 @@ export class ItemValues {
           primary: { span: use, text: `\`${declaration.name.text}\` is an optimiser` },
         });
       case "graph":
-        return fail(frame, { code: "TFG0210", message: `\`${declaration.name.text}\` is a graph`, primary: { span: use, text: "a graph is run, not called" }, helps: [{ text: "make what both need a `layer`" }] });
+        return fail(frame, {
+          code: "TFG0210",
+          message: `\`${declaration.name.text}\` is a graph`,
+          primary: { span: use, text: "a graph is run, not called" },
+          helps: [{ text: "make what both need a `layer`" }],
+        });
       default:
         return BOTTOM;
     }
@@ -58,7 +63,8 @@ export class ItemValues {
     known.set(declaration, { state: "running", entity: BOTTOM });
     let entity: Entity = BOTTOM;
     try {
-      entity = declaration.kind === "config" ? configValue(frame, declaration, module) : itemConst(frame, declaration, module);
+      entity =
+        declaration.kind === "config" ? configValue(frame, declaration, module) : itemConst(frame, declaration, module);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
     }
@@ -101,7 +107,10 @@ function configValue(frame: Frame, declaration: ConfigDeclaration, module: Modul
   return fail(home, {
     code: "TFG0210",
     message: `\`--set ${declaration.name.text}=${given}\`: ${typeName === "int" ? "an int" : typeName === "bool" ? "true or false" : typeName === "str" ? "a string" : "a number"} is expected`,
-    primary: { span: declaration.type.span, text: `\`${declaration.name.text}\` is ${declaration.type.span.file.text.slice(declaration.type.span.start, declaration.type.span.end)}` },
+    primary: {
+      span: declaration.type.span,
+      text: `\`${declaration.name.text}\` is ${declaration.type.span.file.text.slice(declaration.type.span.start, declaration.type.span.end)}`,
+    },
   });
 }
 
@@ -110,7 +119,11 @@ function configTyped(home: Frame, declaration: ConfigDeclaration, entity: Entity
   const { text: typeName } = declaration.type.name;
   const typed = annotated(home, entity, declaration.type, span);
   if (typed.kind === "tensor" || typed.kind === "scalar")
-    return fail(home, { code: "TFG0210", message: `a \`config\` is a compile-time value, not ${describe(typed)}`, primary: { span, text: "" } });
+    return fail(home, {
+      code: "TFG0210",
+      message: `a \`config\` is a compile-time value, not ${describe(typed)}`,
+      primary: { span, text: "" },
+    });
   if (typeName === "f32" && typed.kind === "int") return float(Number(typed.dim.terms[0]?.coefficient ?? 0));
   // A config adapts to the operand it meets, as a literal does.
   return typed.kind === "float" ? float(typed.value) : typed.kind === "int" ? int(typed.dim) : typed;
@@ -131,7 +144,9 @@ function settingEntity(text: string, typeName: string, isList: boolean): Entity 
     case "int":
     case "i32":
     case "u32":
-      return /^-?(\d+|0x[0-9a-fA-F]+)$/.test(text) && Number.isSafeInteger(Number(text)) ? int(Number(text)) : undefined;
+      return /^-?(\d+|0x[0-9a-fA-F]+)$/.test(text) && Number.isSafeInteger(Number(text))
+        ? int(Number(text))
+        : undefined;
     default: {
       const value = Number(text);
       return text.trim() !== "" && Number.isFinite(value) ? float(value) : undefined;

@@ -62,7 +62,15 @@ export function lookUpCallee(frame: Frame, name: string, span: Span): Entity {
 export function unknownName(frame: Frame, name: string, span: Span, what: "name" | "function"): Entity {
   const unbuilt = unbuiltFunction(name);
   if (unbuilt) {
-    frame.check.reporter.report({ code: "TFG0106", message: `\`${name}\` is not built yet`, primary: { span, text: unbuilt.text }, helps: unbuilt.helps }, frame);
+    frame.check.reporter.report(
+      {
+        code: "TFG0106",
+        message: `\`${name}\` is not built yet`,
+        primary: { span, text: unbuilt.text },
+        helps: unbuilt.helps,
+      },
+      frame,
+    );
     return BOTTOM;
   }
   const near = nearest(name, visibleNames(frame, what));
@@ -81,7 +89,11 @@ export function unknownName(frame: Frame, name: string, span: Span, what: "name"
 function* visibleNames(frame: Frame, what: "name" | "function"): Iterable<string> {
   yield* frame.names.all();
   for (const [name, item] of frame.module.items)
-    if (item.kind === "namespace" || (item.kind === "declaration" && item.declaration.kind !== "graph" && item.declaration.kind !== "optimizer")) yield name;
+    if (
+      item.kind === "namespace" ||
+      (item.kind === "declaration" && item.declaration.kind !== "graph" && item.declaration.kind !== "optimizer")
+    )
+      yield name;
   yield* frame.check.modules.preludeNames();
   yield* callees.keys();
   yield* BUILTINS.keys();

@@ -69,13 +69,16 @@ export class Modules {
     if (name.startsWith("_")) return undefined;
     for (const part of PRELUDE) {
       const item = this.library(part)?.items.get(name);
-      if (item?.kind === "declaration" && item.module.path === `${part}.tfg` && item.declaration.kind !== "graph") return item;
+      if (item?.kind === "declaration" && item.module.path === `${part}.tfg` && item.declaration.kind !== "graph")
+        return item;
     }
     return undefined;
   }
 
   preludeNames(): string[] {
-    return PRELUDE.flatMap((part) => [...(this.library(part)?.items.keys() ?? [])].filter((name) => !name.startsWith("_")));
+    return PRELUDE.flatMap((part) =>
+      [...(this.library(part)?.items.keys() ?? [])].filter((name) => !name.startsWith("_")),
+    );
   }
 
   #load(path: string, text: string, isLibrary: boolean): Module {
@@ -114,14 +117,20 @@ export class Modules {
 
   #import(module: MutableModule, declaration: ImportDeclaration): void {
     const bindBroken = (): void => {
-      for (const { as } of declaration.names ?? []) if (!module.items.has(as.text)) module.items.set(as.text, { kind: "broken", span: as.span });
+      for (const { as } of declaration.names ?? [])
+        if (!module.items.has(as.text)) module.items.set(as.text, { kind: "broken", span: as.span });
       const { namespace } = declaration;
-      if (namespace && !module.items.has(namespace.text)) module.items.set(namespace.text, { kind: "broken", span: namespace.span });
+      if (namespace && !module.items.has(namespace.text))
+        module.items.set(namespace.text, { kind: "broken", span: namespace.span });
     };
     const written = declaration.from.parts.map((part) => ("text" in part ? part.text : "")).join("");
     const span = declaration.from.span;
     if (declaration.from.parts.some((part) => "value" in part)) {
-      this.#reporter.report({ code: "TFG0601", message: "the path of an import is a plain string", primary: { span, text: "this has a hole" } });
+      this.#reporter.report({
+        code: "TFG0601",
+        message: "the path of an import is a plain string",
+        primary: { span, text: "this has a hole" },
+      });
       bindBroken();
       return;
     }
@@ -146,7 +155,14 @@ export class Modules {
       this.#reporter.report({
         code: "TFG0602",
         message: isPrivate ? `\`${name.text}\` is private to "${written}"` : `"${written}" has no \`${name.text}\``,
-        primary: { span: name.span, text: isPrivate ? "names that start with `_` are not exported" : near ? `did you mean \`${near}\`?` : "not found there" },
+        primary: {
+          span: name.span,
+          text: isPrivate
+            ? "names that start with `_` are not exported"
+            : near
+              ? `did you mean \`${near}\`?`
+              : "not found there",
+        },
         helps: near && !isPrivate ? [{ text: near, edits: [{ span: name.span, text: near }] }] : [],
       });
       if (!module.items.has(as.text)) module.items.set(as.text, { kind: "broken", span: as.span });
@@ -154,7 +170,9 @@ export class Modules {
   }
 
   #exported(target: Module, name: string): ModuleItem | undefined {
-    return target.path === "std/prelude.tfg" ? (target.items.get(name) ?? this.preludeItem(name)) : target.items.get(name);
+    return target.path === "std/prelude.tfg"
+      ? (target.items.get(name) ?? this.preludeItem(name))
+      : target.items.get(name);
   }
 
   #resolve(from: Module, written: string, span: Span): Module | undefined {
@@ -176,7 +194,9 @@ export class Modules {
         code: "TFG0601",
         message: `cannot find "${written}"`,
         primary: { span, text: "" },
-        helps: written.endsWith(".tfg") ? [{ text: `"./${written}"`, edits: [{ span, text: `"./${written}"` }] }] : [{ text: 'write "./FILE.tfg" for a file, "std/NAME" for the library' }],
+        helps: written.endsWith(".tfg")
+          ? [{ text: `"./${written}"`, edits: [{ span, text: `"./${written}"` }] }]
+          : [{ text: 'write "./FILE.tfg" for a file, "std/NAME" for the library' }],
       });
       return undefined;
     }
@@ -189,7 +209,10 @@ export class Modules {
         code: text === undefined ? "TFG0601" : "TFG0603",
         message: text === undefined ? `cannot read \`${path}\`` : `\`${path}\` is empty`,
         primary: { span, text: text === undefined ? "" : "imported here" },
-        helps: text === undefined && !written.endsWith(".tfg") ? [{ text: `"${written}.tfg"`, edits: [{ span, text: `"${written}.tfg"` }] }] : [],
+        helps:
+          text === undefined && !written.endsWith(".tfg")
+            ? [{ text: `"${written}.tfg"`, edits: [{ span, text: `"${written}.tfg"` }] }]
+            : [],
       });
       return undefined;
     }
@@ -204,7 +227,8 @@ export function joinPaths(from: string, relative: string): string {
   const parts: string[] = [];
   for (const part of [...folder, ...relative.split("/")]) {
     if (part === "." || (part === "" && parts.length > 0)) continue;
-    if (part === ".." && parts.length > 0 && parts[parts.length - 1] !== ".." && parts[parts.length - 1] !== "") parts.pop();
+    if (part === ".." && parts.length > 0 && parts[parts.length - 1] !== ".." && parts[parts.length - 1] !== "")
+      parts.pop();
     else parts.push(part);
   }
   return parts.join("/");

@@ -3,7 +3,21 @@
  * run dim meets a float, or an order of sizes is not known, and the operation becomes one of tensors.
  */
 import type { BinaryOperator } from "../../grammar/syntax.ts";
-import { addDims, ceilDivDims, type Dim, floorDivDims, formatDim, literalOf, maxDims, minDims, modDims, mulDims, ONE, scaleDim, subDims } from "../ir/dims.ts";
+import {
+  addDims,
+  ceilDivDims,
+  type Dim,
+  floorDivDims,
+  formatDim,
+  literalOf,
+  maxDims,
+  minDims,
+  modDims,
+  mulDims,
+  ONE,
+  scaleDim,
+  subDims,
+} from "../ir/dims.ts";
 import type { DType } from "../ir/types.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
 import { bool, type Entity, float, int, isNumber, list, type NumberEntity, numberOf } from "./entity.ts";
@@ -14,10 +28,12 @@ export class NoValue extends Error {}
 
 /** The dtype that declarations gave the operands; literals have none and adapt. */
 function dtypeOf(a: NumberEntity, b: NumberEntity): DType | undefined {
-  if (a.dtype !== undefined && b.dtype !== undefined && a.dtype !== b.dtype) throw new NoValue(`\`${a.dtype}\` and \`${b.dtype}\` do not mix`);
+  if (a.dtype !== undefined && b.dtype !== undefined && a.dtype !== b.dtype)
+    throw new NoValue(`\`${a.dtype}\` and \`${b.dtype}\` do not mix`);
   return a.dtype ?? b.dtype;
 }
-const typed = <T extends NumberEntity>(entity: T, dtype: DType | undefined): T => (dtype === undefined ? entity : { ...entity, dtype });
+const typed = <T extends NumberEntity>(entity: T, dtype: DType | undefined): T =>
+  dtype === undefined ? entity : { ...entity, dtype };
 
 /** `max` of sizes: the greater if the facts tell which, else an atom. */
 export function extremeDim(kind: "max" | "min", a: Dim, b: Dim, facts: Facts): Dim {
@@ -29,7 +45,8 @@ export function extremeDim(kind: "max" | "min", a: Dim, b: Dim, facts: Facts): D
 function divisor(b: Dim, facts: Facts, what: string): Dim {
   const literal = literalOf(b);
   if (literal === 0) throw new NoValue(`${what} by zero`);
-  if (literal === undefined && !facts.atLeast(b, 1)) throw new NoValue(`${what} by ${formatDim(b)}, which may be zero or negative`);
+  if (literal === undefined && !facts.atLeast(b, 1))
+    throw new NoValue(`${what} by ${formatDim(b)}, which may be zero or negative`);
   return b;
 }
 
@@ -45,7 +62,9 @@ export function ceilDiv(a: Dim, b: Dim, facts: Facts): Dim {
 }
 function modulo(a: Dim, b: Dim, facts: Facts): Dim {
   const by = divisor(b, facts, "remainder");
-  return literalOf(by) !== undefined && (literalOf(by) ?? 1) < 0 ? subDims(a, mulDims(by, floorDiv(a, by, facts))) : modDims(a, by);
+  return literalOf(by) !== undefined && (literalOf(by) ?? 1) < 0
+    ? subDims(a, mulDims(by, floorDiv(a, by, facts)))
+    : modDims(a, by);
 }
 
 function power(a: Dim, exponent: number): Dim | undefined {
@@ -108,7 +127,14 @@ function intOrder(operator: BinaryOperator, a: Dim, b: Dim, facts: Facts): Entit
   }
 }
 
-const FLOAT_FUNCTIONS: Partial<Record<BinaryOperator, string>> = { "+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "**": "pow" };
+const FLOAT_FUNCTIONS: Partial<Record<BinaryOperator, string>> = {
+  "+": "add",
+  "-": "sub",
+  "*": "mul",
+  "/": "div",
+  "%": "mod",
+  "**": "pow",
+};
 
 function floatArithmetic(operator: BinaryOperator, a: number, b: number): Entity | undefined {
   const name = FLOAT_FUNCTIONS[operator];
@@ -176,7 +202,8 @@ export function binaryStatic(operator: BinaryOperator, a: Entity, b: Entity, fac
   }
   if (operator === "+") {
     if (a.kind === "str" && b.kind === "str") return { kind: "str", value: a.value + b.value };
-    if (a.kind === "list" && b.kind === "list" && a.dtype === undefined && b.dtype === undefined) return list([...a.items, ...b.items]);
+    if (a.kind === "list" && b.kind === "list" && a.dtype === undefined && b.dtype === undefined)
+      return list([...a.items, ...b.items]);
   }
   return undefined;
 }
@@ -191,7 +218,11 @@ export function applyStatic(name: string, args: readonly Entity[], facts: Facts)
   if (!fn || args.length !== fn.arity || fn.result === "given") return undefined;
   if (name === "select") {
     const [mask, a, b] = args;
-    return mask?.kind === "bool" && a && b && isNumber(a) && isNumber(b) && a.kind === b.kind ? (mask.value ? a : b) : undefined;
+    return mask?.kind === "bool" && a && b && isNumber(a) && isNumber(b) && a.kind === b.kind
+      ? mask.value
+        ? a
+        : b
+      : undefined;
   }
   if (!args.every(isNumber)) return undefined;
   const [a, b] = args;
@@ -199,8 +230,12 @@ export function applyStatic(name: string, args: readonly Entity[], facts: Facts)
   const dtype = b ? dtypeOf(a, b) : a.dtype;
   if (a.kind === "int" && (!b || b.kind === "int") && fn.takes !== "float" && dtype !== "f32") {
     if (b && (name === "maximum" || name === "minimum"))
-      return typed(int(extremeDim(name === "maximum" ? "max" : "min", a.dim, b.kind === "int" ? b.dim : a.dim, facts)), dtype);
-    if (name === "abs") return facts.atLeast(a.dim, 0) ? a : facts.atLeast(scaleDim(a.dim, -1), 0) ? negateStatic(a) : undefined;
+      return typed(
+        int(extremeDim(name === "maximum" ? "max" : "min", a.dim, b.kind === "int" ? b.dim : a.dim, facts)),
+        dtype,
+      );
+    if (name === "abs")
+      return facts.atLeast(a.dim, 0) ? a : facts.atLeast(scaleDim(a.dim, -1), 0) ? negateStatic(a) : undefined;
     const literals = args.map(numberOf);
     if (literals.every((value) => value !== undefined) && fn.result === "same") {
       const [x = 0, y = 0] = literals;
@@ -221,5 +256,7 @@ export function castStatic(entity: Entity, to: DType): Entity | undefined {
   const cast = scalarFunctions.get("cast");
   if (!cast || to === "bool") return undefined;
   const converted = cast.meaning("f32", to)(value, 0, 0);
-  return to === "f32" || to === "f16" || to === "bf16" ? { kind: "float", value: converted, dtype: to } : { ...int(converted), dtype: to };
+  return to === "f32" || to === "f16" || to === "bf16"
+    ? { kind: "float", value: converted, dtype: to }
+    : { ...int(converted), dtype: to };
 }

@@ -4,13 +4,24 @@ import { spanText } from "../../grammar/source.ts";
 import type { AssertStatement, Expression } from "../../grammar/syntax.ts";
 import { type Dim, formatDim, literalOf, ONE, subDims } from "../ir/dims.ts";
 import type { Frame } from "./frame.ts";
-import { fail } from "./operands.ts";
 import { Failure } from "./report.ts";
 
 /** A `where` or `assert` on sizes, taken apart. */
 export type SizeCondition =
-  | { readonly kind: "divisible"; readonly left: Dim; readonly by: Dim; readonly remainder: Dim; readonly byExpression: Expression; readonly leftExpression: Expression }
-  | { readonly kind: "order"; readonly operator: "==" | "!=" | "<" | "<=" | ">" | ">="; readonly left: Dim; readonly right: Dim };
+  | {
+      readonly kind: "divisible";
+      readonly left: Dim;
+      readonly by: Dim;
+      readonly remainder: Dim;
+      readonly byExpression: Expression;
+      readonly leftExpression: Expression;
+    }
+  | {
+      readonly kind: "order";
+      readonly operator: "==" | "!=" | "<" | "<=" | ">" | ">=";
+      readonly left: Dim;
+      readonly right: Dim;
+    };
 
 const ORDERS: ReadonlySet<string> = new Set(["==", "!=", "<", "<=", ">", ">="]);
 const isOrder = (operator: string): operator is "==" | "!=" | "<" | "<=" | ">" | ">=" => ORDERS.has(operator);
@@ -22,7 +33,9 @@ export function withoutParentheses(expression: Expression): Expression {
 /** `a && b` as its parts. */
 export function conjuncts(expression: Expression): readonly Expression[] {
   const bare = withoutParentheses(expression);
-  return bare.kind === "binary" && bare.operator === "&&" ? [...conjuncts(bare.left), ...conjuncts(bare.right)] : [bare];
+  return bare.kind === "binary" && bare.operator === "&&"
+    ? [...conjuncts(bare.left), ...conjuncts(bare.right)]
+    : [bare];
 }
 
 /** The condition if it compares sizes; undefined for anything else. */
@@ -39,7 +52,9 @@ export function sizeCondition(frame: Frame, expression: Expression): SizeConditi
     const remainder = size(bare.right);
     const left = size(modulo.left);
     const by = size(modulo.right);
-    return left && by && remainder ? { kind: "divisible", left, by, remainder, leftExpression: modulo.left, byExpression: modulo.right } : undefined;
+    return left && by && remainder
+      ? { kind: "divisible", left, by, remainder, leftExpression: modulo.left, byExpression: modulo.right }
+      : undefined;
   }
   const left = size(bare.left);
   const right = size(bare.right);
@@ -55,13 +70,23 @@ export function checkObligations(frame: Frame, where: readonly Expression[]): vo
   }
 }
 
-function checkDivisible(frame: Frame, clause: Expression, condition: Extract<SizeCondition, { kind: "divisible" }>): void {
+function checkDivisible(
+  frame: Frame,
+  clause: Expression,
+  condition: Extract<SizeCondition, { kind: "divisible" }>,
+): void {
   const { left, by, remainder } = condition;
   const [a, k, r] = [left, by, remainder].map(literalOf);
-  const at = argumentSpan(frame, condition.byExpression) ?? argumentSpan(frame, condition.leftExpression) ?? frame.activation?.callee ?? clause.span;
+  const at =
+    argumentSpan(frame, condition.byExpression) ??
+    argumentSpan(frame, condition.leftExpression) ??
+    frame.activation?.callee ??
+    clause.span;
   if (a !== undefined && k !== undefined && r !== undefined && k > 0) {
     if (((a % k) + k) % k === r) return;
-    const names = [condition.leftExpression, condition.byExpression].filter((part) => part.kind === "name").map((part) => spanText(part.span));
+    const names = [condition.leftExpression, condition.byExpression]
+      .filter((part) => part.kind === "name")
+      .map((part) => spanText(part.span));
     const written = names[0] ?? spanText(condition.leftExpression.span);
     const divisors = Array.from({ length: Math.min(a, 4096) }, (_, i) => i + 1).filter((n) => a % n === 0);
     const near = divisors
@@ -75,7 +100,14 @@ function checkDivisible(frame: Frame, clause: Expression, condition: Extract<Siz
       span: at,
       text: `${a} % ${k} = ${((a % k) + k) % k}`,
       related: [{ span: clause.span, text: `required here, with ${written} = ${a}` }],
-      helps: r === 0 && near.length > 0 ? [{ text: `${near.length > 1 ? `${near.slice(0, -1).join(", ")} and ` : ""}${near[near.length - 1]} divide${near.length > 1 ? "" : "s"} ${a}` }] : [],
+      helps:
+        r === 0 && near.length > 0
+          ? [
+              {
+                text: `${near.length > 1 ? `${near.slice(0, -1).join(", ")} and ` : ""}${near[near.length - 1]} divide${near.length > 1 ? "" : "s"} ${a}`,
+              },
+            ]
+          : [],
     });
   }
   if (remainder.terms.length === 0 && frame.facts.divisible(left, by)) return;
@@ -96,7 +128,10 @@ function checkCondition(frame: Frame, clause: Expression): void {
   if (entity.kind === "bool") {
     if (entity.value) return;
     const parts = clause.kind === "binary" ? [clause.left, clause.right] : [clause];
-    const at = parts.map((part) => argumentSpan(frame, part)).find((span) => span !== undefined) ?? frame.activation?.callee ?? clause.span;
+    const at =
+      parts.map((part) => argumentSpan(frame, part)).find((span) => span !== undefined) ??
+      frame.activation?.callee ??
+      clause.span;
     throwOutward(frame, {
       code: "TFG0310",
       message: `\`${spanText(clause.span)}\` does not hold`,
@@ -107,14 +142,18 @@ function checkCondition(frame: Frame, clause: Expression): void {
     });
   }
   const condition = sizeCondition(frame, clause);
-  const shown = condition?.kind === "order" ? `${formatDim(condition.left)} ${condition.operator} ${formatDim(condition.right)}` : spanText(clause.span);
+  const shown =
+    condition?.kind === "order"
+      ? `${formatDim(condition.left)} ${condition.operator} ${formatDim(condition.right)}`
+      : spanText(clause.span);
   throwOutward(frame, {
     code: "TFG0311",
     message: `cannot prove that ${shown}`,
     span: frame.activation?.callee ?? clause.span,
     text: "this call needs it",
     related: [{ span: clause.span, text: "required here" }],
-    helps: frame.builder.graph && condition ? [{ text: `state it: \`${frame.builder.graph.head} where ${shown}\`` }] : [],
+    helps:
+      frame.builder.graph && condition ? [{ text: `state it: \`${frame.builder.graph.head} where ${shown}\`` }] : [],
   });
 }
 
@@ -158,7 +197,7 @@ export function argumentSpan(frame: Frame, expression: Expression): Span | undef
   const arg = frame.activation?.args.get(bare.name);
   if (!arg) return undefined;
   if (!arg.isExplicit) return undefined;
-  if (arg.forwarded && arg.forwarded.frame.activation && arg.forwarded.frame.module.isLibrary) {
+  if (arg.forwarded?.frame.activation && arg.forwarded.frame.module.isLibrary) {
     const further = argumentSpan(arg.forwarded.frame, { kind: "name", name: arg.forwarded.name, span: arg.span });
     if (further) return further;
   }
@@ -215,7 +254,8 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
   const clauses = conjuncts(statement.condition);
   const conditions = clauses.map((clause) => sizeCondition(frame, clause));
   if (frame.builder.graph && conditions.every((condition) => condition !== undefined)) {
-    for (const [i, condition] of conditions.entries()) if (condition) addSizeCheck(frame, condition, clauses[i] ?? statement.condition);
+    for (const [i, condition] of conditions.entries())
+      if (condition) addSizeCheck(frame, condition, clauses[i] ?? statement.condition);
     return;
   }
   if (entity.kind === "tensor" && readsHostScalars(frame, entity.value))
@@ -240,7 +280,12 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
 /** Whether a value depends on nothing but sizes and integer states of rank 0, which the host could read. */
 function readsHostScalars(frame: Frame, id: number): boolean {
   const { op, type, args } = frame.builder.valueAt(id);
-  if (type.shape.length > 0 || op === "input" || (type.dtype !== "i32" && type.dtype !== "u32" && type.dtype !== "bool")) return false;
+  if (
+    type.shape.length > 0 ||
+    op === "input" ||
+    (type.dtype !== "i32" && type.dtype !== "u32" && type.dtype !== "bool")
+  )
+    return false;
   return args.every((arg) => readsHostScalars(frame, arg));
 }
 
@@ -251,12 +296,23 @@ export function addSizeCheck(frame: Frame, condition: SizeCondition, clause: Exp
   const { span } = clause;
   if (condition.kind === "divisible") {
     if (literalOf(condition.by) === undefined) return false;
-    builder.addCheck({ difference: subDims(condition.left, condition.remainder), holds: { divisibleBy: condition.by }, text, span });
+    builder.addCheck({
+      difference: subDims(condition.left, condition.remainder),
+      holds: { divisibleBy: condition.by },
+      text,
+      span,
+    });
     return true;
   }
   const { left, right, operator } = condition;
   const difference =
-    operator === "<" ? subDims(subDims(right, left), ONE) : operator === "<=" ? subDims(right, left) : operator === ">" ? subDims(subDims(left, right), ONE) : subDims(left, right);
+    operator === "<"
+      ? subDims(subDims(right, left), ONE)
+      : operator === "<="
+        ? subDims(right, left)
+        : operator === ">"
+          ? subDims(subDims(left, right), ONE)
+          : subDims(left, right);
   if (operator === "!=") return false;
   builder.addCheck({ difference, holds: operator === "==" ? "== 0" : ">= 0", text, span });
   if (operator !== "==") facts.assume(difference);

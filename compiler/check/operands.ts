@@ -5,7 +5,15 @@ import type { Attributes, ConstantData, ValueId } from "../ir/graph.ts";
 import { type DType, isFloat, isInteger, type TensorType } from "../ir/types.ts";
 import type { Complaint, Operand } from "../ops/primitive.ts";
 import { integerRange } from "../ops/scalar.ts";
-import { describe, type Entity, formatStatic, isNumber, type ListEntity, numberOf, type TensorEntity } from "./entity.ts";
+import {
+  describe,
+  type Entity,
+  formatStatic,
+  isNumber,
+  type ListEntity,
+  numberOf,
+  type TensorEntity,
+} from "./entity.ts";
 import type { DeclaredVariable, Frame } from "./frame.ts";
 import { Failure } from "./report.ts";
 
@@ -22,7 +30,15 @@ export function emitValue(
   more?: readonly TensorType[],
 ): TensorEntity {
   const value = frame.builder.emit(
-    { op, args, attributes, type, span, ...(more && more.length > 0 ? { more } : {}), ...(frame.call === undefined ? {} : { call: frame.call }) },
+    {
+      op,
+      args,
+      attributes,
+      type,
+      span,
+      ...(more && more.length > 0 ? { more } : {}),
+      ...(frame.call === undefined ? {} : { call: frame.call }),
+    },
     frame.facts,
   );
   return { kind: "tensor", value, type: frame.builder.valueAt(value).type, origin: span };
@@ -30,11 +46,30 @@ export function emitValue(
 
 /** Data of a constant: floats as doubles, so that the interpreter keeps what was written. */
 export function constantData(dtype: DType, numbers: readonly number[]): ConstantData {
-  return { data: isFloat(dtype) ? Float64Array.from(numbers) : dtype === "u32" ? Uint32Array.from(numbers) : Int32Array.from(numbers) };
+  return {
+    data: isFloat(dtype)
+      ? Float64Array.from(numbers)
+      : dtype === "u32"
+        ? Uint32Array.from(numbers)
+        : Int32Array.from(numbers),
+  };
 }
 
-export function emitConstant(frame: Frame, dtype: DType, shape: readonly number[], numbers: readonly number[], span: Span): TensorEntity {
-  return emitValue(frame, "constant", [], { data: constantData(dtype, numbers) }, { dtype, shape: shape.map((size) => dimOf(size)) }, span);
+export function emitConstant(
+  frame: Frame,
+  dtype: DType,
+  shape: readonly number[],
+  numbers: readonly number[],
+  span: Span,
+): TensorEntity {
+  return emitValue(
+    frame,
+    "constant",
+    [],
+    { data: constantData(dtype, numbers) },
+    { dtype, shape: shape.map((size) => dimOf(size)) },
+    span,
+  );
 }
 
 /** The dtype of a compile-time value that meets operands of dtype `wanted`; undefined where it does not adapt. */
@@ -69,7 +104,11 @@ export function checkRange(frame: Frame, value: number, dtype: DType, span: Span
   if (!isInteger(dtype)) return;
   const [least, most] = integerRange(dtype);
   if (value < least || value > most)
-    fail(frame, { code: "TFG0210", message: `${value} does not fit into \`${dtype}\``, primary: { span, text: `\`${dtype}\` holds ${least} to ${most}` } });
+    fail(frame, {
+      code: "TFG0210",
+      message: `${value} does not fit into \`${dtype}\``,
+      primary: { span, text: `\`${dtype}\` holds ${least} to ${most}` },
+    });
 }
 
 /** An entity as a tensor of the graph. Reports what has no tensor. */
@@ -98,7 +137,10 @@ export function toTensor(frame: Frame, entity: Entity, span: Span, wanted?: DTyp
       return fail(frame, {
         code: "TFG0106",
         message: "random nodes are not built yet",
-        primary: { span: entity.origin.file === span.file ? entity.origin : span, text: "random numbers start variables only" },
+        primary: {
+          span: entity.origin.file === span.file ? entity.origin : span,
+          text: "random numbers start variables only",
+        },
         helps: [{ text: "use it as `param w: … = …`, or feed the numbers as an `input`" }],
       });
     case "record":
@@ -109,9 +151,17 @@ export function toTensor(frame: Frame, entity: Entity, span: Span, wanted?: DTyp
         helps: entity.parts[0] ? [{ text: `select one: \`.${entity.parts[0].name}\`` }] : [],
       });
     case "scalar":
-      return fail(frame, { code: "TFG0106", message: "an element of a comprehension cannot be used as a tensor here", primary: { span, text: "depends on an index" } });
+      return fail(frame, {
+        code: "TFG0106",
+        message: "an element of a comprehension cannot be used as a tensor here",
+        primary: { span, text: "depends on an index" },
+      });
     default:
-      return fail(frame, { code: "TFG0210", message: `a tensor is expected, not ${describe(entity)}`, primary: { span, text: entity.kind === "str" ? formatStatic(entity) : "" } });
+      return fail(frame, {
+        code: "TFG0210",
+        message: `a tensor is expected, not ${describe(entity)}`,
+        primary: { span, text: entity.kind === "str" ? formatStatic(entity) : "" },
+      });
   }
 }
 
@@ -125,30 +175,62 @@ function emitDim(frame: Frame, dim: Dim, dtype: DType, span: Span): TensorEntity
 export function listTensor(frame: Frame, list: ListEntity, span: Span, wanted?: DType): TensorEntity {
   const flat = flatten(list);
   if (flat === "ragged")
-    return fail(frame, { code: "TFG0301", message: "the rows of this list have different lengths", primary: { span, text: "a tensor is rectangular" } });
+    return fail(frame, {
+      code: "TFG0301",
+      message: "the rows of this list have different lengths",
+      primary: { span, text: "a tensor is rectangular" },
+    });
   if (flat.items.some((item) => item.kind === "bottom")) throw new Failure();
   if (flat.items.every((item) => numberOf(item) !== undefined || item.kind === "bool")) {
     const dtype = adaptedDType(list, wanted);
     if (dtype === undefined)
-      return fail(frame, { code: "TFG0304", message: "the elements of this list have different types", primary: { span, text: "" } });
+      return fail(frame, {
+        code: "TFG0304",
+        message: "the elements of this list have different types",
+        primary: { span, text: "" },
+      });
     const numbers = flat.items.map((item) => (item.kind === "bool" ? Number(item.value) : (numberOf(item) ?? 0)));
     for (const value of numbers) checkRange(frame, value, dtype, span);
     return emitConstant(frame, dtype, flat.shape, numbers, span);
   }
   const stack = frame.check.primitive("stack");
-  if (!stack || list.items.length === 0 || !list.items.every((item) => item.kind === "tensor" || isNumber(item) || item.kind === "bool" || item.kind === "list"))
-    return fail(frame, { code: "TFG0210", message: `a tensor is expected, not ${describe(list)}`, primary: { span, text: "" } });
-  const dtype = list.items.map((item) => (item.kind === "tensor" ? item.type.dtype : undefined)).find((found) => found !== undefined) ?? wanted;
+  if (
+    !stack ||
+    list.items.length === 0 ||
+    !list.items.every(
+      (item) => item.kind === "tensor" || isNumber(item) || item.kind === "bool" || item.kind === "list",
+    )
+  )
+    return fail(frame, {
+      code: "TFG0210",
+      message: `a tensor is expected, not ${describe(list)}`,
+      primary: { span, text: "" },
+    });
+  const dtype =
+    list.items
+      .map((item) => (item.kind === "tensor" ? item.type.dtype : undefined))
+      .find((found) => found !== undefined) ?? wanted;
   const items = list.items.map((item) => toTensor(frame, item, span, dtype));
-  const stacked = frame.check.apply(frame, stack, items.map((entity) => ({ entity, span })), { axis: 0 }, { span, callee: span, spelling: "[…]" });
+  const stacked = frame.check.apply(
+    frame,
+    stack,
+    items.map((entity) => ({ entity, span })),
+    { axis: 0 },
+    { span, callee: span, spelling: "[…]" },
+  );
   if (stacked.kind !== "tensor") throw new Failure();
   return stacked;
 }
 
 /** Elements of a nested list in row-major order with its shape. */
-export function flatten(list: ListEntity): { readonly shape: readonly number[]; readonly items: readonly Entity[] } | "ragged" {
+export function flatten(
+  list: ListEntity,
+): { readonly shape: readonly number[]; readonly items: readonly Entity[] } | "ragged" {
   const [first] = list.items;
-  if (first?.kind !== "list") return list.items.some((item) => item.kind === "list") ? "ragged" : { shape: [list.items.length], items: list.items };
+  if (first?.kind !== "list")
+    return list.items.some((item) => item.kind === "list")
+      ? "ragged"
+      : { shape: [list.items.length], items: list.items };
   const inner = flatten(first);
   if (inner === "ragged") return inner;
   const items: Entity[] = [];
@@ -163,10 +245,16 @@ export function flatten(list: ListEntity): { readonly shape: readonly number[]; 
 /** An operand as the type rules see it. */
 export function operandOf(frame: Frame, tensor: TensorEntity, span: Span): Operand {
   const value = frame.builder.valueAt(tensor.value);
-  const data = value.op === "constant" ? value.attributes["data"] : undefined;
+  const data = value.op === "constant" ? value.attributes.data : undefined;
   const constant = typeof data === "object" && "data" in data ? data : undefined;
   const declared = declaredOperand(frame, span);
-  return { type: tensor.type, span, origin: tensor.origin, ...(constant ? { constant } : {}), ...(declared ? { declared } : {}) };
+  return {
+    type: tensor.type,
+    span,
+    origin: tensor.origin,
+    ...(constant ? { constant } : {}),
+    ...(declared ? { declared } : {}),
+  };
 }
 
 /** The declaration of an operand that is nothing but the name of an input, param or state. */

@@ -6,7 +6,19 @@ import { type Dim, literalOf } from "../ir/dims.ts";
 import { resolveAxis, resolveOver } from "../ops/axes.ts";
 import type { Argument, Operand, Parameter, Primitive } from "../ops/primitive.ts";
 import type { OperandEntity } from "./apply.ts";
-import { BOTTOM, type DimLabel, describe, type Entity, type FunctionEntity, isNumber, isStatic, literalInt, numberOf, type Supplied, type TensorEntity } from "./entity.ts";
+import {
+  BOTTOM,
+  type DimLabel,
+  describe,
+  type Entity,
+  type FunctionEntity,
+  isNumber,
+  isStatic,
+  literalInt,
+  numberOf,
+  type Supplied,
+  type TensorEntity,
+} from "./entity.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { distribute, suppliedEntity } from "./functions.ts";
 import { applyStatic, binaryStatic, extremeDim } from "./numbers.ts";
@@ -26,7 +38,12 @@ function signatureText(name: string, primitive: Primitive): string {
 
 const isOptional = (param: Parameter): boolean => param.default !== undefined || param.kind === "axes";
 
-export function callPrimitive(frame: Frame, fn: Extract<FunctionEntity, { form: "primitive" }>, args: readonly Supplied[], site: CallSite): Entity {
+export function callPrimitive(
+  frame: Frame,
+  fn: Extract<FunctionEntity, { form: "primitive" }>,
+  args: readonly Supplied[],
+  site: CallSite,
+): Entity {
   const entities = new Map<Supplied, Entity>();
   for (const arg of args) if (arg.name !== "over") entities.set(arg, suppliedEntity(arg, false));
   const isNotAxis = (arg: Supplied): boolean => arg.name === undefined;
@@ -41,7 +58,10 @@ export function callPrimitive(frame: Frame, fn: Extract<FunctionEntity, { form: 
   const bound = distribute(
     frame,
     site,
-    primitive.signature.map((param) => ({ name: param.name, isOptional: isOptional(param) || (param === axisParam && args.some((arg) => arg.name === "over")) })),
+    primitive.signature.map((param) => ({
+      name: param.name,
+      isOptional: isOptional(param) || (param === axisParam && args.some((arg) => arg.name === "over")),
+    })),
     args,
     signatureText(fn.name, primitive),
     axisParam ? ["over"] : [],
@@ -50,21 +70,33 @@ export function callPrimitive(frame: Frame, fn: Extract<FunctionEntity, { form: 
 }
 
 /** `max` and `min` are two primitives: with two values element-wise, with one the reduction. */
-function chosen(fn: Extract<FunctionEntity, { form: "primitive" }>, positional: number, args: readonly Supplied[]): Primitive {
+function chosen(
+  fn: Extract<FunctionEntity, { form: "primitive" }>,
+  positional: number,
+  args: readonly Supplied[],
+): Primitive {
   const [first, ...others] = fn.candidates;
   if (!first) throw new Error(`no primitive is called ${fn.name}`);
   if (others.length === 0) return first;
-  const isReduction = args.some((arg) => arg.name === "axis" || arg.name === "over" || arg.name === "keep") || positional < 2;
+  const isReduction =
+    args.some((arg) => arg.name === "axis" || arg.name === "over" || arg.name === "keep") || positional < 2;
   return fn.candidates.find((candidate) => (candidate.class === "reduce") === isReduction) ?? first;
 }
 
 /** Functions of compile-time numbers, and sums and products of lists of them. */
-function foldStatic(frame: Frame, name: string, primitive: Primitive, args: readonly Supplied[], entities: ReadonlyMap<Supplied, Entity>): Entity | undefined {
+function foldStatic(
+  frame: Frame,
+  name: string,
+  primitive: Primitive,
+  args: readonly Supplied[],
+  entities: ReadonlyMap<Supplied, Entity>,
+): Entity | undefined {
   const values = [...entities.values()];
   if (args.length !== values.length || !values.every(isStatic)) return undefined;
   if (primitive.class === "reduce") {
     const [list] = values;
-    if (values.length !== 1 || list?.kind !== "list" || list.dtype !== undefined || !list.items.every(isNumber)) return undefined;
+    if (values.length !== 1 || list?.kind !== "list" || list.dtype !== undefined || !list.items.every(isNumber))
+      return undefined;
     return foldList(frame, name, list.items);
   }
   if (args.some((arg) => arg.name !== undefined)) return undefined;
@@ -80,7 +112,9 @@ function foldList(frame: Frame, name: string, items: readonly Entity[]): Entity 
   const ints = items.flatMap((item) => (item.kind === "int" ? [item.dim] : []));
   const allInts = ints.length === items.length;
   const fold = (operator: "+" | "*"): Entity | undefined =>
-    items.slice(1).reduce<Entity | undefined>((sum, item) => sum && binaryStatic(operator, sum, item, frame.facts), items[0]);
+    items
+      .slice(1)
+      .reduce<Entity | undefined>((sum, item) => sum && binaryStatic(operator, sum, item, frame.facts), items[0]);
   switch (name) {
     case "prod":
       return allInts ? { kind: "int", dim: mulDims(ONE, ...ints) } : fold("*");
@@ -89,16 +123,25 @@ function foldList(frame: Frame, name: string, items: readonly Entity[]): Entity 
     case "max":
     case "min": {
       const [first, ...others] = ints;
-      if (allInts && first) return { kind: "int", dim: others.reduce((a, b) => extremeDim(name, a, b, frame.facts), first) };
+      if (allInts && first)
+        return { kind: "int", dim: others.reduce((a, b) => extremeDim(name, a, b, frame.facts), first) };
       const numbers = items.map(numberOf);
-      return numbers.length > 0 && numbers.every((value) => value !== undefined) ? { kind: "float", value: Math[name](...numbers) } : undefined;
+      return numbers.length > 0 && numbers.every((value) => value !== undefined)
+        ? { kind: "float", value: Math[name](...numbers) }
+        : undefined;
     }
     default:
       return undefined;
   }
 }
 
-function bindAndApply(frame: Frame, primitive: Primitive, bound: ReadonlyMap<string, Supplied>, entities: ReadonlyMap<Supplied, Entity>, site: CallSite): Entity {
+function bindAndApply(
+  frame: Frame,
+  primitive: Primitive,
+  bound: ReadonlyMap<string, Supplied>,
+  entities: ReadonlyMap<Supplied, Entity>,
+  site: CallSite,
+): Entity {
   const operands: OperandEntity[] = [];
   const positions: OperandEntity[] = [];
   const values: Record<string, Argument> = {};
@@ -115,9 +158,20 @@ function bindAndApply(frame: Frame, primitive: Primitive, bound: ReadonlyMap<str
     }
     if (param.kind === "tensors" && entity) {
       if (entity.kind !== "list")
-        fail(frame, { code: "TFG0210", message: `\`${param.name}\` of \`${site.spelling}\` is a list of tensors`, primary: { span, text: describe(entity) }, helps: [{ text: `\`[${spanText(span)}, …]\`` }] });
-      if (entity.kind === "list") for (const [i, item] of entity.items.entries()) operands.push({ entity: item, span: itemSpan(arg, i) ?? span });
-      if (operands.length === 0) fail(frame, { code: "TFG0210", message: `\`${site.spelling}\` needs at least one tensor`, primary: { span, text: "an empty list" } });
+        fail(frame, {
+          code: "TFG0210",
+          message: `\`${param.name}\` of \`${site.spelling}\` is a list of tensors`,
+          primary: { span, text: describe(entity) },
+          helps: [{ text: `\`[${spanText(span)}, …]\`` }],
+        });
+      if (entity.kind === "list")
+        for (const [i, item] of entity.items.entries()) operands.push({ entity: item, span: itemSpan(arg, i) ?? span });
+      if (operands.length === 0)
+        fail(frame, {
+          code: "TFG0210",
+          message: `\`${site.spelling}\` needs at least one tensor`,
+          primary: { span, text: "an empty list" },
+        });
       continue;
     }
     if (param.kind === "axis" || param.kind === "axes") {
@@ -150,7 +204,11 @@ function argumentValue(frame: Frame, param: Parameter, entity: Entity, span: Spa
     fail(frame, {
       code: "TFG0210",
       message: `\`${param.name}\` of \`${site.spelling}\` is ${expected}, not ${describe(entity)}`,
-      primary: { span, text: entity.kind === "tensor" || entity.kind === "scalar" ? "this is known only at run time" : describe(entity) },
+      primary: {
+        span,
+        text:
+          entity.kind === "tensor" || entity.kind === "scalar" ? "this is known only at run time" : describe(entity),
+      },
       helps,
     });
   switch (param.kind) {
@@ -158,7 +216,11 @@ function argumentValue(frame: Frame, param: Parameter, entity: Entity, span: Spa
       const value = literalInt(entity);
       if (value !== undefined) return value;
       if (entity.kind === "int")
-        return fail(frame, { code: "TFG0312", message: `\`${param.name}\` of \`${site.spelling}\` must be known when compiling`, primary: { span, text: "changes from run to run" } });
+        return fail(frame, {
+          code: "TFG0312",
+          message: `\`${param.name}\` of \`${site.spelling}\` must be known when compiling`,
+          primary: { span, text: "changes from run to run" },
+        });
       return wrong("an int");
     }
     case "dim":
@@ -166,7 +228,8 @@ function argumentValue(frame: Frame, param: Parameter, entity: Entity, span: Spa
       return entity.kind === "int" ? entity.dim : wrong("an int");
     case "dims": {
       const flat = entity.kind === "list" ? flatten(entity) : "ragged";
-      if (flat === "ragged") return wrong("a list of ints", entity.kind === "int" ? [{ text: `\`[${spanText(span)}]\`` }] : []);
+      if (flat === "ragged")
+        return wrong("a list of ints", entity.kind === "int" ? [{ text: `\`[${spanText(span)}]\`` }] : []);
       return flat.items.map((item): Dim => (item.kind === "int" ? item.dim : wrong("a list of ints")));
     }
     case "ints": {
@@ -209,45 +272,82 @@ function axesArgument(
     if (param.kind === "axes") return sorted;
     const [axis] = sorted;
     if (sorted.length === 1 && axis !== undefined) return axis;
-    return fail(frame, { code: "TFG0210", message: `\`${site.spelling}\` takes one axis`, primary: { span: at, text: `these are ${sorted.length}` } });
+    return fail(frame, {
+      code: "TFG0210",
+      message: `\`${site.spelling}\` takes one axis`,
+      primary: { span: at, text: `these are ${sorted.length}` },
+    });
   };
   if (over && arg)
-    fail(frame, { code: "TFG0209", message: "`axis` and `over` say the same thing", primary: { span: over.span, text: "give one of them" }, related: [{ span: arg.span, text: "" }] });
+    fail(frame, {
+      code: "TFG0209",
+      message: "`axis` and `over` say the same thing",
+      primary: { span: over.span, text: "give one of them" },
+      related: [{ span: arg.span, text: "" }],
+    });
   if (over) {
     const at = "expression" in over ? over.expression.span : over.span;
     return finished("expression" in over ? overAxes(over.frame, over.expression, tensor, operand, complain) : [], at);
   }
   if (!entity) {
     const { default: standard } = param;
-    if (typeof standard === "number") return finished([resolveAxis(standard, operand, site.callee, complain)], site.callee);
+    if (typeof standard === "number")
+      return finished([resolveAxis(standard, operand, site.callee, complain)], site.callee);
     return finished(Array.isArray(standard) ? standard : tensor.type.shape.map((_, i) => i), site.callee);
   }
   const items = entity.kind === "list" ? entity.items : [entity];
   const axes = items.map((item, i) => {
     const axis = literalInt(item);
     const at = entity.kind === "list" ? (itemSpan(arg, i) ?? span) : span;
-    if (axis === undefined) return fail(frame, { code: "TFG0210", message: `\`axis\` of \`${site.spelling}\` is an int, not ${describe(item)}`, primary: { span: at, text: "" } });
+    if (axis === undefined)
+      return fail(frame, {
+        code: "TFG0210",
+        message: `\`axis\` of \`${site.spelling}\` is an int, not ${describe(item)}`,
+        primary: { span: at, text: "" },
+      });
     return resolveAxis(axis, operand, at, complain);
   });
   return finished(axes, span);
 }
 
 /** The axes that `over=T`, `over=[H, W]`, `over=[..B]` names: by the declared dim an axis bears, else by its size. */
-function overAxes(frame: Frame, expression: Expression, tensor: TensorEntity, operand: Operand, complain: (complaint: Parameters<typeof fail>[1]) => never): readonly number[] {
+function overAxes(
+  frame: Frame,
+  expression: Expression,
+  tensor: TensorEntity,
+  operand: Operand,
+  complain: (complaint: Parameters<typeof fail>[1]) => never,
+): readonly number[] {
   if (expression.kind === "parenthesized") return overAxes(frame, expression.value, tensor, operand, complain);
   if (expression.kind === "list")
-    return expression.items.flatMap((item) => (item.spread ? packAxes(frame, item.value, tensor, operand, complain) : overAxes(frame, item.value, tensor, operand, complain)));
+    return expression.items.flatMap((item) =>
+      item.spread
+        ? packAxes(frame, item.value, tensor, operand, complain)
+        : overAxes(frame, item.value, tensor, operand, complain),
+    );
   if (expression.kind === "name") {
     const { entity, slot, label } = dimName(frame, expression.name, expression.span);
     if (entity.kind === "bottom") throw new Failure();
     const own = slot?.label ?? label;
     if (entity.kind === "list") return packAxes(frame, expression, tensor, operand, complain);
-    if (entity.kind === "int") return [labelledAxis(own && !Array.isArray(own) && "name" in own ? own : undefined, entity.dim, tensor, operand, expression.span, expression.name, complain)];
+    if (entity.kind === "int")
+      return [
+        labelledAxis(
+          own && !Array.isArray(own) && "name" in own ? own : undefined,
+          entity.dim,
+          tensor,
+          operand,
+          expression.span,
+          expression.name,
+          complain,
+        ),
+      ];
   }
   const entity = frame.check.evaluate(frame, expression);
   if (entity.kind === "bottom") throw new Failure();
   if (entity.kind === "int") {
-    if (literalOf(entity.dim) === undefined) return [resolveOver(entity.dim, operand, expression.span, spanText(expression.span), complain)];
+    if (literalOf(entity.dim) === undefined)
+      return [resolveOver(entity.dim, operand, expression.span, spanText(expression.span), complain)];
     const axes = tensor.type.shape.flatMap((own, i) => (own.key === entity.dim.key ? [i] : []));
     return complain({
       code: "TFG0308",
@@ -256,28 +356,63 @@ function overAxes(frame: Frame, expression: Expression, tensor: TensorEntity, op
       helps: axes.length > 0 ? [{ text: axes.map((axis) => `\`axis=${axis}\``).join(" or ") }] : [],
     });
   }
-  return fail(frame, { code: "TFG0210", message: `\`over\` names a dimension, not ${describe(entity)}`, primary: { span: expression.span, text: "" } });
+  return fail(frame, {
+    code: "TFG0210",
+    message: `\`over\` names a dimension, not ${describe(entity)}`,
+    primary: { span: expression.span, text: "" },
+  });
 }
 
-function packAxes(frame: Frame, expression: Expression, tensor: TensorEntity, operand: Operand, complain: (complaint: Parameters<typeof fail>[1]) => never): readonly number[] {
-  if (expression.kind !== "name") return fail(frame, { code: "TFG0210", message: "`over` spreads a pack of dimensions", primary: { span: expression.span, text: "" } });
+function packAxes(
+  frame: Frame,
+  expression: Expression,
+  tensor: TensorEntity,
+  operand: Operand,
+  complain: (complaint: Parameters<typeof fail>[1]) => never,
+): readonly number[] {
+  if (expression.kind !== "name")
+    return fail(frame, {
+      code: "TFG0210",
+      message: "`over` spreads a pack of dimensions",
+      primary: { span: expression.span, text: "" },
+    });
   const { entity, slot } = dimName(frame, expression.name, expression.span);
   return packDims(frame, entity, expression.span).map((dim, i) =>
-    labelledAxis(Array.isArray(slot?.label) ? slot.label[i] : undefined, dim, tensor, operand, expression.span, `..${expression.name}`, complain),
+    labelledAxis(
+      Array.isArray(slot?.label) ? slot.label[i] : undefined,
+      dim,
+      tensor,
+      operand,
+      expression.span,
+      `..${expression.name}`,
+      complain,
+    ),
   );
 }
 
-function labelledAxis(label: DimLabel | undefined, dim: Dim, tensor: TensorEntity, operand: Operand, span: Span, text: string, complain: (complaint: Parameters<typeof fail>[1]) => never): number {
+function labelledAxis(
+  label: DimLabel | undefined,
+  dim: Dim,
+  tensor: TensorEntity,
+  operand: Operand,
+  span: Span,
+  text: string,
+  complain: (complaint: Parameters<typeof fail>[1]) => never,
+): number {
   const found = label ? (tensor.labels ?? []).flatMap((own, i) => (own === label ? [i] : [])) : [];
   const [axis] = found;
   if (found.length === 1 && axis !== undefined) return axis;
   // A literal that a declared dim stands for is found by its size, if only one axis has it.
   const same = tensor.type.shape.flatMap((own, i) => (own.key === dim.key ? [i] : []));
   const [only] = same;
-  if (label && found.length === 0 && literalOf(dim) !== undefined && same.length === 1 && only !== undefined) return only;
+  if (label && found.length === 0 && literalOf(dim) !== undefined && same.length === 1 && only !== undefined)
+    return only;
   const [from] = operand.declared?.dims ?? [];
   const to = operand.declared?.dims[operand.declared.dims.length - 1];
   // The brackets of the declaration are what makes `over` ambiguous.
-  const shown = operand.declared && from && to ? { ...operand, declared: { ...operand.declared, span: { ...from, start: from.start - 1, end: to.end + 1 } } } : operand;
+  const shown =
+    operand.declared && from && to
+      ? { ...operand, declared: { ...operand.declared, span: { ...from, start: from.start - 1, end: to.end + 1 } } }
+      : operand;
   return resolveOver(dim, shown, span, text, complain);
 }

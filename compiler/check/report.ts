@@ -1,6 +1,6 @@
 /** Collects diagnostics, each once, and moves messages out of the library to the user's own lines. */
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import type { SourceFile, Span } from "../../grammar/source.ts";
+import { type SourceFile, type Span, spanText } from "../../grammar/source.ts";
 import type { Complaint } from "../ops/primitive.ts";
 import type { Frame } from "./frame.ts";
 
@@ -56,13 +56,18 @@ export class Reporter {
     const order = new Map(files.map((file, i) => [file, i]));
     const rank = (span: Span): number => order.get(span.file) ?? files.length;
     return this.#withoutEchoes().sort(
-      (a, b) => rank(a.primary.span) - rank(b.primary.span) || a.primary.span.start - b.primary.span.start || (a.code < b.code ? -1 : 1),
+      (a, b) =>
+        rank(a.primary.span) - rank(b.primary.span) ||
+        a.primary.span.start - b.primary.span.start ||
+        (a.code < b.code ? -1 : 1),
     );
   }
 
   /** Where the syntax is damaged, statements are missing: names that they bound or used are no news. */
   #withoutEchoes(): Diagnostic[] {
-    const damaged = new Set(this.#diagnostics.filter(({ code }) => SYNTAX.test(code)).map(({ primary }) => primary.span.file));
+    const damaged = new Set(
+      this.#diagnostics.filter(({ code }) => SYNTAX.test(code)).map(({ primary }) => primary.span.file),
+    );
     return this.#diagnostics.filter(({ code, primary }) => !(ECHOES.has(code) && damaged.has(primary.span.file)));
   }
 
@@ -73,6 +78,15 @@ export class Reporter {
       const site: Span | undefined = at.activation?.span;
       if (!site || this.#isLibrary(site.file)) continue;
       const inside = complaint.primary;
+      // A library parameter that the user gave a value stands for that argument.
+      const arg = at.activation?.args.get(spanText(inside.span));
+      if (arg?.isExplicit && at === frame && !this.#isLibrary(arg.span.file))
+        return {
+          ...complaint,
+          primary: { span: arg.span, text: inside.text },
+          related: complaint.related ?? [],
+          helps: (complaint.helps ?? []).map(({ text }) => ({ text })),
+        };
       return {
         ...complaint,
         primary: { span: at.activation?.callee ?? site, text: "in this call" },

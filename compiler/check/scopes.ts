@@ -23,7 +23,14 @@ export class ScopeNode {
   /** Where the name was given, or the call. */
   readonly span: Span | undefined;
 
-  constructor(parent: ScopeNode | undefined, base: string, isFixed: boolean, order: TextOrder, layer?: string, span?: Span) {
+  constructor(
+    parent: ScopeNode | undefined,
+    base: string,
+    isFixed: boolean,
+    order: TextOrder,
+    layer?: string,
+    span?: Span,
+  ) {
     this.layer = layer;
     this.span = span;
     this.parent = parent;

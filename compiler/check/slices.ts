@@ -5,7 +5,17 @@ import type { CoalesceExpression, Expression, IndexExpression, SliceSyntax } fro
 import { addDims, type Dim, literalOf, ONE, ZERO } from "../ir/dims.ts";
 import { indexRange } from "../ops/shape.ts";
 import { readElement } from "./comprehension.ts";
-import { BOTTOM, describe, type Entity, formatType, type ListEntity, list, literalInt, str, type TensorEntity } from "./entity.ts";
+import {
+  BOTTOM,
+  describe,
+  type Entity,
+  formatType,
+  type ListEntity,
+  list,
+  literalInt,
+  str,
+  type TensorEntity,
+} from "./entity.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
@@ -26,12 +36,26 @@ export function evaluateIndex(frame: Frame, written: IndexExpression): Entity {
   const expression = frame.comprehension ? merged(written) : written;
   const array = frame.check.evaluate(frame, expression.value);
   if (array.kind === "bottom") return BOTTOM;
-  if (array.kind === "fn" || array.kind === "bool" || array.kind === "int" || array.kind === "float" || array.kind === "record" || array.kind === "module")
-    return fail(frame, { code: "TFG0210", message: `${describe(array)} cannot be indexed`, primary: { span: expression.value.span, text: describe(array) } });
-  const ats = expression.slices.map((slice): At | undefined => (slice.kind === "at" ? { entity: frame.check.evaluate(frame, slice.value), span: slice.span } : undefined));
+  if (
+    array.kind === "fn" ||
+    array.kind === "bool" ||
+    array.kind === "int" ||
+    array.kind === "float" ||
+    array.kind === "record" ||
+    array.kind === "module"
+  )
+    return fail(frame, {
+      code: "TFG0210",
+      message: `${describe(array)} cannot be indexed`,
+      primary: { span: expression.value.span, text: describe(array) },
+    });
+  const ats = expression.slices.map((slice): At | undefined =>
+    slice.kind === "at" ? { entity: frame.check.evaluate(frame, slice.value), span: slice.span } : undefined,
+  );
   if (ats.some((at) => at?.entity.kind === "bottom")) throw new Failure();
   const isRead = ats.some((at) => at?.entity.kind === "scalar");
-  if (!isRead && (array.kind === "list" || array.kind === "str")) return indexList(frame, expression, array.kind === "list" ? array : list([...array.value].map(str)), ats);
+  if (!isRead && (array.kind === "list" || array.kind === "str"))
+    return indexList(frame, expression, array.kind === "list" ? array : list([...array.value].map(str)), ats);
   if (isRead || array.kind === "scalar") {
     const indices = ats.filter((at) => at !== undefined);
     if (indices.length !== ats.length)
@@ -59,36 +83,68 @@ export function evaluateCoalesce(frame: Frame, expression: CoalesceExpression): 
       helps: [{ text: "`x[i - 1] ?? 0.0`" }],
     });
   const array = frame.check.evaluate(frame, read.value);
-  const indices = read.slices.flatMap((slice): At[] => (slice.kind === "at" ? [{ entity: frame.check.evaluate(frame, slice.value), span: slice.span }] : []));
+  const indices = read.slices.flatMap((slice): At[] =>
+    slice.kind === "at" ? [{ entity: frame.check.evaluate(frame, slice.value), span: slice.span }] : [],
+  );
   if (array.kind === "bottom" || indices.some((at) => at.entity.kind === "bottom")) return BOTTOM;
   return readElement(frame, read, array, indices, { expression: outside, whole: expression.span });
 }
 
 // ---- lists -----------------------------------------------------------------------------------------------------
 
-function indexList(frame: Frame, expression: IndexExpression, array: ListEntity, ats: readonly (At | undefined)[]): Entity {
+function indexList(
+  frame: Frame,
+  expression: IndexExpression,
+  array: ListEntity,
+  ats: readonly (At | undefined)[],
+): Entity {
   let current: Entity = array;
   for (const [i, slice] of expression.slices.entries()) {
-    if (current.kind !== "list") return fail(frame, { code: "TFG0210", message: `${describe(current)} cannot be indexed`, primary: { span: slice.span, text: "one index too many" } });
+    if (current.kind !== "list")
+      return fail(frame, {
+        code: "TFG0210",
+        message: `${describe(current)} cannot be indexed`,
+        primary: { span: slice.span, text: "one index too many" },
+      });
     const items: readonly Entity[] = current.items;
     const at = ats[i];
     if (at) {
       const index = literalInt(at.entity);
       if (index === undefined) {
         // A list of numbers indexed at run time is a tensor.
-        if (at.entity.kind === "tensor" || at.entity.kind === "int") return sliceTensor(frame, expression, toTensor(frame, array, expression.value.span), ats);
-        return fail(frame, { code: "TFG0210", message: `a list is indexed by an int, not ${describe(at.entity)}`, primary: { span: at.span, text: "" } });
+        if (at.entity.kind === "tensor" || at.entity.kind === "int")
+          return sliceTensor(frame, expression, toTensor(frame, array, expression.value.span), ats);
+        return fail(frame, {
+          code: "TFG0210",
+          message: `a list is indexed by an int, not ${describe(at.entity)}`,
+          primary: { span: at.span, text: "" },
+        });
       }
       const item: Entity | undefined = items[index < 0 ? index + items.length : index];
-      if (!item) return fail(frame, { code: "TFG0315", message: `index ${index} is out of range`, primary: { span: at.span, text: `the list has ${items.length} items` } });
+      if (!item)
+        return fail(frame, {
+          code: "TFG0315",
+          message: `index ${index} is out of range`,
+          primary: { span: at.span, text: `the list has ${items.length} items` },
+        });
       current = item;
       continue;
     }
-    if (slice.kind !== "range" || slice.step) return fail(frame, { code: "TFG0210", message: "a list is indexed by `i` or `a:b`", primary: { span: slice.span, text: "" } });
+    if (slice.kind !== "range" || slice.step)
+      return fail(frame, {
+        code: "TFG0210",
+        message: "a list is indexed by `i` or `a:b`",
+        primary: { span: slice.span, text: "" },
+      });
     const bound = (part: Expression | undefined, standard: number): number => {
       if (!part) return standard;
       const value = literalInt(frame.check.evaluate(frame, part));
-      if (value === undefined) return fail(frame, { code: "TFG0210", message: "a bound of a list is an int", primary: { span: part.span, text: "" } });
+      if (value === undefined)
+        return fail(frame, {
+          code: "TFG0210",
+          message: "a bound of a list is an int",
+          primary: { span: part.span, text: "" },
+        });
       return value;
     };
     current = list(items.slice(bound(slice.from, 0), bound(slice.to, items.length)));
@@ -99,9 +155,16 @@ function indexList(frame: Frame, expression: IndexExpression, array: ListEntity,
 // ---- tensors ---------------------------------------------------------------------------------------------------
 
 /** One axis of the tensor under its slice, or a new axis. */
-type Part = { readonly kind: "axis"; readonly axis: number; readonly slice?: SliceSyntax; readonly at?: At } | { readonly kind: "new" };
+type Part =
+  | { readonly kind: "axis"; readonly axis: number; readonly slice?: SliceSyntax; readonly at?: At }
+  | { readonly kind: "new" };
 
-function sliceTensor(frame: Frame, expression: IndexExpression, tensor: TensorEntity, ats: readonly (At | undefined)[]): Entity {
+function sliceTensor(
+  frame: Frame,
+  expression: IndexExpression,
+  tensor: TensorEntity,
+  ats: readonly (At | undefined)[],
+): Entity {
   const site: CallSite = { span: expression.span, callee: expression.span, spelling: spanText(expression.span) };
   const parts = alignedParts(frame, expression, tensor, ats);
 
@@ -150,11 +213,20 @@ function sliceTensor(frame: Frame, expression: IndexExpression, tensor: TensorEn
     steps.push(step);
     place++;
   }
-  const isWhole = drop.length === 0 && insert.length === 0 && starts.every((start, i) => literalOf(start) === 0 && steps[i] === 1 && sizes[i]?.key === source.type.shape[i]?.key);
+  const isWhole =
+    drop.length === 0 &&
+    insert.length === 0 &&
+    starts.every((start, i) => literalOf(start) === 0 && steps[i] === 1 && sizes[i]?.key === source.type.shape[i]?.key);
   if (isWhole) return source;
   const primitive = frame.check.primitive("strided_slice");
   if (!primitive) throw new Error("the table has no `strided_slice`");
-  const result = frame.check.apply(frame, primitive, [{ entity: source, span: expression.value.span }], { starts, sizes, steps, drop, insert }, site);
+  const result = frame.check.apply(
+    frame,
+    primitive,
+    [{ entity: source, span: expression.value.span }],
+    { starts, sizes, steps, drop, insert },
+    site,
+  );
   if (result.kind !== "tensor" || !tensor.labels) return result;
   const { labels } = tensor;
   const kept = parts.flatMap((part) => {
@@ -166,12 +238,22 @@ function sliceTensor(frame: Frame, expression: IndexExpression, tensor: TensorEn
 }
 
 /** Slices against axes: `...` stands for as many whole axes as are left, and so does the end. */
-function alignedParts(frame: Frame, expression: IndexExpression, tensor: TensorEntity, ats: readonly (At | undefined)[]): readonly Part[] {
+function alignedParts(
+  frame: Frame,
+  expression: IndexExpression,
+  tensor: TensorEntity,
+  ats: readonly (At | undefined)[],
+): readonly Part[] {
   const { slices } = expression;
   const rank = tensor.type.shape.length;
   const rests = slices.filter((slice) => slice.kind === "rest");
   const [, second] = rests;
-  if (second) fail(frame, { code: "TFG0210", message: "`...` can stand once only", primary: { span: second.span, text: "again" } });
+  if (second)
+    fail(frame, {
+      code: "TFG0210",
+      message: "`...` can stand once only",
+      primary: { span: second.span, text: "again" },
+    });
   const used = slices.filter((slice) => slice.kind === "at" || slice.kind === "range").length;
   if (used > rank)
     fail(frame, {
@@ -193,11 +275,20 @@ function alignedParts(frame: Frame, expression: IndexExpression, tensor: TensorE
 
 function position(frame: Frame, at: At, extent: Dim): Dim {
   const { entity, span } = at;
-  if (entity.kind !== "int") return fail(frame, { code: "TFG0210", message: `an index is an int, not ${describe(entity)}`, primary: { span, text: "" } });
+  if (entity.kind !== "int")
+    return fail(frame, {
+      code: "TFG0210",
+      message: `an index is an int, not ${describe(entity)}`,
+      primary: { span, text: "" },
+    });
   return (literalOf(entity.dim) ?? 0) < 0 ? addDims(extent, entity.dim) : entity.dim;
 }
 
-function rangeOf(frame: Frame, slice: SliceSyntax | undefined, extent: Dim): { readonly start: Dim; readonly size: Dim; readonly step: number } {
+function rangeOf(
+  frame: Frame,
+  slice: SliceSyntax | undefined,
+  extent: Dim,
+): { readonly start: Dim; readonly size: Dim; readonly step: number } {
   if (slice?.kind !== "range") return { start: ZERO, size: extent, step: 1 };
   const bound = (part: Expression | undefined): Dim | undefined => {
     if (!part) return undefined;
@@ -213,9 +304,12 @@ function rangeOf(frame: Frame, slice: SliceSyntax | undefined, extent: Dim): { r
   };
   const step = slice.step ? literalInt(frame.check.evaluate(frame, slice.step)) : 1;
   if (slice.step && (step === undefined || step === 0))
-    return fail(frame, { code: "TFG0210", message: "the step of a slice is an int other than 0", primary: { span: slice.step.span, text: "" } });
+    return fail(frame, {
+      code: "TFG0210",
+      message: "the step of a slice is an int other than 0",
+      primary: { span: slice.step.span, text: "" },
+    });
   const from = bound(slice.from);
   const to = bound(slice.to);
   return { ...indexRange(extent, from, to, step ?? 1), step: step ?? 1 };
 }
-

@@ -1,7 +1,17 @@
 /** Statements of function bodies: bindings, variables, compile-time branches, results. Graph items are `graphs.ts`. */
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
-import type { BindingStatement, Block, ConstStatement, Expression, IfStatement, ScopeStatement, Statement, TypeSyntax, UpdateStatement } from "../../grammar/syntax.ts";
+import type {
+  BindingStatement,
+  Block,
+  ConstStatement,
+  Expression,
+  IfStatement,
+  ScopeStatement,
+  Statement,
+  TypeSyntax,
+  UpdateStatement,
+} from "../../grammar/syntax.ts";
 import { formatDim, literalOf } from "../ir/dims.ts";
 import { BOTTOM, describe, type Entity, isNumber } from "./entity.ts";
 import type { Frame } from "./frame.ts";
@@ -19,8 +29,13 @@ export function runBlock(frame: Frame, block: Block): Entity {
   if (result) return result;
   return fail(frame, {
     code: "TFG0210",
-    message: frame.activation ? `\`${frame.activation.declaration.name.text}\` returns nothing` : "this function returns nothing",
-    primary: { span: { ...block.span, start: Math.max(block.span.start, block.span.end - 1) }, text: "`return` is missing" },
+    message: frame.activation
+      ? `\`${frame.activation.declaration.name.text}\` returns nothing`
+      : "this function returns nothing",
+    primary: {
+      span: { ...block.span, start: Math.max(block.span.start, block.span.end - 1) },
+      text: "`return` is missing",
+    },
   });
 }
 
@@ -31,10 +46,13 @@ function runStatements(frame: Frame, statements: readonly Statement[]): Entity |
       const result = runStatement(frame, statement);
       if (result) return failed ? BOTTOM : result;
     } catch (error) {
+      // A false assertion says that the rest makes no sense.
+      if (statement.kind === "assert") throw error;
       // The statements behind it may have faults of their own; what used its names stays silent.
       if (!(error instanceof Failure)) throw error;
       failed = true;
-      for (const name of namesOf(statement)) if (!frame.names.own.has(name.text)) frame.names.bind(name.text, name.span, BOTTOM);
+      for (const name of namesOf(statement))
+        if (!frame.names.own.has(name.text)) frame.names.bind(name.text, name.span, BOTTOM);
     }
   }
   if (failed) throw new Failure();
@@ -50,7 +68,9 @@ export function namesOf(statement: Statement): readonly { readonly text: string;
     case "const":
       return [statement.name];
     case "if":
-      return [statement.then, ...(statement.else ? [statement.else] : [])].flatMap((part) => (part.kind === "if" ? namesOf(part) : part.statements.flatMap(namesOf)));
+      return [statement.then, ...(statement.else ? [statement.else] : [])].flatMap((part) =>
+        part.kind === "if" ? namesOf(part) : part.statements.flatMap(namesOf),
+      );
     case "scope":
       return statement.body.statements.flatMap(namesOf);
     default:
@@ -75,7 +95,14 @@ function runStatement(frame: Frame, statement: Statement): Entity | undefined {
         fail(frame, {
           code: "TFG0402",
           message: `\`${statement.kind}\` inside a \`def\``,
-          primary: { span: { ...statement.span, start: keywordStart(statement), end: keywordStart(statement) + statement.kind.length }, text: "only a `layer` or a `graph` owns variables" },
+          primary: {
+            span: {
+              ...statement.span,
+              start: keywordStart(statement),
+              end: keywordStart(statement) + statement.kind.length,
+            },
+            text: "only a `layer` or a `graph` owns variables",
+          },
         });
       const { entity, declared } = freshVariable(frame, statement);
       frame.names.bind(statement.name.text, statement.name.span, entity, { variable: declared });
@@ -95,7 +122,11 @@ function runStatement(frame: Frame, statement: Statement): Entity | undefined {
   }
 }
 
-const keywordStart = (statement: { readonly kind: "param" | "state"; readonly name: { readonly span: Span }; readonly span: Span }): number => {
+const keywordStart = (statement: {
+  readonly kind: "param" | "state";
+  readonly name: { readonly span: Span };
+  readonly span: Span;
+}): number => {
   const { file } = statement.span;
   const text = file.text.slice(statement.span.start, statement.name.span.start);
   const at = text.lastIndexOf(statement.kind);
@@ -118,8 +149,12 @@ export function chosenBranch(frame: Frame, statement: IfStatement): Block | IfSt
   return fail(frame, {
     code: "TFG0210",
     message: "the `if` statement takes compile-time conditions only",
-    primary: { span: statement.condition.span, text: entity.kind === "tensor" || entity.kind === "scalar" ? "known only at run time" : describe(entity) },
-    helps: entity.kind === "tensor" ? [{ text: "choose between values: `if c then a else b`, or `select(c, a, b)`" }] : [],
+    primary: {
+      span: statement.condition.span,
+      text: entity.kind === "tensor" || entity.kind === "scalar" ? "known only at run time" : describe(entity),
+    },
+    helps:
+      entity.kind === "tensor" ? [{ text: "choose between values: `if c then a else b`, or `select(c, a, b)`" }] : [],
   });
 }
 
@@ -134,7 +169,11 @@ export function blockScope(frame: Frame, statement: ScopeStatement): ScopeNode {
   const entity = frame.check.evaluate(frame, statement.name);
   if (entity.kind === "bottom") throw new Failure();
   if (entity.kind !== "str" || !/^[A-Za-z0-9_.][A-Za-z0-9_.\-/]*$/.test(entity.value))
-    fail(frame, { code: "TFG0210", message: "a scope is named by letters, digits, `_`, `.`, `-` and `/`", primary: { span: statement.name.span, text: "" } });
+    fail(frame, {
+      code: "TFG0210",
+      message: "a scope is named by letters, digits, `_`, `.`, `-` and `/`",
+      primary: { span: statement.name.span, text: "" },
+    });
   const name = entity.kind === "str" ? entity.value : "";
   const open = frame.scope.children.find((child) => child.isFixed && child.base === name && child.layer === undefined);
   return open ?? new ScopeNode(frame.scope, name, true, frame.builder.textOrder());
@@ -143,7 +182,11 @@ export function blockScope(frame: Frame, statement: ScopeStatement): ScopeNode {
 function failUpdate(frame: Frame, statement: UpdateStatement): never {
   const slot = frame.names.find(statement.name.text);
   if (frame.form === "def")
-    return fail(frame, { code: "TFG0402", message: "`:=` inside a `def`", primary: { span: statement.operator, text: "a `def` is a pure function" } });
+    return fail(frame, {
+      code: "TFG0402",
+      message: "`:=` inside a `def`",
+      primary: { span: statement.operator, text: "a `def` is a pure function" },
+    });
   if (slot && slot.variable === undefined)
     return fail(frame, {
       code: "TFG0210",
@@ -205,8 +248,14 @@ export function boundEntities(frame: Frame, statement: BindingStatement): readon
   const entity = frame.check.evaluate(frame, value);
   if (entity.kind === "bottom") throw new Failure();
   if (names.length === 1) return [type ? annotated(frame, entity, type, value.span) : entity];
-  const parts = entity.kind === "record" ? entity.parts.map((part) => part.entity) : entity.kind === "list" ? entity.items : undefined;
-  if (parts && parts.length === names.length) return type ? parts.map((part) => annotated(frame, part, type, value.span)) : parts;
+  const parts =
+    entity.kind === "record"
+      ? entity.parts.map((part) => part.entity)
+      : entity.kind === "list"
+        ? entity.items
+        : undefined;
+  if (parts && parts.length === names.length)
+    return type ? parts.map((part) => annotated(frame, part, type, value.span)) : parts;
   const [first] = names;
   const last = names[names.length - 1];
   return fail(frame, {
@@ -220,24 +269,49 @@ export function boundEntities(frame: Frame, statement: BindingStatement): readon
 /** A value under a written type: numbers and lists take it, tensors must have it. */
 export function annotated(frame: Frame, entity: Entity, type: TypeSyntax, span: Span): Entity {
   const { text: name } = type.name;
-  if (isStaticType(name) || (name === "bool" && !type.dims && entity.kind === "bool")) return bindStaticType(frame, type, entity, span);
+  if (isStaticType(name) || (name === "bool" && !type.dims && entity.kind === "bool"))
+    return bindStaticType(frame, type, entity, span);
   const declared = writtenType(frame, type);
-  const given = entity.kind === "list" ? listTensor(frame, entity, span, declared.dtype) : isNumber(entity) || entity.kind === "bool" || entity.kind === "scalar" ? entity : toTensor(frame, entity, span);
+  const given =
+    entity.kind === "list"
+      ? listTensor(frame, entity, span, declared.dtype)
+      : isNumber(entity) || entity.kind === "bool" || entity.kind === "scalar"
+        ? entity
+        : toTensor(frame, entity, span);
   const dtype = given.kind === "tensor" ? given.type.dtype : adaptedDType(given, declared.dtype);
   const shape = given.kind === "tensor" ? given.type.shape : [];
-  const shown = given.kind === "tensor" ? `${given.type.dtype}${shape.length ? `[${shape.map(formatDim).join(", ")}]` : ""}` : describe(given);
+  const shown =
+    given.kind === "tensor"
+      ? `${given.type.dtype}${shape.length ? `[${shape.map(formatDim).join(", ")}]` : ""}`
+      : describe(given);
   if (dtype !== declared.dtype)
     fail(frame, {
       code: "TFG0304",
       message: `\`${declared.dtype}\` is declared, but this is \`${dtype}\``,
       primary: { span, text: shown },
       related: [{ span: type.span, text: "declared here" }],
-      helps: declared.dtype === "bool" || given.kind !== "tensor" ? [] : [{ text: `${spanText(span).length < 40 ? `(${spanText(span)})` : "(…)"} as ${declared.dtype}` }],
+      helps:
+        declared.dtype === "bool" || given.kind !== "tensor"
+          ? []
+          : [{ text: `${spanText(span).length < 40 ? `(${spanText(span)})` : "(…)"} as ${declared.dtype}` }],
     });
-  if (shape.length !== declared.shape.length || shape.some((dim, i) => !frame.facts.equal(dim, declared.shape[i] ?? dim))) {
-    const uncertain = shape.length === declared.shape.length && shape.every((dim, i) => literalOf(dim) === undefined || literalOf(declared.shape[i] ?? dim) === undefined || frame.facts.equal(dim, declared.shape[i] ?? dim));
+  if (
+    shape.length !== declared.shape.length ||
+    shape.some((dim, i) => !frame.facts.equal(dim, declared.shape[i] ?? dim))
+  ) {
+    const uncertain =
+      shape.length === declared.shape.length &&
+      shape.every(
+        (dim, i) =>
+          literalOf(dim) === undefined ||
+          literalOf(declared.shape[i] ?? dim) === undefined ||
+          frame.facts.equal(dim, declared.shape[i] ?? dim),
+      );
     fail(frame, {
-      code: uncertain && shape.some((dim) => dim.terms.length > 1 || (dim.terms[0]?.atoms.length ?? 0) > 1) ? "TFG0311" : "TFG0301",
+      code:
+        uncertain && shape.some((dim) => dim.terms.length > 1 || (dim.terms[0]?.atoms.length ?? 0) > 1)
+          ? "TFG0311"
+          : "TFG0301",
       message: `this is ${shown}, not ${spanText(type.span)}`,
       primary: { span, text: shown },
       related: [{ span: type.span, text: "declared here" }],

@@ -1,16 +1,72 @@
-/** Bodies of steps: what is certainly wrong in them is said, the rest is not built yet. */
-import type { StepStatement } from "../../grammar/syntax.ts";
-import { spanText } from "../../grammar/source.ts";
-import type { Entity } from "./entity.ts";
+/** Steps and training: what is certainly wrong in them is said, the rest is not built yet. */
+import type { Expression, StepStatement, TrainStatement } from "../../grammar/syntax.ts";
+import { type Span, spanText } from "../../grammar/source.ts";
+import { type Entity, formatType } from "./entity.ts";
 import type { Frame } from "./frame.ts";
 import { fail } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { statementsWithin } from "./walk.ts";
 
+/** `train NAME = minimize(loss, …)`: what is wrong with the loss, else that training is not built. */
+export function checkTrain(frame: Frame, train: TrainStatement): Entity {
+  const call =
+    train.value.kind === "call" && train.value.callee.kind === "name" && train.value.callee.name === "minimize"
+      ? train.value
+      : undefined;
+  const [loss] = call?.args ?? [];
+  if (loss && !loss.name) checkLoss(frame, loss.value);
+  return fail(frame, {
+    code: "TFG0106",
+    message: "training is not built yet",
+    primary: { span: { ...train.span, end: train.name.span.end }, text: "a `train` step" },
+    helps: [{ text: "remove it: without it the graph compiles for inference" }],
+  });
+}
+
+function checkLoss(frame: Frame, expression: Expression): void {
+  const entity = frame.check.evaluate(frame, expression);
+  if (entity.kind === "bottom") throw new Failure();
+  if (entity.kind !== "tensor") return;
+  const name = spanText(expression.span);
+  const { span } = expression;
+  if (entity.type.shape.length > 0)
+    fail(frame, {
+      code: "TFG0502",
+      message: `\`minimize\` needs a scalar, \`${name}\` is ${formatType(entity.type)}`,
+      primary: { span, text: entity.type.shape.length === 1 ? "one loss per example" : "more than one number" },
+      helps: [{ text: `mean(${name})`, edits: [{ span, text: `mean(${name})` }] }],
+    });
+  const { builder } = frame;
+  const barriers: Span[] = [];
+  const seen = new Set<number>();
+  const pending = [entity.value];
+  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+    if (seen.has(id)) continue;
+    seen.add(id);
+    const value = builder.valueAt(id);
+    if (value.op === "variable" && builder.variables.some((variable) => variable.value === id && variable.trainable))
+      return;
+    if (builder.barriers.has(id)) barriers.push(value.span);
+    else pending.push(...value.args);
+  }
+  fail(frame, {
+    code: "TFG0501",
+    message: `\`${name}\` does not depend on any parameter`,
+    primary: { span, text: "its gradient is zero everywhere" },
+    related:
+      barriers.length === 1 && barriers[0]
+        ? [{ span: barriers[0], text: "the only path to a parameter ends here" }]
+        : [],
+  });
+}
+
 export function checkStep(frame: Frame, step: StepStatement): Entity {
   const { reporter } = frame.check;
   let isWrong = false;
-  const updates = new Map<string, { readonly span: { readonly file: Frame["module"]["file"]; readonly start: number; readonly end: number } }>();
+  const updates = new Map<
+    string,
+    { readonly span: { readonly file: Frame["module"]["file"]; readonly start: number; readonly end: number } }
+  >();
   for (const statement of statementsWithin(step.body)) {
     if (statement.kind === "binding") {
       for (const name of statement.names) {
@@ -24,7 +80,10 @@ export function checkStep(frame: Frame, step: StepStatement): Entity {
         reporter.report({
           code: "TFG0107",
           message: "use `:=` to update a variable",
-          primary: { span: { file, start: sign, end: sign + 1 }, text: `\`=\` would bind a second node named \`${name.text}\`` },
+          primary: {
+            span: { file, start: sign, end: sign + 1 },
+            text: `\`=\` would bind a second node named \`${name.text}\``,
+          },
           related: [{ span: slot.span, text: `\`${name.text}\` is a ${variable.kind}` }],
           helps: [{ text: fixed, edits: [{ span: { file, start: sign, end: sign + 1 }, text: ":=" }] }],
         });

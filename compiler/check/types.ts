@@ -41,11 +41,20 @@ export interface WrittenType extends TensorType {
 }
 
 /** TFG0211 or TFG0316 for a name that is no element type. */
-export function failDType(frame: Frame, type: { readonly name: { readonly text: string; readonly span: Span }; readonly span: Span }, input?: InputStatement): never {
+export function failDType(
+  frame: Frame,
+  type: { readonly name: { readonly text: string; readonly span: Span }; readonly span: Span },
+  input?: InputStatement,
+): never {
   const { text: name, span } = type.name;
   if (name === "q8" || name === "q4")
     return frame.check.reporter.fail(
-      { code: "TFG0106", message: "quantised types are not built yet", primary: { span: type.span, text: "" }, helps: [{ text: "declare it as f32" }] },
+      {
+        code: "TFG0106",
+        message: "quantised types are not built yet",
+        primary: { span: type.span, text: "" },
+        helps: [{ text: "declare it as f32" }],
+      },
       frame,
     );
   if (WIDE.has(name)) {
@@ -78,7 +87,10 @@ export function failDType(frame: Frame, type: { readonly name: { readonly text: 
     {
       code: "TFG0211",
       message: `unknown type \`${name}\``,
-      primary: { span, text: meant ? `did you mean \`${meant}\`?` : "the element types are f32, f16, bf16, i32, u32, i8, u8 and bool" },
+      primary: {
+        span,
+        text: meant ? `did you mean \`${meant}\`?` : "the element types are f32, f16, bf16, i32, u32, i8, u8 and bool",
+      },
       helps: meant ? [{ text: meant, edits: [{ span, text: meant }] }] : [],
     },
     frame,
@@ -86,9 +98,17 @@ export function failDType(frame: Frame, type: { readonly name: { readonly text: 
 }
 
 /** The slot and the value of a name that stands where a dim does. Reports TFG0205 and TFG0207. */
-export function dimName(frame: Frame, name: string, span: Span, input?: InputStatement): { readonly entity: Entity; readonly slot?: Slot; readonly label?: DimLabel } {
-  const slot = frame.names.find(name);
-  if (slot && !slot.isData) return { entity: slot.get(span), slot };
+export function dimName(
+  frame: Frame,
+  name: string,
+  span: Span,
+  input?: InputStatement,
+): { readonly entity: Entity; readonly slot?: Slot; readonly label?: DimLabel } {
+  // A node of the graph may bear the name of a dim; here the dim is meant.
+  for (let names: Frame["names"] | undefined = frame.names; names; names = names.outer) {
+    const slot = names.own.get(name);
+    if (slot && !slot.isData) return { entity: slot.get(span), slot };
+  }
   const item = moduleItem(frame, name);
   if (item && item.kind === "declaration" && (item.declaration.kind === "config" || item.declaration.kind === "const"))
     return { entity: frame.check.itemEntity(frame, item, span), label: item };
@@ -98,13 +118,19 @@ export function dimName(frame: Frame, name: string, span: Span, input?: InputSta
     const dim = graph?.dims[0] ?? "N";
     const declared = input ? `${input.name.text}: ${spanWith(input.type, span, dim)}` : `x: f32[${dim}]`;
     const edits = [{ span, text: dim }];
-    if (graph && graph.dims.length === 0) edits.unshift({ span: { file: span.file, start: graph.nameEnd, end: graph.nameEnd }, text: "[N]" });
+    if (graph && graph.dims.length === 0)
+      edits.unshift({ span: { file: span.file, start: graph.nameEnd, end: graph.nameEnd }, text: "[N]" });
     return frame.check.reporter.fail(
       {
         code: "TFG0207",
         message: `\`${name}\` is not a dimension`,
         primary: { span, text: "an unknown batch size is a declared dimension" },
-        helps: [{ text: `graph ${graphName(frame)}[${(graph?.dims.length ? graph.dims : ["N"]).join(", ")}] { input ${declared} …`, ...(graph ? { edits } : {}) }],
+        helps: [
+          {
+            text: `graph ${graphName(frame)}[${(graph?.dims.length ? graph.dims : ["N"]).join(", ")}] { input ${declared} …`,
+            ...(graph ? { edits } : {}),
+          },
+        ],
       },
       frame,
     );
@@ -113,7 +139,8 @@ export function dimName(frame: Frame, name: string, span: Span, input?: InputSta
   for (let names: Frame["names"] | undefined = frame.names; names; names = names.outer)
     for (const [key, other] of names.own) if (!other.isData && !candidates.has(key)) candidates.set(key, other.span);
   for (const [key, other] of frame.module.items)
-    if (other.kind === "declaration" && (other.declaration.kind === "config" || other.declaration.kind === "const")) candidates.set(key, other.span);
+    if (other.kind === "declaration" && (other.declaration.kind === "config" || other.declaration.kind === "const"))
+      candidates.set(key, other.span);
   const near = nearest(name, candidates.keys());
   const place = near === undefined ? undefined : candidates.get(near);
   return frame.check.reporter.fail(
@@ -124,7 +151,14 @@ export function dimName(frame: Frame, name: string, span: Span, input?: InputSta
       related: place && place.file === span.file ? [{ span: place, text: "declared here" }] : [],
       helps: near
         ? [{ text: near, edits: [{ span, text: near }] }]
-        : [{ text: frame.form === "graph" ? `declare it: \`graph ${graphName(frame)}[${[...declaredDims(frame), name].join(", ")}]\`` : "declare it in `[…]` after the name" }],
+        : [
+            {
+              text:
+                frame.form === "graph"
+                  ? `declare it: \`graph ${graphName(frame)}[${[...declaredDims(frame), name].join(", ")}]\``
+                  : "declare it in `[…]` after the name",
+            },
+          ],
     },
     frame,
   );
@@ -144,13 +178,21 @@ export function asDim(frame: Frame, entity: Entity, expression: { readonly span:
     const literal = literalOf(entity.dim);
     if (literal === undefined || literal >= 0) return entity.dim;
     return frame.check.reporter.fail(
-      { code: "TFG0315", message: `${what} cannot be negative`, primary: { span: expression.span, text: `this is ${literal}` } },
+      {
+        code: "TFG0315",
+        message: `${what} cannot be negative`,
+        primary: { span: expression.span, text: `this is ${literal}` },
+      },
       frame,
     );
   }
   if (entity.kind === "bottom") throw new Failure();
   return frame.check.reporter.fail(
-    { code: "TFG0210", message: `${what} is a compile-time int, not ${describe(entity)}`, primary: { span: expression.span, text: entity.kind === "float" ? formatStatic(entity) : "" } },
+    {
+      code: "TFG0210",
+      message: `${what} is a compile-time int, not ${describe(entity)}`,
+      primary: { span: expression.span, text: entity.kind === "float" ? formatStatic(entity) : "" },
+    },
     frame,
   );
 }
@@ -187,10 +229,21 @@ export function writtenDims(frame: Frame, dims: readonly DimSyntax[], input?: In
 export function packDims(frame: Frame, entity: Entity, span: Span): readonly Dim[] {
   if (entity.kind === "bottom") throw new Failure();
   if (entity.kind === "list") return entity.items.map((item) => asDim(frame, item, { span }));
-  return frame.check.reporter.fail({ code: "TFG0210", message: `\`..\` spreads a list of dimensions, not ${describe(entity)}`, primary: { span, text: "" } }, frame);
+  return frame.check.reporter.fail(
+    {
+      code: "TFG0210",
+      message: `\`..\` spreads a list of dimensions, not ${describe(entity)}`,
+      primary: { span, text: "" },
+    },
+    frame,
+  );
 }
 
-function writtenDim(frame: Frame, expression: Expression, input?: InputStatement): { readonly value: Dim; readonly label?: DimLabel } {
+function writtenDim(
+  frame: Frame,
+  expression: Expression,
+  input?: InputStatement,
+): { readonly value: Dim; readonly label?: DimLabel } {
   if (expression.kind === "name") {
     const { entity, slot, label } = dimName(frame, expression.name, expression.span, input);
     const own = slot?.label ?? label;
@@ -210,8 +263,16 @@ export function writtenType(frame: Frame, type: TypeSyntax, input?: InputStateme
         {
           code: "TFG0211",
           message: `\`${dtype}\` exists while compiling only`,
-          primary: { span: type.name.span, text: dtype === "int" ? "a tensor of integers is `i32`" : "no tensor has this type" },
-          helps: dtype === "int" ? [{ text: "i32", edits: [{ span: type.name.span, text: "i32" }] }] : dtype === "float" ? [{ text: "f32", edits: [{ span: type.name.span, text: "f32" }] }] : [],
+          primary: {
+            span: type.name.span,
+            text: dtype === "int" ? "a tensor of integers is `i32`" : "no tensor has this type",
+          },
+          helps:
+            dtype === "int"
+              ? [{ text: "i32", edits: [{ span: type.name.span, text: "i32" }] }]
+              : dtype === "float"
+                ? [{ text: "f32", edits: [{ span: type.name.span, text: "f32" }] }]
+                : [],
         },
         frame,
       );
@@ -221,17 +282,32 @@ export function writtenType(frame: Frame, type: TypeSyntax, input?: InputStateme
 }
 
 /** The sizes of a variable: known to the compiler. Reports TFG0312. */
-export function fixedShape(frame: Frame, type: WrittenType, keyword: "param" | "state", name: string): readonly number[] {
+export function fixedShape(
+  frame: Frame,
+  type: WrittenType,
+  keyword: "param" | "state",
+  name: string,
+): readonly number[] {
   return type.shape.map((dim, i) => {
     const literal = literalOf(dim);
-    if (literal !== undefined) return literal;
+    if (literal !== undefined && literal >= 1) return literal;
+    const at = type.spans[i] ?? frame.activation?.span ?? { file: frame.module.file, start: 0, end: 0 };
+    if (literal !== undefined)
+      return frame.check.reporter.fail(
+        {
+          code: "TFG0315",
+          message: `the dimensions of a \`${keyword}\` are at least 1`,
+          primary: { span: at, text: `this is ${literal}` },
+        },
+        frame,
+      );
     const [symbol] = [...dimSymbols(dim)];
     const declared = symbol === undefined ? undefined : frame.builder.graph?.spanOf(symbol);
     return frame.check.reporter.fail(
       {
         code: "TFG0312",
         message: `the shape of a \`${keyword}\` must be known when compiling`,
-        primary: { span: type.spans[i] ?? frame.activation?.span ?? { file: frame.module.file, start: 0, end: 0 }, text: "this would be a new weight for every batch size" },
+        primary: { span: at, text: "this would be a new weight for every batch size" },
         related: declared ? [{ span: declared, text: `\`${symbol}\` changes from run to run` }] : [],
         helps: [{ text: `fix the size with a \`config\`, or make \`${name}\` an \`input\`` }],
       },
@@ -239,4 +315,3 @@ export function fixedShape(frame: Frame, type: WrittenType, keyword: "param" | "
     );
   });
 }
-

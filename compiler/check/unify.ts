@@ -8,7 +8,19 @@ import type { DimSyntax, FunctionDeclaration, FunctionParam, TypeSyntax } from "
 import { type Dim, divideExactly, formatDim, literalOf, subDims } from "../ir/dims.ts";
 import { type DType, isFloat, isInteger } from "../ir/types.ts";
 import { castText } from "../ops/complaints.ts";
-import { BOTTOM, type DimLabel, describe, type Entity, formatType, int, isNumber, list, literalInt, numberOf, type TensorEntity } from "./entity.ts";
+import {
+  BOTTOM,
+  type DimLabel,
+  describe,
+  type Entity,
+  formatType,
+  int,
+  isNumber,
+  list,
+  literalInt,
+  numberOf,
+  type TensorEntity,
+} from "./entity.ts";
 import type { Frame } from "./frame.ts";
 import { adaptedDType, checkRange, fail, flatten, listTensor } from "./operands.ts";
 import { asDim, failDType, isDType, packDims } from "./types.ts";
@@ -25,7 +37,12 @@ export class Binding {
   /** The caller's label for each of the callee's. */
   readonly outerLabels = new Map<DimLabel, DimLabel>();
   /** Dims that mention names without a value yet. */
-  readonly pending: { readonly dim: Extract<DimSyntax, { kind: "expr" }>; readonly size: Dim; readonly argument: Span; readonly type: string }[] = [];
+  readonly pending: {
+    readonly dim: Extract<DimSyntax, { kind: "expr" }>;
+    readonly size: Dim;
+    readonly argument: Span;
+    readonly type: string;
+  }[] = [];
 
   constructor(frame: Frame, caller: Frame, declaration: FunctionDeclaration) {
     this.frame = frame;
@@ -54,13 +71,21 @@ export function bindParameter(binding: Binding, param: FunctionParam, entity: En
   }
   const { text: name } = type.name;
   if (name === "int") return bindInt(binding, param, type, entity, span);
-  if (name === "str") return type.dims ? bindList(binding, param, type, entity, span, "str") : entity.kind === "str" ? entity : failKind(binding, param, "a string", entity, span);
+  if (name === "str")
+    return type.dims
+      ? bindList(binding, param, type, entity, span, "str")
+      : entity.kind === "str"
+        ? entity
+        : failKind(binding, param, "a string", entity, span);
   if (name === "float") {
     const value = numberOf(entity);
-    return value !== undefined ? { kind: "float", value } : failKind(binding, param, "a compile-time float", entity, span);
+    return value !== undefined
+      ? { kind: "float", value }
+      : failKind(binding, param, "a compile-time float", entity, span);
   }
   if (name === "bool" && !type.dims && entity.kind === "bool") return entity;
-  if (entity.kind === "list" && type.dims === undefined && isDType(name)) return failKind(binding, param, `one ${name}`, entity, span);
+  if (entity.kind === "list" && type.dims === undefined && isDType(name))
+    return failKind(binding, param, `one ${name}`, entity, span);
   return bindTensor(binding, param, type, entity, span);
 }
 
@@ -70,7 +95,10 @@ function failKind(binding: Binding, param: FunctionParam, expected: string, enti
   return fail(caller, {
     code: "TFG0210",
     message: `\`${param.name.text}\` of \`${declaration.name.text}\` is ${expected}, not ${describe(entity)}`,
-    primary: { span, text: isRunTime && expected !== "a function" ? "this is known only at run time" : describe(entity) },
+    primary: {
+      span,
+      text: isRunTime && expected !== "a function" ? "this is known only at run time" : describe(entity),
+    },
     ...(entity.kind === "fn" ? { helps: [{ text: "call it, or name its result" }] } : {}),
   });
 }
@@ -78,8 +106,10 @@ function failKind(binding: Binding, param: FunctionParam, expected: string, enti
 /** A value under `int`, `int[2]`, `str`, `float` or `bool`, outside of a call. */
 export function bindStaticType(frame: Frame, type: TypeSyntax, entity: Entity, span: Span): Entity {
   const { text: name } = type.name;
-  const isItem = (item: Entity): boolean => (name === "float" ? item.kind === "int" || item.kind === "float" : item.kind === name);
-  if (!type.dims && name === "float" && numberOf(entity) !== undefined) return { kind: "float", value: numberOf(entity) ?? 0 };
+  const isItem = (item: Entity): boolean =>
+    name === "float" ? item.kind === "int" || item.kind === "float" : item.kind === name;
+  if (!type.dims && name === "float" && numberOf(entity) !== undefined)
+    return { kind: "float", value: numberOf(entity) ?? 0 };
   if (!type.dims && isItem(entity)) return entity.kind === "int" ? int(entity.dim) : entity;
   if (type.dims && entity.kind === "list" && entity.items.every(isItem)) {
     const [only] = type.dims;
@@ -101,10 +131,18 @@ function bindInt(binding: Binding, param: FunctionParam, type: TypeSyntax, entit
 }
 
 /** `int[2]`: a list of that length, or one int for all of it; `int[]`: a list of any length. */
-function bindList(binding: Binding, param: FunctionParam, type: TypeSyntax, entity: Entity, span: Span, of: "int" | "str"): Entity {
+function bindList(
+  binding: Binding,
+  param: FunctionParam,
+  type: TypeSyntax,
+  entity: Entity,
+  span: Span,
+  of: "int" | "str",
+): Entity {
   const [only] = type.dims ?? [];
   const isItem = (item: Entity): boolean => item.kind === of;
-  const length = only?.kind === "expr" ? literalInt(binding.frame.check.evaluate(binding.frame, only.value)) : undefined;
+  const length =
+    only?.kind === "expr" ? literalInt(binding.frame.check.evaluate(binding.frame, only.value)) : undefined;
   const expected = `${length === undefined ? "a list of" : `a list of ${length}`} ${of === "int" ? "ints" : "strings"}`;
   if (length !== undefined && isItem(entity)) return list(new Array<Entity>(length).fill(entity));
   if (entity.kind === "list" && entity.items.every(isItem)) {
@@ -137,12 +175,21 @@ function bindTensor(binding: Binding, param: FunctionParam, type: TypeSyntax, en
   let given: Entity = entity;
   if (entity.kind === "list") {
     const flat = flatten(entity);
-    const isTensorList = flat !== "ragged" && flat.items.every((item) => isNumber(item) || item.kind === "bool" || item.kind === "tensor");
+    const isTensorList =
+      flat !== "ragged" && flat.items.every((item) => isNumber(item) || item.kind === "bool" || item.kind === "tensor");
     if (!isTensorList && flat !== "ragged") failKind(binding, param, "a tensor", entity, span);
     given = listTensor(caller, entity, span, wanted);
   }
-  const dtype = given.kind === "tensor" ? given.type.dtype : given.kind === "scalar" ? given.scalar.dtype : adaptedDType(given, wanted);
-  if (dtype === undefined || (!isNumber(given) && given.kind !== "bool" && given.kind !== "tensor" && given.kind !== "scalar"))
+  const dtype =
+    given.kind === "tensor"
+      ? given.type.dtype
+      : given.kind === "scalar"
+        ? given.scalar.dtype
+        : adaptedDType(given, wanted);
+  if (
+    dtype === undefined ||
+    (!isNumber(given) && given.kind !== "bool" && given.kind !== "tensor" && given.kind !== "scalar")
+  )
     return given.kind === "initial"
       ? fail(caller, {
           code: "TFG0106",
@@ -174,7 +221,12 @@ function bindDType(binding: Binding, param: FunctionParam, type: TypeSyntax, dty
   const operand = { type: { dtype, shape: [] }, span, origin: span };
   if (generic?.kind === "dtype") {
     const fits =
-      generic.class === "any" || (generic.class === "float" ? isFloat(dtype) : generic.class === "int" ? isInteger(dtype) : isFloat(dtype) || isInteger(dtype));
+      generic.class === "any" ||
+      (generic.class === "float"
+        ? isFloat(dtype)
+        : generic.class === "int"
+          ? isInteger(dtype)
+          : isFloat(dtype) || isInteger(dtype));
     if (!fits) {
       const takes = generic.class === "num" ? "numbers" : generic.class === "int" ? "integers" : "floats";
       const to = generic.class === "int" ? "i32" : "f32";
@@ -196,7 +248,14 @@ function bindDType(binding: Binding, param: FunctionParam, type: TypeSyntax, dty
   if (dtype !== name && isDType(name)) failMixed(binding, param, name, dtype, span, undefined);
 }
 
-function failMixed(binding: Binding, param: FunctionParam, wanted: DType, given: DType, span: Span, source: { readonly span: Span; readonly text: string } | undefined): never {
+function failMixed(
+  binding: Binding,
+  param: FunctionParam,
+  wanted: DType,
+  given: DType,
+  span: Span,
+  source: { readonly span: Span; readonly text: string } | undefined,
+): never {
   const cast = castText({ type: { dtype: given, shape: [] }, span, origin: span }, wanted);
   return fail(binding.caller, {
     code: "TFG0304",
@@ -234,7 +293,8 @@ function bindDims(
       primary: { span: type.span, text: "" },
     });
   const rest = shape.length - fixed;
-  if (open.length === 0 ? rest !== 0 : rest < 0) failRank(binding, fixed, open.length > 0, shape.length, span, shown, given);
+  if (open.length === 0 ? rest !== 0 : rest < 0)
+    failRank(binding, fixed, open.length > 0, shape.length, span, shown, given);
 
   const labels: (DimLabel | undefined)[] = [];
   let axis = 0;
@@ -249,7 +309,15 @@ function bindDims(
   return labels;
 }
 
-function failRank(binding: Binding, needed: number, atLeast: boolean, has: number, span: Span, shown: string, given: Entity): never {
+function failRank(
+  binding: Binding,
+  needed: number,
+  atLeast: boolean,
+  has: number,
+  span: Span,
+  shown: string,
+  given: Entity,
+): never {
   const name = spanText(span);
   const named = name.length <= 24 && !name.includes("\n") ? `\`${name}\`` : "the argument";
   const why = given.kind === "tensor" ? binding.caller.check.whyRank(binding.caller, given, span) : undefined;
@@ -274,7 +342,12 @@ function bindPack(
   const { frame } = binding;
   const known = frame.names.find(name);
   if (!known) {
-    if (!binding.isGeneric(name, "pack")) fail(frame, { code: "TFG0205", message: `unknown pack \`..${name}\``, primary: { span: dim.span, text: "declare it in `[…]` after the name" } });
+    if (!binding.isGeneric(name, "pack"))
+      fail(frame, {
+        code: "TFG0205",
+        message: `unknown pack \`..${name}\``,
+        primary: { span: dim.span, text: "declare it in `[…]` after the name" },
+      });
     const labels = sizes.map((_, i): DimLabel => ({ name: `${name}[${i}]` }));
     for (const [i, label] of labels.entries()) {
       const outer = outside[i];
@@ -288,12 +361,20 @@ function bindPack(
   const entity = known.get(dim.span);
   for (const [i, size] of packDims(frame, entity, dim.span).entries()) {
     const given = sizes[i];
-    if (given && !frame.facts.equal(size, given)) failAgree(binding, `..${name}`, size, given, span, shown, binding.sources.get(name));
+    if (given && !frame.facts.equal(size, given))
+      failAgree(binding, `..${name}`, size, given, span, shown, binding.sources.get(name));
   }
   return Array.isArray(known.label) ? known.label : sizes.map(() => undefined);
 }
 
-function bindDim(binding: Binding, dim: Extract<DimSyntax, { kind: "expr" }>, size: Dim, outside: DimLabel | undefined, span: Span, shown: string): DimLabel | undefined {
+function bindDim(
+  binding: Binding,
+  dim: Extract<DimSyntax, { kind: "expr" }>,
+  size: Dim,
+  outside: DimLabel | undefined,
+  span: Span,
+  shown: string,
+): DimLabel | undefined {
   const { frame } = binding;
   const { value } = dim;
   if (value.kind === "name" && binding.isGeneric(value.name, "dim")) {
@@ -306,7 +387,8 @@ function bindDim(binding: Binding, dim: Extract<DimSyntax, { kind: "expr" }>, si
       return label;
     }
     const before = known.get(dim.span);
-    if (before.kind === "int" && !frame.facts.equal(before.dim, size)) failAgree(binding, value.name, before.dim, size, span, shown, binding.sources.get(value.name));
+    if (before.kind === "int" && !frame.facts.equal(before.dim, size))
+      failAgree(binding, value.name, before.dim, size, span, shown, binding.sources.get(value.name));
     return known.label && !Array.isArray(known.label) && "name" in known.label ? known.label : undefined;
   }
   if (openNames(binding, dim).length > 0) {
@@ -317,17 +399,29 @@ function bindDim(binding: Binding, dim: Extract<DimSyntax, { kind: "expr" }>, si
   return undefined;
 }
 
-function compareDim(binding: Binding, dim: Extract<DimSyntax, { kind: "expr" }>, size: Dim, span: Span, shown: string): void {
+function compareDim(
+  binding: Binding,
+  dim: Extract<DimSyntax, { kind: "expr" }>,
+  size: Dim,
+  span: Span,
+  shown: string,
+): void {
   const { frame } = binding;
   const expected = asDim(frame, frame.check.evaluate(frame, dim.value), dim);
-  if (!frame.facts.equal(expected, size)) failAgree(binding, spanText(dim.span), expected, size, span, shown, undefined);
+  if (!frame.facts.equal(expected, size))
+    failAgree(binding, spanText(dim.span), expected, size, span, shown, undefined);
 }
 
 /** Generic dims and packs of the declaration that a dim mentions and that have no value yet. */
 function openNames(binding: Binding, dim: DimSyntax): readonly string[] {
   const text = spanText(dim.span);
   return binding.declaration.generics
-    .filter((generic) => generic.kind !== "dtype" && !binding.isBound(generic.name.text) && new RegExp(`\\b${generic.name.text}\\b`).test(text))
+    .filter(
+      (generic) =>
+        generic.kind !== "dtype" &&
+        !binding.isBound(generic.name.text) &&
+        new RegExp(`\\b${generic.name.text}\\b`).test(text),
+    )
     .map((generic) => generic.name.text);
 }
 
@@ -371,20 +465,48 @@ function solve(binding: Binding, dim: Extract<DimSyntax, { kind: "expr" }>, size
 /** Whether two dims certainly differ, in plain numbers or names, so that no fact can make them equal. */
 export function isPlainDim(dim: Dim): boolean {
   const [term] = dim.terms;
-  return literalOf(dim) !== undefined || (dim.terms.length === 1 && term?.coefficient === 1 && term.atoms.length === 1 && term.atoms[0]?.kind === "symbol");
+  return (
+    literalOf(dim) !== undefined ||
+    (dim.terms.length === 1 && term?.coefficient === 1 && term.atoms.length === 1 && term.atoms[0]?.kind === "symbol")
+  );
 }
 
-function failAgree(binding: Binding, name: string, expected: Dim, size: Dim, span: Span, shown: string, source: { readonly span: Span; readonly text: string } | undefined): never {
+function failAgree(
+  binding: Binding,
+  name: string,
+  expected: Dim,
+  size: Dim,
+  span: Span,
+  shown: string,
+  source: { readonly span: Span; readonly text: string } | undefined,
+): never {
   const { caller, declaration } = binding;
   const certain = (isPlainDim(expected) && isPlainDim(size)) || literalOf(subDims(expected, size)) !== undefined;
-  const label = name === formatDim(expected) ? `${formatDim(size)} where ${name} is expected` : `\`${name}\` is ${formatDim(size)} here`;
+  const label =
+    name === formatDim(expected)
+      ? `${formatDim(size)} where ${name} is expected`
+      : `\`${name}\` is ${formatDim(size)} here`;
   return fail(caller, {
     code: certain ? "TFG0301" : "TFG0311",
-    message: certain ? `shapes do not agree in \`${declaration.name.text}\`` : `cannot prove that ${formatDim(expected)} equals ${formatDim(size)}`,
+    message: certain
+      ? `shapes do not agree in \`${declaration.name.text}\``
+      : `cannot prove that ${formatDim(expected)} equals ${formatDim(size)}`,
     primary: { span, text: `${shown}: ${label}` },
-    related: source && source.span.start !== span.start ? [{ span: source.span, text: `${source.text}: \`${name}\` is ${formatDim(expected)}` }] : [],
-    notes: name === formatDim(expected) || source ? [] : [`\`${name}\` of \`${declaration.name.text}\` is ${formatDim(expected)}`],
-    helps: certain ? [] : [{ text: `state it: \`${caller.builder.graph ? `${caller.builder.graph.head} ` : ""}where ${formatDim(expected)} == ${formatDim(size)}\`` }],
+    related:
+      source && source.span.start !== span.start
+        ? [{ span: source.span, text: `${source.text}: \`${name}\` is ${formatDim(expected)}` }]
+        : [],
+    notes:
+      name === formatDim(expected) || source
+        ? []
+        : [`\`${name}\` of \`${declaration.name.text}\` is ${formatDim(expected)}`],
+    helps: certain
+      ? []
+      : [
+          {
+            text: `state it: \`${caller.builder.graph ? `${caller.builder.graph.head} ` : ""}where ${formatDim(expected)} == ${formatDim(size)}\``,
+          },
+        ],
   });
 }
 
@@ -392,8 +514,14 @@ function failAgree(binding: Binding, name: string, expected: Dim, size: Dim, spa
 export function checkInferred(binding: Binding, call: Span): void {
   for (const generic of binding.declaration.generics) {
     if (binding.isBound(generic.name.text)) continue;
-    if (generic.kind === "pack") binding.frame.names.own.set(generic.name.text, { span: generic.span, get: () => list([]), label: [] });
-    else if (generic.kind === "dtype") binding.frame.names.own.set(generic.name.text, { span: generic.span, get: () => ({ kind: "str", value: "f32" }), dtype: "f32" });
+    if (generic.kind === "pack")
+      binding.frame.names.own.set(generic.name.text, { span: generic.span, get: () => list([]), label: [] });
+    else if (generic.kind === "dtype")
+      binding.frame.names.own.set(generic.name.text, {
+        span: generic.span,
+        get: () => ({ kind: "str", value: "f32" }),
+        dtype: "f32",
+      });
     else
       fail(binding.caller, {
         code: "TFG0208",
@@ -410,4 +538,3 @@ export function outerLabels(binding: Binding, tensor: TensorEntity): TensorEntit
   const mapped = labels?.map((label) => label && binding.outerLabels.get(label));
   return mapped?.some((label) => label) ? { ...rest, labels: mapped } : rest;
 }
-

@@ -64,12 +64,18 @@ function* expressionsOfDim(dim: DimSyntax): Iterable<Expression> {
 }
 
 /** The expressions that stand in a statement itself, and the blocks in it. */
-export function partsOf(item: GraphItem): { readonly expressions: readonly Expression[]; readonly blocks: readonly Block[] } {
+export function partsOf(item: GraphItem): {
+  readonly expressions: readonly Expression[];
+  readonly blocks: readonly Block[];
+} {
   switch (item.kind) {
     case "input":
       return { expressions: [...expressionsOfType(item.type), ...(item.default ? [item.default] : [])], blocks: [] };
     case "output":
-      return { expressions: [...(item.type ? expressionsOfType(item.type) : []), ...(item.value ? [item.value] : [])], blocks: [] };
+      return {
+        expressions: [...(item.type ? expressionsOfType(item.type) : []), ...(item.value ? [item.value] : [])],
+        blocks: [],
+      };
     case "train":
     case "update":
       return { expressions: [item.value], blocks: [] };
@@ -78,7 +84,10 @@ export function partsOf(item: GraphItem): { readonly expressions: readonly Expre
       return { expressions: [...(item.type ? expressionsOfType(item.type) : []), item.value], blocks: [] };
     case "param":
     case "state":
-      return { expressions: [...("kind" in item.type ? expressionsOfType(item.type) : []), ...(item.init ? [item.init] : [])], blocks: [] };
+      return {
+        expressions: [...("kind" in item.type ? expressionsOfType(item.type) : []), ...(item.init ? [item.init] : [])],
+        blocks: [],
+      };
     case "return":
       return { expressions: item.values, blocks: [] };
     case "assert":
@@ -134,6 +143,7 @@ export function* statementsWithin(block: Block): Iterable<Statement> {
 /** Whether an item reads the node `name`, or exports or updates it. */
 export function mentionsName(item: GraphItem, name: string): boolean {
   if (item.kind === "output" && !item.value && item.name.text === name) return true;
-  for (const expression of expressionsOfItem(item)) if (expression.kind === "name" && expression.name === name) return true;
+  for (const expression of expressionsOfItem(item))
+    if (expression.kind === "name" && expression.name === name) return true;
   return false;
 }

@@ -7,13 +7,18 @@ import { formatType, type TensorEntity } from "./entity.ts";
 import type { Frame } from "./frame.ts";
 
 /** For a tensor that has too few dims because a reduction took all of them. */
-export function whyRank(frame: Frame, tensor: TensorEntity, span: Span): Pick<Complaint, "related" | "helps"> | undefined {
+export function whyRank(
+  frame: Frame,
+  tensor: TensorEntity,
+  span: Span,
+): Pick<Complaint, "related" | "helps"> | undefined {
   const value = frame.builder.valueAt(tensor.value);
   const { file, start } = tensor.origin;
   if (file !== span.file || start === span.start) return undefined;
   const source = value.args[0] === undefined ? undefined : frame.builder.valueAt(value.args[0]);
   const call = /^(\w+)\((\w+)\)$/.exec(spanText(tensor.origin));
-  if (!value.op.startsWith("reduce_") || !call || !source) return { related: [{ span: tensor.origin, text: formatType(tensor.type) }] };
+  if (!value.op.startsWith("reduce_") || !call || !source)
+    return { related: [{ span: tensor.origin, text: formatType(tensor.type) }] };
   const { shape, dtype } = source.type;
   const [name, operand] = [call[1] ?? "", call[2] ?? ""];
   const helps: { text: string }[] = [];

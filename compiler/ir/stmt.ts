@@ -20,34 +20,70 @@ export interface Local {
 
 /** Operators of one kind: operands and result agree. */
 export type Arithmetic =
-  | "add" | "sub" | "mul" | "div" | "min" | "max" | "min_u" | "max_u"
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "min"
+  | "max"
+  | "min_u"
+  | "max_u"
   /** The lesser and greater of floats, the first operand if they cannot be compared: one instruction, where `min` takes eight. */
-  | "pmin" | "pmax"
-  | "and" | "or" | "xor" | "shl" | "shr" | "shr_u"
+  | "pmin"
+  | "pmax"
+  | "and"
+  | "or"
+  | "xor"
+  | "shl"
+  | "shr"
+  | "shr_u"
   /** Truncating division of i32, signed and unsigned; the divisor is not 0 (and not -1 for signed ones). */
-  | "quotient" | "quotient_u" | "remainder" | "remainder_u"
-  | "neg" | "abs" | "sqrt" | "floor" | "ceil" | "nearest" | "trunc" | "not"
+  | "quotient"
+  | "quotient_u"
+  | "remainder"
+  | "remainder_u"
+  | "neg"
+  | "abs"
+  | "sqrt"
+  | "floor"
+  | "ceil"
+  | "nearest"
+  | "trunc"
+  | "not"
   /** `a * b + c`, fused where the target can; the caller does not care. */
   | "madd"
   /** Sums and products of indices and addresses, which never overflow. */
-  | "plus" | "times"
+  | "plus"
+  | "times"
   /** Functions that a target may have natively. */
-  | "exp" | "log" | "sin" | "cos" | "tanh" | "pow";
+  | "exp"
+  | "log"
+  | "sin"
+  | "cos"
+  | "tanh"
+  | "pow";
 
 /** Comparisons give an i32 of 0 or 1, or a mask. */
 export type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "lt_u" | "le_u" | "gt_u" | "ge_u";
 
 export type Conversion =
   /** i32 to float, signed or unsigned; float to i32, truncating and saturating, NaN to 0. */
-  | "float" | "float_u" | "int" | "int_u"
-  | "promote" | "demote"
+  | "float"
+  | "float_u"
+  | "int"
+  | "int_u"
+  | "promote"
+  | "demote"
   /** The same bits as the other of f32 and i32, or of f32x4 and i32x4. */
   | "bits"
-  | "splat" | "extract"
+  | "splat"
+  | "extract"
   /** The i32x4 of 0, 1, 2, 3. */
   | "lanes"
   /** Two lanes of an f32x4 as f64x2; two f64x2 as one f32x4. */
-  | "promote_low" | "promote_high" | "demote_pair"
+  | "promote_low"
+  | "promote_high"
+  | "demote_pair"
   /** Whether any lane of a mask holds. */
   | "any_true"
   /** Lane `lane` of an f32x4 in all lanes. */
@@ -55,8 +91,7 @@ export type Conversion =
 
 export type Operator = Arithmetic | Comparison | Conversion;
 
-export type Expr = { readonly kind: Kind } & (
-  /** Of a vector kind: the value in all lanes. */
+export type Expr = { readonly kind: Kind } /** Of a vector kind: the value in all lanes. */ & (
   | { readonly op: "const"; readonly value: number }
   | { readonly op: "local"; readonly local: Local }
   /** `offset` counts in the address unit and is not negative. `splat`: one element in all lanes. */
@@ -84,7 +119,12 @@ export type Stmt =
       readonly atLeastOnce: boolean;
       readonly body: readonly Stmt[];
     }
-  | { readonly do: "if"; readonly condition: Expr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] };
+  | {
+      readonly do: "if";
+      readonly condition: Expr;
+      readonly body: readonly Stmt[];
+      readonly otherwise: readonly Stmt[];
+    };
 
 export interface FunctionCode {
   readonly name: string;
@@ -112,7 +152,11 @@ export const choose = (condition: Expr, then: Expr, otherwise: Expr): Expr => ({
   args: [condition, then, otherwise],
 });
 /** An operator whose result has the kind of its first operand. */
-export const op = (name: Arithmetic, ...args: readonly Expr[]): Expr => ({ kind: args[0]?.kind ?? "i32", op: name, args });
+export const op = (name: Arithmetic, ...args: readonly Expr[]): Expr => ({
+  kind: args[0]?.kind ?? "i32",
+  op: name,
+  args,
+});
 export const compare = (name: Comparison, a: Expr, b: Expr): Expr => ({
   kind: isVector(a.kind) ? "i32x4" : "i32",
   op: name,
@@ -256,7 +300,7 @@ export class CodeBuilder {
 
   when(condition: Expr, then: () => void, otherwise: () => void = () => {}): void {
     const filled = this.block(then);
-    this.emit({ do: "if", condition, then: filled, otherwise: this.block(otherwise) });
+    this.emit({ do: "if", condition, body: filled, otherwise: this.block(otherwise) });
   }
 
   store(base: Expr, offset: number, value: Expr, lane?: number): void {
@@ -286,7 +330,7 @@ export function expressionsOf(stmt: Stmt): readonly Expr[] {
 
 export function nestedIn(stmt: Stmt): readonly (readonly Stmt[])[] {
   if (stmt.do === "loop") return [stmt.body];
-  return stmt.do === "if" ? [stmt.then, stmt.otherwise] : [];
+  return stmt.do === "if" ? [stmt.body, stmt.otherwise] : [];
 }
 
 /** Whether an operator occurs anywhere in a function. */
@@ -300,7 +344,8 @@ export function usesOperator(code: FunctionCode, name: Operator): boolean {
 function formatExpr(e: Expr): string {
   if (e.op === "const") return isVector(e.kind) ? `<${e.value}>` : `${e.value}`;
   if (e.op === "local") return e.local.name;
-  if (e.op === "load") return `${e.kind}${e.splat ? "*" : ""}[${formatExpr(e.base)}${e.offset ? ` + ${e.offset}` : ""}]`;
+  if (e.op === "load")
+    return `${e.kind}${e.splat ? "*" : ""}[${formatExpr(e.base)}${e.offset ? ` + ${e.offset}` : ""}]`;
   const lane = "lane" in e && e.lane !== undefined ? `.${e.lane}` : "";
   return `${e.op}${lane}(${e.args.map(formatExpr).join(", ")})`;
 }
@@ -310,7 +355,8 @@ function formatStmts(list: readonly Stmt[], indent: string): string {
 }
 
 function formatStmt(stmt: Stmt, indent: string): string {
-  if (stmt.do === "set") return `${indent}${stmt.local.name}${stmt.declares ? `: ${stmt.local.kind}` : ""} = ${formatExpr(stmt.value)}\n`;
+  if (stmt.do === "set")
+    return `${indent}${stmt.local.name}${stmt.declares ? `: ${stmt.local.kind}` : ""} = ${formatExpr(stmt.value)}\n`;
   if (stmt.do === "store") {
     const lane = stmt.lane === undefined ? "" : ` lane ${stmt.lane}`;
     return `${indent}[${formatExpr(stmt.base)}${stmt.offset ? ` + ${stmt.offset}` : ""}] = ${formatExpr(stmt.value)}${lane}\n`;
@@ -318,7 +364,7 @@ function formatStmt(stmt: Stmt, indent: string): string {
   if (stmt.do === "loop")
     return `${indent}for ${stmt.counter.name} from ${formatExpr(stmt.from)} to ${formatExpr(stmt.to)} by ${formatExpr(stmt.step)}\n${formatStmts(stmt.body, `${indent}  `)}`;
   const otherwise = stmt.otherwise.length ? `${indent}else\n${formatStmts(stmt.otherwise, `${indent}  `)}` : "";
-  return `${indent}if ${formatExpr(stmt.condition)}\n${formatStmts(stmt.then, `${indent}  `)}${otherwise}`;
+  return `${indent}if ${formatExpr(stmt.condition)}\n${formatStmts(stmt.body, `${indent}  `)}${otherwise}`;
 }
 
 /** Readable text, for `--print-after` and for failing tests. */
@@ -326,7 +372,14 @@ export function formatFunction(code: FunctionCode): string {
   return `kernel ${code.name}(${code.params.map((p) => p.name).join(", ")})\n${formatStmts(code.body, "  ")}`;
 }
 
-const scalarOf: Readonly<Record<Kind, Kind>> = { i32: "i32", f32: "f32", f64: "f64", f32x4: "f32", i32x4: "i32", f64x2: "f64" };
+const scalarOf: Readonly<Record<Kind, Kind>> = {
+  i32: "i32",
+  f32: "f32",
+  f64: "f64",
+  f32x4: "f32",
+  i32x4: "i32",
+  f64x2: "f64",
+};
 
 const conversions: Readonly<Record<Conversion, (from: readonly Kind[]) => readonly Kind[]>> = {
   float: ([a]) => (a === "i32" ? ["f32", "f64"] : a === "i32x4" ? ["f32x4"] : []),
@@ -335,7 +388,8 @@ const conversions: Readonly<Record<Conversion, (from: readonly Kind[]) => readon
   int_u: ([a]) => (a === "f32" || a === "f64" ? ["i32"] : a === "f32x4" ? ["i32x4"] : []),
   promote: ([a]) => (a === "f32" ? ["f64"] : []),
   demote: ([a]) => (a === "f64" ? ["f32"] : []),
-  bits: ([a]) => (a === "i32" ? ["f32"] : a === "f32" ? ["i32"] : a === "i32x4" ? ["f32x4"] : a === "f32x4" ? ["i32x4"] : []),
+  bits: ([a]) =>
+    a === "i32" ? ["f32"] : a === "f32" ? ["i32"] : a === "i32x4" ? ["f32x4"] : a === "f32x4" ? ["i32x4"] : [],
   splat: ([a]) => (a === "i32" ? ["i32x4"] : a === "f32" ? ["f32x4"] : a === "f64" ? ["f64x2"] : []),
   extract: ([a]) => (a && isVector(a) ? [scalarOf[a]] : []),
   lanes: () => ["i32x4"],
@@ -353,40 +407,46 @@ export function verifyFunction(code: FunctionCode): void {
   const fail = (message: string): never => {
     throw new Error(`${code.name}: ${message}`);
   };
-  const agree = (holds: boolean, e: Expr): void => {
-    if (!holds) fail(`kinds of ${formatExpr(e)} (${operandsOf(e).map((x) => x.kind).join(", ")} to ${e.kind})`);
-  };
   const names = new Set<string>();
   for (const local of [...code.params, ...code.locals]) {
     if (names.has(local.name)) fail(`two locals ${local.name}`);
     names.add(local.name);
   }
-  const checkExpr = (e: Expr, defined: ReadonlySet<Local>): void => {
-    for (const operand of operandsOf(e)) checkExpr(operand, defined);
-    if (e.op === "const") return agree(Number.isFinite(e.value) || scalarOf[e.kind] !== "i32", e);
-    if (e.op === "local") return defined.has(e.local) ? undefined : fail(`${e.local.name} is read before it is set`);
-    if (e.op === "load") return agree(e.base.kind === "i32" && e.offset >= 0 && scalarOf[e.kind] !== "f64", e);
+  const agrees = (e: Expr): boolean => {
+    if (e.op === "const") return Number.isFinite(e.value) || scalarOf[e.kind] !== "i32";
+    if (e.op === "local") return true;
+    if (e.op === "load") return e.base.kind === "i32" && e.offset >= 0 && scalarOf[e.kind] !== "f64";
     const kinds = e.args.map((arg) => arg.kind);
     const [a, b, c] = kinds;
-    if (e.op === "select") return agree(b === c && b === e.kind && a === (isVector(e.kind) ? "i32x4" : "i32"), e);
-    if (e.op === "choose") return agree(b === c && b === e.kind && a === "i32", e);
-    if (e.op in conversions) return agree(conversions[e.op as Conversion](kinds).includes(e.kind), e);
-    if (comparisons.has(e.op)) return agree(a === b && e.kind === (a && isVector(a) ? "i32x4" : "i32"), e);
-    if (e.op === "shl" || e.op === "shr" || e.op === "shr_u") return agree(a === e.kind && b === "i32", e);
-    agree(kinds.length > 0 && kinds.every((kind) => kind === e.kind), e);
+    if (e.op === "select") return b === c && b === e.kind && a === (isVector(e.kind) ? "i32x4" : "i32");
+    if (e.op === "choose") return b === c && b === e.kind && a === "i32";
+    if (e.op in conversions) return conversions[e.op as Conversion](kinds).includes(e.kind);
+    if (comparisons.has(e.op)) return a === b && e.kind === (a && isVector(a) ? "i32x4" : "i32");
+    if (e.op === "shl" || e.op === "shr" || e.op === "shr_u") return a === e.kind && b === "i32";
+    return kinds.length > 0 && kinds.every((kind) => kind === e.kind);
+  };
+  const checkExpr = (e: Expr, defined: ReadonlySet<Local>): void => {
+    for (const operand of operandsOf(e)) checkExpr(operand, defined);
+    if (e.op === "local" && !defined.has(e.local)) fail(`${e.local.name} is read before it is set`);
+    if (!agrees(e)) {
+      const kinds = operandsOf(e).map((operand) => operand.kind);
+      fail(`kinds of ${formatExpr(e)} (${kinds.join(", ")} to ${e.kind})`);
+    }
   };
   const checkStmts = (list: readonly Stmt[], outer: ReadonlySet<Local>): void => {
     const defined = new Set(outer);
     for (const stmt of list) {
       if (stmt.do === "loop") {
         for (const e of expressionsOf(stmt)) checkExpr(e, defined);
-        if (stmt.to.op !== "const" && stmt.to.op !== "local") fail(`the bound of ${stmt.counter.name} is computed every time`);
+        if (stmt.to.op !== "const" && stmt.to.op !== "local")
+          fail(`the bound of ${stmt.counter.name} is computed every time`);
         checkStmts(stmt.body, new Set([...defined, stmt.counter]));
         continue;
       }
       for (const e of expressionsOf(stmt)) checkExpr(e, defined);
       if (stmt.do === "set") {
-        if (stmt.local.kind !== stmt.value.kind) fail(`${stmt.local.name} is ${stmt.local.kind}, not ${stmt.value.kind}`);
+        if (stmt.local.kind !== stmt.value.kind)
+          fail(`${stmt.local.name} is ${stmt.local.kind}, not ${stmt.value.kind}`);
         if (!stmt.declares && !defined.has(stmt.local)) fail(`${stmt.local.name} is set before its definition`);
         defined.add(stmt.local);
       }

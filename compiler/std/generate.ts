@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 /** The text of `sources.ts` for the `.tfg` files beside this one. */
 export function generate(): string {
   const folder = new URL(".", import.meta.url);
-  const files = readdirSync(folder).filter((name) => name.endsWith(".tfg")).sort();
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith(".tfg"))
+    .sort();
   const entries = files.map((name) => {
     const text = readFileSync(new URL(name, folder), "utf8").replaceAll("\r\n", "\n");
     return `  [${JSON.stringify(`std/${name.replace(/\.tfg$/, "")}`)}, ${JSON.stringify(text)}],\n`;

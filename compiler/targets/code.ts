@@ -74,7 +74,12 @@ function watModule(functions: readonly FunctionCode[], calls: CallLists, fused: 
   return `(module\n  (import "m" "m" (memory 1))\n${printed.join("")}${walks.join("")})\n`;
 }
 
-function jsWalk(name: string, calls: readonly Call[], functions: readonly FunctionCode[], kernels: readonly Kernel[]): string {
+function jsWalk(
+  name: string,
+  calls: readonly Call[],
+  functions: readonly FunctionCode[],
+  kernels: readonly Kernel[],
+): string {
   let at = 0;
   const word = (): string => (at === 0 ? "I[at]" : `I[at + ${at}]`);
   const lines = calls.map(({ kernel, argCount }) => {
@@ -92,7 +97,12 @@ function jsWalk(name: string, calls: readonly Call[], functions: readonly Functi
   return `    ${name}(block) {\n${start}${lines.join("")}    },\n`;
 }
 
-function jsModule(kernels: readonly Kernel[], calls: CallLists, functions: readonly FunctionCode[], isTyped: boolean): string {
+function jsModule(
+  kernels: readonly Kernel[],
+  calls: CallLists,
+  functions: readonly FunctionCode[],
+  isTyped: boolean,
+): string {
   const printed = functions.map((code) => jsFunction(code, isTyped)).join("\n");
   // Where an index is not known to be in range, a strict project gives `F[i]` the type `number | undefined`.
   const view = isTyped ? ": any" : "";

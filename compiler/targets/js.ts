@@ -17,11 +17,34 @@ const NEAREST = `const nearest = (x = 0) => {
 export const jsDefinitions: Readonly<Record<string, string>> = { nearest: NEAREST };
 
 const comparisons: Readonly<Partial<Record<Operator, string>>> = {
-  eq: "===", ne: "!==", lt: "<", le: "<=", gt: ">", ge: ">=", lt_u: "<", le_u: "<=", gt_u: ">", ge_u: ">=",
+  eq: "===",
+  ne: "!==",
+  lt: "<",
+  le: "<=",
+  gt: ">",
+  ge: ">=",
+  lt_u: "<",
+  le_u: "<=",
+  gt_u: ">",
+  ge_u: ">=",
 } satisfies Record<Comparison, string>;
 
 /** Binding strengths of JavaScript's operators, as far as they are printed. */
-const level = { choose: 2, or: 3, bitOr: 6, bitXor: 7, bitAnd: 8, equality: 9, relation: 10, shift: 11, sum: 12, product: 13, power: 14, prefix: 15, atom: 20 };
+const level = {
+  choose: 2,
+  or: 3,
+  bitOr: 6,
+  bitXor: 7,
+  bitAnd: 8,
+  equality: 9,
+  relation: 10,
+  shift: 11,
+  sum: 12,
+  product: 13,
+  power: 14,
+  prefix: 15,
+  atom: 20,
+};
 
 interface Text {
   readonly text: string;
@@ -33,7 +56,8 @@ const binary = (sign: string, strength: number, a: Text, b: Text): Text => ({
   text: `${at(a, strength)} ${sign} ${at(b, strength + 1)}`,
   level: strength,
 });
-const call = (name: string, ...args: readonly Text[]): Text => atom(`${name}(${args.map((arg) => arg.text).join(", ")})`);
+const call = (name: string, ...args: readonly Text[]): Text =>
+  atom(`${name}(${args.map((arg) => arg.text).join(", ")})`);
 const wrapped = (part: Text): Text => binary("|", level.bitOr, part, atom("0"));
 const unsigned = (part: Text): Text => binary(">>>", level.shift, part, atom("0"));
 
@@ -174,34 +198,37 @@ function assignedLater(list: readonly Stmt[], into: Set<Local> = new Set()): Set
 }
 
 function statements(list: readonly Stmt[], indent: string, changing: ReadonlySet<Local>): string {
+  return list.map((stmt) => statement(stmt, indent, changing)).join("");
+}
+
+function statement(stmt: Stmt, indent: string, changing: ReadonlySet<Local>): string {
   const inner = `${indent}  `;
-  return list
-    .map((stmt): string => {
-      switch (stmt.do) {
-        case "set": {
-          const keyword = stmt.declares ? (changing.has(stmt.local) ? "let " : "const ") : "";
-          const sum = stmt.value.op === "madd" && stmt.value.args[2];
-          if (sum && sum.op === "local" && sum.local === stmt.local && !stmt.declares)
-            return `${indent}${stmt.local.name} += ${value({ kind: stmt.value.kind, op: "mul", args: stmt.value.args.slice(0, 2) }).text};\n`;
-          return `${indent}${keyword}${stmt.local.name} = ${value(stmt.value).text};\n`;
-        }
-        case "store": {
-          const index = stmt.offset ? `${at(value(stmt.base), level.sum)} + ${stmt.offset}` : value(stmt.base).text;
-          return `${indent}${stmt.value.kind === "i32" ? "I" : "F"}[${index}] = ${value(stmt.value).text};\n`;
-        }
-        case "loop": {
-          const name = stmt.counter.name;
-          const step = stmt.step.op === "const" && stmt.step.value === 1 ? `${name}++` : `${name} += ${value(stmt.step).text}`;
-          const head = `for (let ${name} = ${value(stmt.from).text}; ${name} < ${value(stmt.to).text}; ${step})`;
-          return `${indent}${head} {\n${statements(stmt.body, inner, changing)}${indent}}\n`;
-        }
-        case "if": {
-          const otherwise = stmt.otherwise.length ? ` else {\n${statements(stmt.otherwise, inner, changing)}${indent}}` : "";
-          return `${indent}if (${condition(stmt.condition).text}) {\n${statements(stmt.then, inner, changing)}${indent}}${otherwise}\n`;
-        }
-      }
-    })
-    .join("");
+  switch (stmt.do) {
+    case "set": {
+      const keyword = stmt.declares ? (changing.has(stmt.local) ? "let " : "const ") : "";
+      const sum = stmt.value.op === "madd" && stmt.value.args[2];
+      if (sum && sum.op === "local" && sum.local === stmt.local && !stmt.declares)
+        return `${indent}${stmt.local.name} += ${value({ kind: stmt.value.kind, op: "mul", args: stmt.value.args.slice(0, 2) }).text};\n`;
+      return `${indent}${keyword}${stmt.local.name} = ${value(stmt.value).text};\n`;
+    }
+    case "store": {
+      const index = stmt.offset ? `${at(value(stmt.base), level.sum)} + ${stmt.offset}` : value(stmt.base).text;
+      return `${indent}${stmt.value.kind === "i32" ? "I" : "F"}[${index}] = ${value(stmt.value).text};\n`;
+    }
+    case "loop": {
+      const name = stmt.counter.name;
+      const step =
+        stmt.step.op === "const" && stmt.step.value === 1 ? `${name}++` : `${name} += ${value(stmt.step).text}`;
+      const head = `for (let ${name} = ${value(stmt.from).text}; ${name} < ${value(stmt.to).text}; ${step})`;
+      return `${indent}${head} {\n${statements(stmt.body, inner, changing)}${indent}}\n`;
+    }
+    case "if": {
+      const otherwise = stmt.otherwise.length
+        ? ` else {\n${statements(stmt.otherwise, inner, changing)}${indent}}`
+        : "";
+      return `${indent}if (${condition(stmt.condition).text}) {\n${statements(stmt.body, inner, changing)}${indent}}${otherwise}\n`;
+    }
+  }
 }
 
 /** `isTyped` gives the parameters types, for a module in TypeScript. */

@@ -43,7 +43,10 @@ class Lanes {
 
   /** e to the power r for |r| <= 0.35 (Cephes, expf). */
   expReduced(r: Expr): Expr {
-    const p = this.polynomial(r, [1.987569150e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1]);
+    const p = this.polynomial(
+      r,
+      [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1],
+    );
     return this.keep(op("add", this.madd(p, this.keep(op("mul", r, r)), r), this.f(1)));
   }
 
@@ -53,7 +56,7 @@ class Lanes {
     // Added to 1.5 * 2^23, a number is rounded to an integer, which then stands in the low bits.
     const shifted = this.madd(inside, this.f(Math.LOG2E), this.f(12582912));
     const n = this.keep(op("sub", shifted, this.f(12582912)));
-    const r = this.madd(n, this.f(2.12194440e-4), this.madd(n, this.f(-0.693359375), inside));
+    const r = this.madd(n, this.f(2.1219444e-4), this.madd(n, this.f(-0.693359375), inside));
     return this.scaled(this.expReduced(r), this.keep(op("sub", this.asInt(shifted), this.i(0x4b400000))));
   }
 
@@ -73,11 +76,14 @@ class Lanes {
     const { m, e } = this.split(x);
     const f = this.keep(op("sub", m, this.f(1)));
     const z = this.keep(op("mul", f, f));
-    const p = this.polynomial(f, [
-      7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
-      2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-    ]);
-    const low = this.madd(e, this.f(-2.12194440e-4), this.keep(op("mul", this.keep(op("mul", p, f)), z)));
+    const p = this.polynomial(
+      f,
+      [
+        7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+        2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+      ],
+    );
+    const low = this.madd(e, this.f(-2.1219444e-4), this.keep(op("mul", this.keep(op("mul", p, f)), z)));
     const sum = this.keep(op("add", f, this.madd(z, this.f(-0.5), low)));
     const finite = this.madd(e, this.f(0.693359375), sum);
     const positive = select(compare("lt", x, this.f(Number.POSITIVE_INFINITY)), finite, x);
@@ -94,7 +100,10 @@ class Lanes {
   tanh(x: Expr): Expr {
     const size = this.keep(op("abs", x));
     const z = this.keep(op("mul", x, x));
-    const p = this.polynomial(z, [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1]);
+    const p = this.polynomial(
+      z,
+      [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1],
+    );
     const small = this.madd(this.keep(op("mul", p, z)), x, x);
     const e = this.exp(this.keep(op("add", size, size)));
     const large = this.keep(op("sub", this.f(1), op("div", this.f(2), op("add", e, this.f(1)))));
@@ -105,10 +114,16 @@ class Lanes {
   erf(x: Expr): Expr {
     const t = this.keep(op("pmin", op("abs", x), this.f(4)));
     const s = this.keep(op("mul", x, x));
-    const tail = this.polynomial(t, [-1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1]);
+    const tail = this.polynomial(
+      t,
+      [-1.7285347e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1],
+    );
     const exponent = this.keep(op("sub", op("mul", tail, t), t));
     const large = this.keep(op("sub", this.f(1), this.exp(exponent)));
-    const p = this.polynomial(s, [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1]);
+    const p = this.polynomial(
+      s,
+      [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1],
+    );
     return this.keep(select(compare("gt", t, this.f(0.927734375)), this.withSignOf(x, large), this.madd(p, x, x)));
   }
 
@@ -117,8 +132,8 @@ class Lanes {
     const halves = (["promote_low", "promote_high"] as const).map((name) => {
       const wide = this.keep(convert(name, "f64x2", [x]));
       const n = this.keep(op("nearest", op("mul", wide, this.d(2 / Math.PI))));
-      const first = op("sub", wide, op("mul", n, this.d(1.57079632673412561417)));
-      return { n, r: this.keep(op("sub", first, op("mul", n, this.d(6.07710050650619224932e-11)))) };
+      const first = op("sub", wide, op("mul", n, this.d(1.5707963267341256)));
+      return { n, r: this.keep(op("sub", first, op("mul", n, this.d(6.077100506506192e-11)))) };
     });
     const [low, high] = halves;
     if (!low || !high) throw new Error("unreachable");
@@ -232,10 +247,16 @@ export function expandDoubles(fn: string, args: readonly Expr[], code: CodeBuild
         rest.reduce((sum, c) => op("add", op("mul", sum, at), f(c)), f(first));
       const t = keep(op("min", op("abs", x), f(4)));
       const s = keep(op("mul", x, x));
-      const tail = polynomial(t, [-1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1]);
+      const tail = polynomial(
+        t,
+        [-1.7285347e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1],
+      );
       const rest = keep(op("exp", op("sub", op("mul", tail, t), t)));
       const large = select(compare("lt", x, f(0)), op("sub", rest, f(1)), op("sub", f(1), rest));
-      const p = polynomial(s, [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1]);
+      const p = polynomial(
+        s,
+        [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1],
+      );
       return select(compare("gt", t, f(0.927734375)), large, op("add", op("mul", p, x), x));
     }
     default:

@@ -25,7 +25,8 @@ function mnemonic(name: Operator, kind: Kind): string {
   return `${kind}.${name}${isInteger(kind) && signed.has(name) ? "_s" : ""}`;
 }
 
-const shuffle = (bytes: readonly number[], a: string, b: string): string => `(i8x16.shuffle ${bytes.join(" ")} ${a} ${b})`;
+const shuffle = (bytes: readonly number[], a: string, b: string): string =>
+  `(i8x16.shuffle ${bytes.join(" ")} ${a} ${b})`;
 const bytesOf = (from: number, count: number): readonly number[] => Array.from({ length: count }, (_, i) => from + i);
 
 function literal(kind: Kind, value: number): string {
@@ -48,7 +49,9 @@ class WatPrinter {
       case "const": {
         const text = literal(e.kind, e.value);
         if (!isVector(e.kind)) return `(${e.kind}.const ${text})`;
-        return `(v128.const ${e.kind} ${Array(e.kind === "f64x2" ? 2 : 4).fill(text).join(" ")})`;
+        return `(v128.const ${e.kind} ${Array(e.kind === "f64x2" ? 2 : 4)
+          .fill(text)
+          .join(" ")})`;
       }
       case "local":
         return `(local.get $${e.local.name})`;
@@ -106,7 +109,11 @@ class WatPrinter {
       case "promote_high":
         return `(f64x2.promote_low_f32x4 ${shuffle([...bytesOf(8, 8), ...bytesOf(8, 8)], a, a)})`;
       case "demote_pair":
-        return shuffle([...bytesOf(0, 8), ...bytesOf(16, 8)], `(f32x4.demote_f64x2_zero ${a})`, `(f32x4.demote_f64x2_zero ${b})`);
+        return shuffle(
+          [...bytesOf(0, 8), ...bytesOf(16, 8)],
+          `(f32x4.demote_f64x2_zero ${a})`,
+          `(f32x4.demote_f64x2_zero ${b})`,
+        );
       case "any_true":
         return `(v128.any_true ${a})`;
       case "broadcast": {
@@ -144,12 +151,17 @@ class WatPrinter {
         return `${indent}(local.set $${stmt.local.name} ${this.expr(stmt.value)})\n`;
       case "store": {
         const offset = stmt.offset ? ` offset=${stmt.offset}` : "";
-        const name = stmt.lane === undefined ? `${machineType(stmt.value.kind)}.store${offset}` : `v128.store32_lane${offset} ${stmt.lane}`;
+        const name =
+          stmt.lane === undefined
+            ? `${machineType(stmt.value.kind)}.store${offset}`
+            : `v128.store32_lane${offset} ${stmt.lane}`;
         return `${indent}(${name} ${this.expr(stmt.base)} ${this.expr(stmt.value)})\n`;
       }
       case "if": {
-        const otherwise = stmt.otherwise.length ? `${indent}(else\n${this.statements(stmt.otherwise, inner)}${indent})` : "";
-        return `${indent}(if ${this.expr(stmt.condition)} (then\n${this.statements(stmt.then, inner)}${indent})${otherwise ? `\n${otherwise}` : ""})\n`;
+        const otherwise = stmt.otherwise.length
+          ? `${indent}(else\n${this.statements(stmt.otherwise, inner)}${indent})`
+          : "";
+        return `${indent}(if ${this.expr(stmt.condition)} (then\n${this.statements(stmt.body, inner)}${indent})${otherwise ? `\n${otherwise}` : ""})\n`;
       }
       case "loop": {
         const label = `$l${this.#labels++}`;

@@ -7,10 +7,10 @@
  * run-time axis behind its last one are computed from the tile's first row and not stored. An element is the same sum
  * in the same order wherever it lies in a tile, and in the one-row form for few rows.
  */
-import { affineOf } from "../ir/affine.ts";
-import { type Dim, isLiteral, literalOf, mulDims, ONE } from "../ir/dims.ts";
+import { affineOf, isNonNegative, strideOf } from "../ir/affine.ts";
+import { type Dim, isLiteral, literalOf, ONE } from "../ir/dims.ts";
 import type { Access, Affine, AxisId, Kernel, Nest, NestScalar, ScalarId, Store } from "../ir/nest.ts";
-import { compare, constant, convert, type Expr, load, op, plus, select, use } from "../ir/stmt.ts";
+import { compare, constant, convert, type Expr, type Local, load, op, plus, select, times, use } from "../ir/stmt.ts";
 import { isFloat } from "../ir/types.ts";
 import { type KernelFrame, NestEmitter, noOffsets, type Offsets } from "./emit.ts";
 import { axesOfScalars, canTakeLanes, closure, costOf, packedColumn } from "./roles.ts";
@@ -54,7 +54,8 @@ export interface Contraction {
 /** The nest as a contraction, if it is one: a single sum of products, stored at its own index with columns contiguous. */
 export function contractionOf(kernel: Kernel, nest: Nest): Contraction | undefined {
   const [reduction] = nest.reductions;
-  if (!reduction || nest.reductions.length !== 1 || reduction.combine !== "sum" || reduction.over.length === 0) return undefined;
+  if (!reduction || nest.reductions.length !== 1 || reduction.combine !== "sum" || reduction.over.length === 0)
+    return undefined;
   const product = nest.scalars[reduction.value];
   if (product?.op !== "apply" || product.fn !== "mul" || !isFloat(product.dtype)) return undefined;
   const sums = nest.scalars.flatMap((scalar, id) => (scalar.op === "reduced" ? [id] : []));
@@ -68,7 +69,9 @@ export function contractionOf(kernel: Kernel, nest: Nest): Contraction | undefin
   if ([...(axes[sum] ?? [])].sort().join() !== domain) return undefined;
   const factors = product.args.map((id) => {
     const read = nest.scalars[id];
-    return read?.op === "read" && read.guards.length === 0 && plain(read.access) && isFloat(read.dtype) ? read.access : undefined;
+    return read?.op === "read" && read.guards.length === 0 && plain(read.access) && isFloat(read.dtype)
+      ? read.access
+      : undefined;
   });
   const varies = (access: Access, axis: AxisId): boolean => access.address.terms.some((term) => term.axis === axis);
   const strideIsOne = (access: Access, axis: AxisId): boolean =>
@@ -206,8 +209,11 @@ class ContractionEmitter {
   #tallest(): number {
     const { tile } = this.#emitter.target;
     const vectors = Math.ceil((this.#columns ?? PANEL) / this.#width);
-    const isWider = this.#width > 1 && vectors > tile.columns / this.#width && vectors <= tile.columns / this.#width + 2;
-    return isWider ? Math.floor((tile.rows * tile.columns) / this.#width / vectors) - (vectors === 4 ? 1 : 0) : tile.rows;
+    const isWider =
+      this.#width > 1 && vectors > tile.columns / this.#width && vectors <= tile.columns / this.#width + 2;
+    return isWider
+      ? Math.floor((tile.rows * tile.columns) / this.#width / vectors) - (vectors === 4 ? 1 : 0)
+      : tile.rows;
   }
 
   #overColumns(rows: number): void {
@@ -218,7 +224,8 @@ class ContractionEmitter {
     // Fewer rows leave registers for more columns; a width beyond one panel needs a literal number of them.
     const single = tile.columns / this.#width;
     const all = columns === undefined ? single : Math.ceil(columns / this.#width);
-    const wanted = rows === 1 ? ROW_VECTORS : rows === 2 ? Math.max(4, single) : this.#width > 1 && all <= single + 2 ? all : single;
+    const wanted =
+      rows === 1 ? ROW_VECTORS : rows === 2 ? Math.max(4, single) : this.#width > 1 && all <= single + 2 ? all : single;
     const vectors = Math.min(wanted, columns === undefined ? PANEL / this.#width : Math.ceil(columns / this.#width));
     const width = vectors * this.#width;
     if (columns === undefined || width <= PANEL || columns % width === 0) {
@@ -226,7 +233,10 @@ class ContractionEmitter {
       return;
     }
     const whole = columns - (columns % width);
-    if (whole > 0) emitter.range(column, constant("i32", 0), constant("i32", whole * word), width, () => this.#overRows(rows, vectors));
+    if (whole > 0)
+      emitter.range(column, constant("i32", 0), constant("i32", whole * word), width, () =>
+        this.#overRows(rows, vectors),
+      );
     const rest = Math.ceil((columns - whole) / this.#width);
     emitter.within(column, constant("i32", whole * word), () => this.#overRows(rows, rest));
   }
@@ -290,47 +300,28 @@ class ContractionEmitter {
   }
 
   /** The loops over the reduce axes; gives a sum for each row and vector. */
-  #sums(tile: Tile, pointers: readonly Pointer[]): readonly (readonly Expr[])[] {
+  #sums(tile: Tile, rows: readonly Pointer[]): readonly (readonly Expr[])[] {
     const emitter = this.#emitter;
-    const { code, target } = emitter;
-    const { left, right, over } = this.#roles;
-    const { word } = target;
-    const inner: Affine = { ...affineOf(0), terms: left.address.terms.filter((term) => over.includes(term.axis)) };
+    const { code } = emitter;
+    const { left, over } = this.#roles;
     const isWide = this.#width === 1;
     const zero = code.constant(isWide ? "f64" : "f32x4", 0);
-    const grid = <T>(make: () => T): readonly (readonly T[])[] => pointers.map(() => Array.from({ length: tile.vectors }, make));
+    const grid = <T>(make: () => T): readonly (readonly T[])[] =>
+      rows.map(() => Array.from({ length: tile.vectors }, make));
     const sums = grid(() => code.variable("s", zero));
 
-    /** Takes `count` steps of the innermost axis from `first` after where its loop stands. */
-    const steps = (axis: AxisId, first: number, count: number): void => {
-      const shift = code.let(emitter.units(inner, noOffsets, "k").base, "k");
-      for (let k = first; k < first + count; k++) {
-        const vectors = Array.from({ length: tile.vectors }, (_, j) => {
-          const { base, offset } = emitter.address(right, this.#at(0, j).set(axis, k));
-          return load(isWide ? "f32" : "f32x4", base, offset);
-        });
-        // One row alone uses each vector once: its loads fold into the products.
-        const b = tile.rows === 1 ? vectors : vectors.map((vector) => code.let(vector, "b"));
-        const along = emitter.units(inner, new Map([[axis, k]]), "k").offset;
-        pointers.forEach((pointer, row) => {
-          const a = code.let(load(isWide ? "f32" : "f32x4", plus(pointer.base, shift), pointer.offset + along, !isWide), "x");
-          b.forEach((vector, j) => {
-            const sum = sums[row]?.[j];
-            if (!sum) throw new Error("no sum");
-            const factors = isWide ? [a, vector].map((e) => convert("promote", "f64", [e])) : [a, vector];
-            code.set(sum, op("madd", ...factors, use(sum)));
-          });
-        });
-      }
-    };
-
     const extents = over.map((axis) => literalOf(this.#extent(axis)));
-    const count = extents.reduce<number | undefined>((p, e) => (p === undefined || e === undefined ? undefined : p * e), 1);
+    const count = extents.reduce<number | undefined>(
+      (p, e) => (p === undefined || e === undefined ? undefined : p * e),
+      1,
+    );
     const needsTotals = !isWide && (count === undefined || count > BLOCK);
     const isLong = count === undefined || count > SHORT;
     const block = isLong ? LONG_BLOCK : BLOCK;
     const totals = needsTotals
-      ? grid(() => (isLong ? [0, 1].map(() => code.variable("total", code.constant("f64x2", 0))) : [code.variable("total", zero)]))
+      ? grid(() =>
+          isLong ? [0, 1].map(() => code.variable("total", code.constant("f64x2", 0))) : [code.variable("total", zero)],
+        )
       : undefined;
     const flush = (): void => {
       totals?.forEach((row, r) => {
@@ -352,48 +343,27 @@ class ContractionEmitter {
       product *= extents[blockFrom - 1] ?? Number.POSITIVE_INFINITY;
       if (product > block) break;
     }
-    // A lower tile has less to do between the tests of its loop.
-    const unroll = isWide || tile.rows === 1 ? 1 : tile.rows <= 4 ? 2 * target.tile.unroll : target.tile.unroll;
-    const innermost = (axis: AxisId, extent: number | undefined): void => {
-      if (extent !== undefined && extent <= WRITTEN_OUT) {
-        steps(axis, 0, extent);
-        return;
-      }
-      const run = (from: Expr, to: Expr): void => {
-        if (from.op === "const" && to.op === "const") {
-          const rest = ((to.value - from.value) / word) % unroll;
-          const end = constant("i32", to.value - rest * word);
-          emitter.range(axis, from, end, unroll, () => steps(axis, 0, unroll));
-          if (rest > 0) emitter.within(axis, end, () => steps(axis, 0, rest));
-          return;
-        }
-        const isWhole = extent !== undefined && extent % unroll === 0;
-        const mask = constant("i32", -unroll * word);
-        const end = isWhole ? to : code.let(plus(from, op("and", op("sub", to, from), mask)), "whole");
-        emitter.range(axis, from, end, unroll, () => steps(axis, 0, unroll));
-        if (!isWhole) emitter.range(axis, end, to, 1, () => steps(axis, 0, 1));
-      };
-      const whole = emitter.extent(axis);
-      if (!totals || (extent !== undefined && extent <= block)) {
-        run(constant("i32", 0), whole);
-        return;
-      }
-      const size = constant("i32", (block / 2) * word);
-      code.loop("block", constant("i32", 0), whole, size, (from) => {
-        const next = code.let(plus(from, size), "next");
-        run(from, code.let(select(compare("lt", next, whole), next, whole), "block_end"));
-        flush();
-      });
-    };
     const nested = (i: number): void => {
       const axis = over[i];
       if (axis === undefined) return;
-      if (i === over.length - 1) innermost(axis, extents[i]);
-      else
+      if (i < over.length - 1) {
         emitter.loop(axis, 1, () => {
           nested(i + 1);
           if (i + 1 === blockFrom) flush();
         });
+        return;
+      }
+      const terms = left.address.terms.filter((term) => over.includes(term.axis) && term.axis !== axis);
+      const shift = emitter.units({ ...affineOf(0), terms }, noOffsets, "k").base;
+      // A base alone must not lie below 0, as it may where a step goes back.
+      const isRising = terms.every((term) => isNonNegative(term.times));
+      const pointers = rows.map(({ base, offset }) =>
+        isRising
+          ? { base: plus(base, shift), offset }
+          : { base: plus(plus(base, shift), constant("i32", offset)), offset: 0 },
+      );
+      const isChunked = totals !== undefined && !(extents[i] !== undefined && extents[i] <= block);
+      this.#innermost(tile, axis, pointers, sums, isChunked ? { size: block / 2, flush } : undefined);
     };
     emitter.fenced(() => nested(0));
 
@@ -405,6 +375,114 @@ class ContractionEmitter {
         return use(low ?? sum);
       }),
     );
+  }
+
+  /**
+   * The innermost loop. Pointers move along with it, one for each row and one for each panel: several steps differ in
+   * literal offsets, and no register holds a sum of addresses.
+   */
+  #innermost(
+    tile: Tile,
+    axis: AxisId,
+    rows: readonly Pointer[],
+    sums: readonly (readonly Local[])[],
+    chunks: { readonly size: number; flush(): void } | undefined,
+  ): void {
+    const emitter = this.#emitter;
+    const { code, target } = emitter;
+    const { left, right } = this.#roles;
+    const { word } = target;
+    const isWide = this.#width === 1;
+    const extent = literalOf(this.#extent(axis));
+    const strides = [left, right].map((access) => strideOf(access.address, axis));
+    const [rowStep, panelStep] = strides.map(literalOf);
+    // Only steps of known length forward can be told apart by offsets.
+    const isLiteral = rowStep !== undefined && rowStep >= 0 && panelStep !== undefined && panelStep >= 0;
+
+    const outer: Access = {
+      ...right,
+      address: { ...right.address, terms: right.address.terms.filter((term) => term.axis !== axis) },
+    };
+    const panels = new Map<string, { base: Expr; pointer?: Local }>();
+    const vectors = Array.from({ length: tile.vectors }, (_, j) => {
+      const { base, offset, key } = emitter.address(outer, this.#at(0, j));
+      const name = isLiteral ? key : `${key}+${offset}`;
+      const panel = panels.get(name) ?? { base: isLiteral ? base : plus(base, constant("i32", offset)) };
+      panels.set(name, panel);
+      return { panel, offset: isLiteral ? offset : 0 };
+    });
+    const isMoving = !(extent !== undefined && extent <= WRITTEN_OUT && isLiteral);
+    const rowPointers = rows.map(({ base, offset }) => {
+      if (isMoving) return { base: use(code.variable("a", isLiteral ? base : plus(base, constant("i32", offset)))), offset: isLiteral ? offset : 0 };
+      return { base: code.let(base, "a"), offset };
+    });
+    for (const panel of panels.values()) if (isMoving) panel.pointer = code.variable("b", panel.base);
+
+    const step = (k: number): void => {
+      const loads = vectors.map(({ panel, offset }) =>
+        load(isWide ? "f32" : "f32x4", panel.pointer ? use(panel.pointer) : panel.base, offset + k * (panelStep ?? 0) * word),
+      );
+      // One row alone uses each vector once: its loads fold into the products.
+      const b = tile.rows === 1 ? loads : loads.map((vector) => code.let(vector, "b"));
+      rowPointers.forEach((pointer, row) => {
+        const offset = pointer.offset + k * (rowStep ?? 0) * word;
+        const a = code.let(load(isWide ? "f32" : "f32x4", pointer.base, offset, !isWide), "x");
+        b.forEach((vector, j) => {
+          const sum = sums[row]?.[j];
+          if (!sum) throw new Error("no sum");
+          const factors = isWide ? [a, vector].map((e) => convert("promote", "f64", [e])) : [a, vector];
+          code.set(sum, op("madd", ...factors, use(sum)));
+        });
+      });
+    };
+    const steps = (length: number): void => {
+      for (let k = 0; k < length; k++) step(k);
+    };
+    if (!isMoving) {
+      steps(extent ?? 0);
+      return;
+    }
+    const advance = (length: number): void => {
+      const [rowBy, panelBy] = strides.map((stride) => times(emitter.inUnits(stride), constant("i32", length)));
+      for (const { base } of rowPointers) if (base.op === "local" && rowBy) code.set(base.local, plus(base, rowBy));
+      for (const { pointer } of panels.values()) if (pointer && panelBy) code.set(pointer, plus(use(pointer), panelBy));
+    };
+    const unroll = isWide || tile.rows === 1 || !isLiteral ? 1 : target.tile.unroll;
+    const one = constant("i32", 1);
+    const run = (length: Expr, isWhole: boolean): void => {
+      const rest = length.op === "const" ? length.value % unroll : 0;
+      const whole =
+        length.op === "const"
+          ? constant("i32", length.value - rest)
+          : isWhole
+            ? length
+            : code.let(op("and", length, constant("i32", -unroll)), "whole");
+      code.loop("k", constant("i32", 0), whole, constant("i32", unroll), () => {
+        steps(unroll);
+        advance(unroll);
+      });
+      if (rest > 0) {
+        steps(rest);
+        if (chunks) advance(rest);
+      }
+      if (length.op === "const" || isWhole) return;
+      code.loop("k", whole, length, one, () => {
+        steps(1);
+        advance(1);
+      });
+    };
+    const length = emitter.dim(this.#extent(axis));
+    const isWhole = extent !== undefined && extent % unroll === 0;
+    if (!chunks) {
+      run(length, isWhole);
+      return;
+    }
+    const size = constant("i32", chunks.size);
+    code.loop("block", constant("i32", 0), length, size, (from) => {
+      const rest = code.let(op("sub", length, from), "rest");
+      run(code.let(select(compare("lt", rest, size), rest, size), "depth"), isWhole);
+      chunks.flush();
+    });
   }
 
   #epilogue(tile: Tile, sums: readonly (readonly Expr[])[]): void {
@@ -445,12 +523,17 @@ class ContractionEmitter {
     const columns = this.#columns;
     const tileWidth = cells.length * width;
     if (columns !== undefined) {
-      const rest = counter.op === "const" ? columns - counter.value / word : columns < tileWidth ? columns : columns % tileWidth;
+      const rest =
+        counter.op === "const" ? columns - counter.value / word : columns < tileWidth ? columns : columns % tileWidth;
       if (rest >= tileWidth || rest === 0) storeAll(() => width);
       else if (counter.op === "const" || columns < tileWidth) storeAll((j) => rest - j * width);
       else {
         const isWhole = compare("lt", counter, constant("i32", (columns - rest) * word));
-        code.when(isWhole, () => storeAll(() => width), () => storeAll((j) => rest - j * width));
+        code.when(
+          isWhole,
+          () => storeAll(() => width),
+          () => storeAll((j) => rest - j * width),
+        );
       }
       return;
     }
@@ -460,11 +543,16 @@ class ContractionEmitter {
     const narrow = (n: number): void => {
       for (const vectors of ready) {
         const cell = vectors[Math.floor(n / width)];
-        if (cell) code.store(cell.base, cell.offset + (n % width) * word, cell.value, ...(width > 1 ? [n % width] : []));
+        if (cell)
+          code.store(cell.base, cell.offset + (n % width) * word, cell.value, ...(width > 1 ? [n % width] : []));
       }
       if (n + 1 < tileWidth - 1) code.when(isMoreThan(n + 1), () => narrow(n + 1));
     };
-    code.when(isMoreThan(tileWidth - 1), () => storeAll(() => width), () => narrow(0));
+    code.when(
+      isMoreThan(tileWidth - 1),
+      () => storeAll(() => width),
+      () => narrow(0),
+    );
   }
 }
 
@@ -473,5 +561,7 @@ function storable(emitter: NestEmitter, store: Store, offsets: Offsets): Expr {
   const { code } = emitter;
   if (emitter.lane === undefined) return emitter.value(store.value, offsets);
   const value = emitter.vector(store.value, offsets);
-  return emitter.scalar(store.value).dtype === "bool" ? code.let(op("and", value, code.constant("i32x4", 1)), "bit") : value;
+  return emitter.scalar(store.value).dtype === "bool"
+    ? code.let(op("and", value, code.constant("i32x4", 1)), "bit")
+    : value;
 }

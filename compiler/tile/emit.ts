@@ -48,7 +48,9 @@ export interface KernelFrame {
 }
 
 export function openKernel(kernel: Kernel, code: CodeBuilder, target: Target): KernelFrame {
-  const pointers = kernel.operands.map((operand, i) => code.parameter(operand.access === "write" ? `out${i}` : `in${i}`));
+  const pointers = kernel.operands.map((operand, i) =>
+    code.parameter(operand.access === "write" ? `out${i}` : `in${i}`),
+  );
   const dims = new Map(kernel.dims.map((name) => [name, code.parameter(name)]));
   return { kernel, code, target, pointers, dims };
 }
@@ -74,7 +76,11 @@ function dimExpr(frame: KernelFrame, dim: Dim): Expr {
         const numerator = dimValue(frame, atom.numerator);
         const denominator = dimValue(frame, atom.denominator);
         // The machine's division truncates; below 0 the dividend is lowered first. Divisors are positive.
-        const lowered = op("and", op("shr", numerator, constant("i32", 31)), plus(constant("i32", 1), op("neg", denominator)));
+        const lowered = op(
+          "and",
+          op("shr", numerator, constant("i32", 31)),
+          plus(constant("i32", 1), op("neg", denominator)),
+        );
         factor = op("quotient", plus(numerator, lowered), denominator);
       } else {
         const [left, right] = [dimValue(frame, atom.left), dimValue(frame, atom.right)];
@@ -196,12 +202,18 @@ export class NestEmitter {
   /** A loop over part of an axis; bounds in address units. */
   range(axis: AxisId, from: Expr, to: Expr, step: number, fill: () => void): void {
     const name = this.nest.axes[axis]?.name ?? "i";
-    this.code.loop(name, from, to, constant("i32", step * this.target.word), (counter) => this.within(axis, counter, fill));
+    this.code.loop(name, from, to, constant("i32", step * this.target.word), (counter) =>
+      this.within(axis, counter, fill),
+    );
   }
 
   #naturalLevel(axes: Iterable<AxisId>): number {
     let level = 0;
-    for (const axis of axes) level = Math.max(level, this.#frames.findIndex((frame) => frame.axis === axis));
+    for (const axis of axes)
+      level = Math.max(
+        level,
+        this.#frames.findIndex((frame) => frame.axis === axis),
+      );
     return level;
   }
 
@@ -355,7 +367,12 @@ export class NestEmitter {
     const { base, offset } = this.#affine(at, offsets, constant("i32", 0), "i");
     const units = plus(base, constant("i32", offset));
     const { word } = this.target;
-    const index = word === 1 ? units : units.op === "const" ? constant("i32", units.value / word) : op("shr", units, constant("i32", 2));
+    const index =
+      word === 1
+        ? units
+        : units.op === "const"
+          ? constant("i32", units.value / word)
+          : op("shr", units, constant("i32", 2));
     if (!varying) return index;
     const stride = at.terms.find((term) => term.axis === this.lane)?.times;
     const step = stride ? literalOf(stride) : 0;
@@ -381,7 +398,13 @@ export class NestEmitter {
   address(access: Access, offsets: Offsets = noOffsets): Address {
     const pointer = this.frame.pointers[access.operand];
     if (!pointer) throw new Error(`no operand ${access.operand}`);
-    return this.#affine(access.address, offsets, pointer, `p${access.operand}`, packedColumn(this.frame.kernel, this.nest, access.operand, access.address));
+    return this.#affine(
+      access.address,
+      offsets,
+      pointer,
+      `p${access.operand}`,
+      packedColumn(this.frame.kernel, this.nest, access.operand, access.address),
+    );
   }
 
   /**
@@ -412,9 +435,19 @@ export class NestEmitter {
         immediate += (offset % 8) * word;
         if (panels === 0) continue;
         if (literal !== undefined) immediate += literal * panels * word;
-        else parts.push({ axes: [], key: `${panels}(${stride.key})`, amount: () => times(this.inUnits(stride), constant("i32", panels)) });
+        else
+          parts.push({
+            axes: [],
+            key: `${panels}(${stride.key})`,
+            amount: () => times(this.inUnits(stride), constant("i32", panels)),
+          });
       } else if (literal !== undefined) immediate += literal * offset * word;
-      else parts.push({ axes: [], key: `${offset}(${stride.key})`, amount: () => times(this.inUnits(stride), constant("i32", offset)) });
+      else
+        parts.push({
+          axes: [],
+          key: `${offset}(${stride.key})`,
+          amount: () => times(this.inUnits(stride), constant("i32", offset)),
+        });
     }
     for (const { scalar, times: stride } of at.scalars)
       parts.push({
@@ -423,7 +456,10 @@ export class NestEmitter {
         amount: () => times(this.value(scalar, offsets), this.inUnits(stride)),
       });
     // The offset of an access is added to its base without wrapping: the base alone must not lie below 0.
-    const isRising = isNonNegative(at.plus) && at.terms.every((term) => isNonNegative(term.times)) && at.scalars.every((term) => isNonNegative(term.times));
+    const isRising =
+      isNonNegative(at.plus) &&
+      at.terms.every((term) => isNonNegative(term.times)) &&
+      at.scalars.every((term) => isNonNegative(term.times));
     if (isAddress && (immediate < 0 || (immediate > 0 && !isRising))) {
       const amount = immediate;
       parts.push({ axes: [], key: `${amount}`, amount: () => constant("i32", amount) });

@@ -47,7 +47,10 @@ export function emitLoops(frame: KernelFrame, nest: Nest): void {
       return load(emitter.isVarying(id) ? "f32x4" : "f32", base, offset);
     };
   }
-  const pending = nest.stores.map((store) => ({ store, axes: loopOrder(nest, store, (id) => emitter.dependencies(id)) }));
+  const pending = nest.stores.map((store) => ({
+    store,
+    axes: loopOrder(nest, store, (id) => emitter.dependencies(id)),
+  }));
   emitStores(emitter, pending, (axis, height, store) => {
     places = Array.from({ length: height }, (_, i) => new Map([[axis, i]]));
     for (const place of places) store(place);
@@ -66,7 +69,9 @@ const KEEP_COST = 10;
 function keptBetweenPasses(nest: Nest): { scalar: ScalarId; sum: ScalarId; store: Store } | undefined {
   const axes = axesOfScalars(nest);
   const isReduced = (id: ScalarId): boolean => nest.scalars[id]?.op === "reduced";
-  const sums = nest.scalars.flatMap((scalar, id) => (scalar.op === "reduced" ? [{ id, reduction: nest.reductions[scalar.reduction] }] : []));
+  const sums = nest.scalars.flatMap((scalar, id) =>
+    scalar.op === "reduced" ? [{ id, reduction: nest.reductions[scalar.reduction] }] : [],
+  );
   const last = sums.find(({ id }) => sums.every((other) => !closure(nest, other.reduction?.value ?? 0).has(id)));
   const over = last?.reduction?.over;
   if (!last?.reduction || !over) return undefined;
@@ -75,14 +80,22 @@ function keptBetweenPasses(nest: Nest): { scalar: ScalarId; sum: ScalarId; store
   if (!store || wide.length > 1 || nest.scalars[store.value]?.dtype !== "f32") return undefined;
   const inSum = closure(nest, last.reduction.value, isReduced);
   const inStore = closure(nest, store.value, isReduced);
-  const isWhole = (id: ScalarId): boolean => axes[id]?.size === store.over.length && store.over.every((axis) => axes[id]?.has(axis));
+  const isWhole = (id: ScalarId): boolean =>
+    axes[id]?.size === store.over.length && store.over.every((axis) => axes[id]?.has(axis));
   const scalar = [...inStore].find(
-    (id) => inSum.has(id) && isWhole(id) && nest.scalars[id]?.op === "apply" && nest.scalars[id]?.dtype === "f32" && costOf(nest, id) >= KEEP_COST,
+    (id) =>
+      inSum.has(id) &&
+      isWhole(id) &&
+      nest.scalars[id]?.op === "apply" &&
+      nest.scalars[id]?.dtype === "f32" &&
+      costOf(nest, id) >= KEEP_COST,
   );
   if (scalar === undefined) return undefined;
   const besides = [...closure(nest, store.value, (id) => id === scalar || isReduced(id))];
   const readsMore = besides.some((id) => nest.scalars[id]?.op === "read" && over.some((axis) => axes[id]?.has(axis)));
-  const isOnlySum = sums.every((other) => other.id === last.id || closure(nest, last.reduction?.value ?? 0).has(other.id));
+  const isOnlySum = sums.every(
+    (other) => other.id === last.id || closure(nest, last.reduction?.value ?? 0).has(other.id),
+  );
   return readsMore || !isOnlySum ? undefined : { scalar, sum: last.id, store };
 }
 
@@ -99,7 +112,9 @@ function tileAlong(emitter: NestEmitter, axis: AxisId, group: readonly Pending[]
   const { nest, lane } = emitter;
   const isInnermost = group.every(({ axes }) => axes.length === 1 && axes[0] === lane);
   if (lane === undefined || !isInnermost || nest.reductions.length === 0) return undefined;
-  const isBeside = nest.reductions.every(({ over, value }) => !over.includes(lane) && emitter.dependencies(value).has(lane));
+  const isBeside = nest.reductions.every(
+    ({ over, value }) => !over.includes(lane) && emitter.dependencies(value).has(lane),
+  );
   const isShared = nest.reductions.some(({ over, value }) =>
     [...closure(nest, value)].some((id) => {
       const axes = emitter.dependencies(id);
@@ -114,7 +129,11 @@ type TileStores = (axis: AxisId, height: number, store: (place: Offsets) => void
 
 /** Opens the loops of several stores, shared as far as their orders agree. */
 function emitStores(emitter: NestEmitter, pending: readonly Pending[], tiled: TileStores): void {
-  storeHere(emitter, pending.filter(({ axes }) => axes.length === 0).map(({ store }) => store), noOffsets);
+  storeHere(
+    emitter,
+    pending.filter(({ axes }) => axes.length === 0).map(({ store }) => store),
+    noOffsets,
+  );
   const byAxis = new Map<AxisId, Pending[]>();
   for (const { store, axes } of pending) {
     const [axis, ...rest] = axes;
@@ -131,7 +150,9 @@ function emitStores(emitter: NestEmitter, pending: readonly Pending[], tiled: Ti
     }
     const stores = group.map(({ store }) => store);
     emitter.loop(axis, height, () =>
-      emitter.loop(emitter.lane ?? axis, emitter.target.lanes, () => tiled(axis, height, (place) => storeHere(emitter, stores, place))),
+      emitter.loop(emitter.lane ?? axis, emitter.target.lanes, () =>
+        tiled(axis, height, (place) => storeHere(emitter, stores, place)),
+      ),
     );
   }
 }
@@ -151,7 +172,10 @@ function storeHere(emitter: NestEmitter, stores: readonly Store[], place: Offset
   );
 }
 
-function storeLanes(emitter: NestEmitter, ready: readonly { readonly base: Expr; readonly offset: number; readonly value: Expr }[]): void {
+function storeLanes(
+  emitter: NestEmitter,
+  ready: readonly { readonly base: Expr; readonly offset: number; readonly value: Expr }[],
+): void {
   const { code, lane } = emitter;
   const whole = (): void => {
     for (const { base, offset, value } of ready) code.store(base, offset, value);

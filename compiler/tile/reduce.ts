@@ -38,7 +38,15 @@ function identityOf(combine: Combine, dtype: string, form: Form): number {
       return isReal ? Number.NEGATIVE_INFINITY : isUnsigned || dtype === "bool" ? 0 : -0x80000000;
     case "min":
     case "argmin":
-      return isReal ? Number.POSITIVE_INFINITY : isUnsigned ? -1 : dtype === "bool" ? (form === "scalar" ? 1 : -1) : 0x7fffffff;
+      return isReal
+        ? Number.POSITIVE_INFINITY
+        : isUnsigned
+          ? -1
+          : dtype === "bool"
+            ? form === "scalar"
+              ? 1
+              : -1
+            : 0x7fffffff;
     default:
       return 0;
   }
@@ -69,13 +77,15 @@ class Accumulation {
     const isFloatSum = isFloat(value.dtype) && (reduction.combine === "sum" || reduction.combine === "prod");
     this.#wide = form === "scalar" && isFloatSum;
     const [a, b] = value.op === "apply" && value.fn === "mul" ? value.args : [];
-    this.#factors = isFloatSum && reduction.combine === "sum" && a !== undefined && b !== undefined ? [a, b] : undefined;
+    this.#factors =
+      isFloatSum && reduction.combine === "sum" && a !== undefined && b !== undefined ? [a, b] : undefined;
     const { code } = emitter;
     const kind = this.#wide ? "f64" : form === "scalar" ? scalarKind(value.dtype) : vectorKind(value.dtype);
     const identity = code.constant(kind, identityOf(reduction.combine, value.dtype, form));
     const count = this.#isPosition ? 1 : accumulators;
     for (let i = 0; i < count; i++) this.#best.push(code.variable(reduction.combine, identity));
-    if (this.#isPosition) this.#positions.push(code.variable("position", code.constant(form === "scalar" ? "i32" : "i32x4", 0)));
+    if (this.#isPosition)
+      this.#positions.push(code.variable("position", code.constant(form === "scalar" ? "i32" : "i32x4", 0)));
     const isExtremum = reduction.combine === "max" || reduction.combine === "min";
     this.#lost = kind === "f32x4" && isExtremum ? code.variable("lost", code.constant("i32x4", 0)) : undefined;
     if (totals && isFloatSum && reduction.combine === "sum")
@@ -91,12 +101,18 @@ class Accumulation {
     const read = (scalar: ScalarId): Expr =>
       this.#form === "scalar" ? this.#emitter.value(scalar, offsets) : this.#emitter.vector(scalar, offsets);
     if (this.#factors && !mask) {
-      const factors = this.#factors.map((factor) => (this.#wide ? convert("promote", "f64", [read(factor)]) : read(factor)));
+      const factors = this.#factors.map((factor) =>
+        this.#wide ? convert("promote", "f64", [read(factor)]) : read(factor),
+      );
       code.set(into, op("madd", ...factors, use(into)));
       return;
     }
     let value = read(id);
-    if (mask) value = code.let(select(mask, value, code.constant(value.kind, identityOf(combine, this.#dtype, this.#form))), "valid");
+    if (mask)
+      value = code.let(
+        select(mask, value, code.constant(value.kind, identityOf(combine, this.#dtype, this.#form))),
+        "valid",
+      );
     if (this.#isPosition) {
       this.#takePosition(value, into, offsets);
       return;
@@ -142,7 +158,8 @@ class Accumulation {
     if (combine === "any") return op("or", a, b);
     if (combine === "all") return op("and", a, b);
     if (this.#dtype === "bool") return op(isMax ? "or" : "and", a, b);
-    if (a.kind === "i32") return select(compare(this.#dtype === "u32" ? (isMax ? "gt_u" : "lt_u") : isMax ? "gt" : "lt", a, b), a, b);
+    if (a.kind === "i32")
+      return select(compare(this.#dtype === "u32" ? (isMax ? "gt_u" : "lt_u") : isMax ? "gt" : "lt", a, b), a, b);
     if (this.#lost) return op(isMax ? "pmax" : "pmin", a, b);
     const name = isMax ? "max" : "min";
     return op(this.#dtype === "u32" ? `${name}_u` : name, a, b);
@@ -191,18 +208,26 @@ class Accumulation {
     const all = code.let(this.#withLost(this.#together()), "all");
     const { combine } = this.reduction;
     if (combine === "sum" && isFloat(this.#dtype)) {
-      const [a, b] = low && high ? [use(low), use(high)] : [convert("promote_low", "f64x2", [all]), convert("promote_high", "f64x2", [all])];
+      const [a, b] =
+        low && high
+          ? [use(low), use(high)]
+          : [convert("promote_low", "f64x2", [all]), convert("promote_high", "f64x2", [all])];
       const pair = code.let(op("add", a, b), "pair");
       const [x, y] = [0, 1].map((lane) => convert("extract", "f64", [pair], lane));
       return convert("demote", "f32", [op("add", x ?? pair, y ?? pair)]);
     }
     if (this.#dtype === "bool") {
       const isAny = combine === "any" || combine === "max";
-      return isAny ? convert("any_true", "i32", [all]) : op("xor", convert("any_true", "i32", [op("not", all)]), constant("i32", 1));
+      return isAny
+        ? convert("any_true", "i32", [all])
+        : op("xor", convert("any_true", "i32", [op("not", all)]), constant("i32", 1));
     }
-    const lanes = [0, 1, 2, 3].map((lane) => code.let(convert("extract", scalarKind(this.#dtype), [all], lane), "lane"));
+    const lanes = [0, 1, 2, 3].map((lane) =>
+      code.let(convert("extract", scalarKind(this.#dtype), [all], lane), "lane"),
+    );
     const isMax = combine === "max";
-    if (isFloat(this.#dtype) && combine !== "prod") return lanes.reduce((a, b) => code.let(op(isMax ? "max" : "min", a, b), combine));
+    if (isFloat(this.#dtype) && combine !== "prod")
+      return lanes.reduce((a, b) => code.let(op(isMax ? "max" : "min", a, b), combine));
     return lanes.reduce((a, b) => code.let(this.#combined(a, b), combine));
   }
 
@@ -218,7 +243,8 @@ class Accumulation {
     const [best] = this.#best;
     const [positions] = this.#positions;
     if (!best || !positions) throw new Error("no accumulator");
-    const valueAt = (lane: number): Expr => code.let(convert("extract", scalarKind(this.#dtype), [use(best)], lane), "lane");
+    const valueAt = (lane: number): Expr =>
+      code.let(convert("extract", scalarKind(this.#dtype), [use(best)], lane), "lane");
     const positionAt = (lane: number): Expr => code.let(convert("extract", "i32", [use(positions)], lane), "at");
     const value = code.variable("winner", valueAt(0));
     const position = code.variable("position", positionAt(0));
@@ -227,7 +253,10 @@ class Accumulation {
       const isEqual = isFloat(this.#dtype)
         ? op("or", compare("eq", v, use(value)), op("and", compare("ne", v, v), compare("ne", use(value), use(value))))
         : compare("eq", v, use(value));
-      const wins = code.let(op("or", this.#isBetter(v, use(value)), op("and", isEqual, compare("lt", p, use(position)))), "wins");
+      const wins = code.let(
+        op("or", this.#isBetter(v, use(value)), op("and", isEqual, compare("lt", p, use(position)))),
+        "wins",
+      );
       code.set(value, select(wins, v, use(value)));
       code.set(position, select(wins, p, use(position)));
     }
@@ -250,7 +279,9 @@ function sharingLoops(emitter: NestEmitter, first: ScalarId, isDone: (id: Scalar
     if (!reduction || id === first || isDone(id) || reduction.over.join() !== over) return;
     if ([...emitter.dependencies(id)].sort().join() !== known) return;
     const needs = closure(nest, reduction.value);
-    const isIndependent = group.every((other) => !needs.has(other) && !closure(nest, reductionOf(other)?.value ?? 0).has(id));
+    const isIndependent = group.every(
+      (other) => !needs.has(other) && !closure(nest, reductionOf(other)?.value ?? 0).has(id),
+    );
     // Reductions that it waits for must have been computed already.
     const isReady = [...needs].every((part) => part === id || nest.scalars[part]?.op !== "reduced" || isDone(part));
     if (isIndependent && isReady) group.push(id);
@@ -276,13 +307,18 @@ export function emitReduction(emitter: NestEmitter, scalar: ScalarId, places: re
   const isAlong = lane !== undefined && over.includes(lane);
   const form: Form = isAlong ? "along" : emitter.isVarying(scalar) ? "beside" : "scalar";
   const extents = over.map((axis) => literalOf(nest.axes[axis]?.extent ?? ONE));
-  const count = extents.reduce<number | undefined>((product, e) => (e === undefined || product === undefined ? undefined : product * e), 1);
+  const count = extents.reduce<number | undefined>(
+    (product, e) => (e === undefined || product === undefined ? undefined : product * e),
+    1,
+  );
   const values = reductions.map((reduction) => reduction.value);
   const cost = values.reduce((sum, id) => sum + costOf(nest, id), 0);
   const lanesExtent = lane === undefined ? undefined : literalOf(nest.axes[lane]?.extent ?? ONE);
   const turns = isAlong && cost <= CHEAP && (lanesExtent === undefined || lanesExtent >= 32) ? 4 : 1;
   const chunk = CHUNK * (isAlong ? 4 * turns : 1);
-  const isFloatSum = reductions.some((reduction) => reduction.combine === "sum" && isFloat(emitter.scalar(reduction.value).dtype));
+  const isFloatSum = reductions.some(
+    (reduction) => reduction.combine === "sum" && isFloat(emitter.scalar(reduction.value).dtype),
+  );
   const needsTotals = form !== "scalar" && isFloatSum && (count === undefined || count > SHORT);
   const running = places.map((place) => ({
     place,
@@ -290,10 +326,12 @@ export function emitReduction(emitter: NestEmitter, scalar: ScalarId, places: re
   }));
   const take = (offsets: Offsets, turn: number, mask?: Expr): void => {
     for (const { place, accumulations } of running)
-      for (const accumulation of accumulations) accumulation.take(place.size ? new Map([...place, ...offsets]) : offsets, turn, mask);
+      for (const accumulation of accumulations)
+        accumulation.take(place.size ? new Map([...place, ...offsets]) : offsets, turn, mask);
   };
   const flush = (): void => {
-    if (needsTotals) for (const { accumulations } of running) for (const accumulation of accumulations) accumulation.flush();
+    if (needsTotals)
+      for (const { accumulations } of running) for (const accumulation of accumulations) accumulation.flush();
   };
 
   const hasGuards = values.some((id) =>
@@ -302,7 +340,14 @@ export function emitReduction(emitter: NestEmitter, scalar: ScalarId, places: re
       return read?.op === "read" && read.guards.length > 0;
     }),
   );
-  if (!isAlong && !hasGuards && count !== undefined && count > 0 && count <= WRITTEN_OUT && count * cost <= 4 * WRITTEN_OUT) {
+  if (
+    !isAlong &&
+    !hasGuards &&
+    count !== undefined &&
+    count > 0 &&
+    count <= WRITTEN_OUT &&
+    count * cost <= 4 * WRITTEN_OUT
+  ) {
     for (let point = 0; point < count; point++) {
       const offsets = new Map<AxisId, number>();
       let rest = point;
@@ -331,7 +376,8 @@ export function emitReduction(emitter: NestEmitter, scalar: ScalarId, places: re
       }
       const step = 4 * turns;
       const blocks = op("and", op("sub", to, from), constant("i32", -step * word));
-      const literalEnd = from.op === "const" && to.op === "const" ? from.value + ((to.value - from.value) & (-step * word)) : undefined;
+      const literalEnd =
+        from.op === "const" && to.op === "const" ? from.value + ((to.value - from.value) & (-step * word)) : undefined;
       const end = literalEnd === undefined ? code.let(plus(from, blocks), "whole") : constant("i32", literalEnd);
       emitter.range(axis, from, end, step, () => {
         for (let turn = 0; turn < turns; turn++) take(new Map([[axis, 4 * turn]]), turn);

@@ -51,7 +51,11 @@ export function partsOf(nest: Nest, scalar: NestScalar): readonly ScalarId[] {
 }
 
 /** Every scalar that one depends on, itself included, through reductions too; `stop` cuts the search. */
-export function closure(nest: Nest, from: ScalarId, stop: (id: ScalarId) => boolean = () => false): ReadonlySet<ScalarId> {
+export function closure(
+  nest: Nest,
+  from: ScalarId,
+  stop: (id: ScalarId) => boolean = () => false,
+): ReadonlySet<ScalarId> {
   const seen = new Set<ScalarId>();
   const visit = (id: ScalarId): void => {
     if (seen.has(id)) return;
@@ -98,7 +102,13 @@ export function canTakeLanes(kernel: Kernel, nest: Nest, axes: readonly Readonly
       case "read": {
         const { operand, address } = scalar.access;
         if (address.scalars.some((term) => varies(term.scalar))) return false;
-        if (scalar.guards.some((guard) => guard.index.terms.some((term) => term.axis === axis) || guard.index.scalars.some((term) => varies(term.scalar))))
+        if (
+          scalar.guards.some(
+            (guard) =>
+              guard.index.terms.some((term) => term.axis === axis) ||
+              guard.index.scalars.some((term) => varies(term.scalar)),
+          )
+        )
           return false;
         const term = address.terms.find((t) => t.axis === axis);
         return !term || isLiteral(term.times, 1) || packedColumn(kernel, nest, operand, address) === axis;
@@ -134,9 +144,15 @@ export function chooseLanes(kernel: Kernel, nest: Nest): AxisId | undefined {
     const isStored = stores.length > 0;
     const isContiguous = stores.every((store) => {
       const term = store.access.address.terms.find((t) => t.axis === axis);
-      return term !== undefined && isLiteral(term.times, 1) && !store.access.address.scalars.some((t) => axes[t.scalar]?.has(axis));
+      return (
+        term !== undefined &&
+        isLiteral(term.times, 1) &&
+        !store.access.address.scalars.some((t) => axes[t.scalar]?.has(axis))
+      );
     });
-    const isRead = nest.scalars.some((scalar) => scalar.op === "read" && scalar.access.address.terms.some((t) => t.axis === axis));
+    const isRead = nest.scalars.some(
+      (scalar) => scalar.op === "read" && scalar.access.address.terms.some((t) => t.axis === axis),
+    );
     // The position of a lane has to be a literal away from that of its neighbour.
     const hasPositions = nest.reductions.every(({ combine, over }) => {
       const inner = over.slice(over.indexOf(axis) + 1).map((a) => nest.axes[a]?.extent);

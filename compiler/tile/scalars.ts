@@ -1,5 +1,16 @@
 /** The scalar functions of `ops/scalar.ts` in operators of kernel code, for one element or a vector of them. */
-import { type CodeBuilder, choose, compare, constant, convert, type Expr, isVector, type Kind, op, select } from "../ir/stmt.ts";
+import {
+  type CodeBuilder,
+  choose,
+  compare,
+  constant,
+  convert,
+  type Expr,
+  isVector,
+  type Kind,
+  op,
+  select,
+} from "../ir/stmt.ts";
 import { type DType, isFloat } from "../ir/types.ts";
 import type { Target } from "./target.ts";
 

@@ -1,0 +1,12 @@
+(memory) => {
+  const F = new Float32Array(memory);
+  const I = new Int32Array(memory);
+
+
+  return {
+    run(block) {
+    },
+    derive(block) {
+    },
+  };
+}
