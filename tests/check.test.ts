@@ -285,7 +285,7 @@ values("are computed while compiling", () => {
       output text = if "a{A[1]}" == "a9" then 1.5 else 2.5
       output nested = [[1, 2], [3, 4.5]]
       output cast = 2.5 as i32
-      output called = sigmoid(0.0) + fan_in([3, 3, 4, 8]) - fan_out([3, 3, 4, 8])
+      output called = sigmoid(0) + fan_in([3, 3, 4, 8]) - fan_out([3, 3, 4, 8])
     }`);
   const all = Object.fromEntries(graph.outputs.map(({ name }) => [name, constantOf(graph, name)]));
   assert.equal(all, {

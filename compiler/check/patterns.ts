@@ -192,6 +192,8 @@ function checkLonely(
       .filter(
         ({ text }) =>
           !result.some((other) => other.text === text) &&
+          // Twice in one operand is its diagonal.
+          words.filter((other) => other.text === text).length === 1 &&
           operands.every((other, i) => i === operand || !other.some((word) => word.text === text)),
       )
       .map((word) => ({ word, operand })),

@@ -162,12 +162,15 @@ function bindList(
 /** The element type that the parameter asks for, if it is settled already. */
 function settledDType(binding: Binding, type: TypeSyntax): DType | undefined {
   const { text: name } = type.name;
-  if (binding.isGeneric(name, "dtype")) return binding.frame.names.find(name)?.dtype;
+  const generic = binding.declaration.generics.find((other) => other.kind === "dtype" && other.name.text === name);
+  // A literal adapts to what `T: float` asks for.
+  if (generic?.kind === "dtype")
+    return binding.frame.names.find(name)?.dtype ?? (generic.class === "float" ? "f32" : undefined);
   return isDType(name) ? name : undefined;
 }
 
 function bindTensor(binding: Binding, param: FunctionParam, type: TypeSyntax, entity: Entity, span: Span): Entity {
-  const { caller, declaration } = binding;
+  const { caller } = binding;
   const { text: name } = type.name;
   if (!binding.isGeneric(name, "dtype") && (!isDType(name) || type.args)) failDType(binding.frame, type);
   const wanted = settledDType(binding, type);
@@ -210,7 +213,6 @@ function bindTensor(binding: Binding, param: FunctionParam, type: TypeSyntax, en
     return isFloat(dtype) && value !== undefined ? { kind: "float", value, dtype } : { ...given, dtype };
   }
   if (given.kind === "float") return { ...given, dtype };
-  if (declaration.name.text === "") return BOTTOM;
   return given;
 }
 

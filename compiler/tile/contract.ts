@@ -8,8 +8,8 @@
  * in the same order wherever it lies in a tile, and in the one-row form for few rows.
  */
 import { affineOf, isNonNegative, strideOf } from "../ir/affine.ts";
-import { type Dim, isLiteral, literalOf, ONE } from "../ir/dims.ts";
-import type { Access, Affine, AxisId, Kernel, Nest, NestScalar, ScalarId, Store } from "../ir/nest.ts";
+import { type Dim, isLiteral, literalOf, mulDims, ONE } from "../ir/dims.ts";
+import type { Access, AxisId, Kernel, Nest, NestScalar, ScalarId, Store } from "../ir/nest.ts";
 import { compare, constant, convert, type Expr, type Local, load, op, plus, select, times, use } from "../ir/stmt.ts";
 import { isFloat } from "../ir/types.ts";
 import { type KernelFrame, NestEmitter, noOffsets, type Offsets } from "./emit.ts";
@@ -22,8 +22,10 @@ import { axesOfScalars, canTakeLanes, closure, costOf, packedColumn } from "./ro
 const BLOCK = 1024;
 const SHORT = 4096;
 const LONG_BLOCK = 64;
-/** Innermost reduce axes of up to this extent have no loop. */
-const WRITTEN_OUT = 6;
+/** Reduce axes of up to this extent have no loop: the innermost one, or all together. */
+const WRITTEN_OUT = 9;
+/** From this literal extent on, twice as many steps are written out for each turn of the loop. */
+const DEEP = 64;
 /** Below this many rows a tile wastes more than the wider one-row form. */
 const FEW_ROWS = 4;
 /** An epilogue of up to this cost is written out for each vector. */
@@ -209,11 +211,7 @@ class ContractionEmitter {
   #tallest(): number {
     const { tile } = this.#emitter.target;
     const vectors = Math.ceil((this.#columns ?? PANEL) / this.#width);
-    const isWider =
-      this.#width > 1 && vectors > tile.columns / this.#width && vectors <= tile.columns / this.#width + 2;
-    return isWider
-      ? Math.floor((tile.rows * tile.columns) / this.#width / vectors) - (vectors === 4 ? 1 : 0)
-      : tile.rows;
+    return this.#width > 1 && vectors === 3 ? 3 : this.#width > 1 && vectors === 4 ? 2 : tile.rows;
   }
 
   #overColumns(rows: number): void {
@@ -303,7 +301,7 @@ class ContractionEmitter {
   #sums(tile: Tile, rows: readonly Pointer[]): readonly (readonly Expr[])[] {
     const emitter = this.#emitter;
     const { code } = emitter;
-    const { left, over } = this.#roles;
+    const { left, right, over } = this.#roles;
     const isWide = this.#width === 1;
     const zero = code.constant(isWide ? "f64" : "f32x4", 0);
     const grid = <T>(make: () => T): readonly (readonly T[])[] =>
@@ -343,7 +341,15 @@ class ContractionEmitter {
       product *= extents[blockFrom - 1] ?? Number.POSITIVE_INFINITY;
       if (product > block) break;
     }
+    const isShort =
+      count !== undefined &&
+      count <= WRITTEN_OUT &&
+      over.every((axis) => [left, right].every(({ address }) => (literalOf(strideOf(address, axis)) ?? -1) >= 0));
     const nested = (i: number): void => {
+      if (isShort) {
+        this.#innermost(tile, over, rows, sums, undefined);
+        return;
+      }
       const axis = over[i];
       if (axis === undefined) return;
       if (i < over.length - 1) {
@@ -363,7 +369,7 @@ class ContractionEmitter {
           : { base: plus(plus(base, shift), constant("i32", offset)), offset: 0 },
       );
       const isChunked = totals !== undefined && !(extents[i] !== undefined && extents[i] <= block);
-      this.#innermost(tile, axis, pointers, sums, isChunked ? { size: block / 2, flush } : undefined);
+      this.#innermost(tile, [axis], pointers, sums, isChunked ? { size: block / 2, flush } : undefined);
     };
     emitter.fenced(() => nested(0));
 
@@ -379,11 +385,12 @@ class ContractionEmitter {
 
   /**
    * The innermost loop. Pointers move along with it, one for each row and one for each panel: several steps differ in
-   * literal offsets, and no register holds a sum of addresses.
+   * literal offsets, and no register holds a sum of addresses. Several axes are given where they are short enough to
+   * be written out together.
    */
   #innermost(
     tile: Tile,
-    axis: AxisId,
+    axes: readonly AxisId[],
     rows: readonly Pointer[],
     sums: readonly (readonly Local[])[],
     chunks: { readonly size: number; flush(): void } | undefined,
@@ -393,15 +400,26 @@ class ContractionEmitter {
     const { left, right } = this.#roles;
     const { word } = target;
     const isWide = this.#width === 1;
-    const extent = literalOf(this.#extent(axis));
-    const strides = [left, right].map((access) => strideOf(access.address, axis));
-    const [rowStep, panelStep] = strides.map(literalOf);
+    const extents = axes.map((axis) => literalOf(this.#extent(axis)));
+    const extent = extents.reduce((p, e) => (p === undefined || e === undefined ? undefined : p * e), 1);
+    const strides = axes.map((axis) => [left, right].map((access) => strideOf(access.address, axis)));
     // Only steps of known length forward can be told apart by offsets.
-    const isLiteral = rowStep !== undefined && rowStep >= 0 && panelStep !== undefined && panelStep >= 0;
+    const isLiteral = strides.flat().every((stride) => (literalOf(stride) ?? -1) >= 0);
+    /** How far step `k` lies from the first, in address units. */
+    const distance = (k: number, side: 0 | 1): number => {
+      let rest = k;
+      let sum = 0;
+      for (let i = axes.length - 1; i >= 0; i--) {
+        const length = i === 0 ? Number.POSITIVE_INFINITY : (extents[i] ?? 1);
+        sum += (rest % length) * (literalOf(strides[i]?.[side] ?? ONE) ?? 0) * word;
+        rest = Math.floor(rest / length);
+      }
+      return sum;
+    };
 
     const outer: Access = {
       ...right,
-      address: { ...right.address, terms: right.address.terms.filter((term) => term.axis !== axis) },
+      address: { ...right.address, terms: right.address.terms.filter((term) => !axes.includes(term.axis)) },
     };
     const panels = new Map<string, { base: Expr; pointer?: Local }>();
     const vectors = Array.from({ length: tile.vectors }, (_, j) => {
@@ -413,19 +431,23 @@ class ContractionEmitter {
     });
     const isMoving = !(extent !== undefined && extent <= WRITTEN_OUT && isLiteral);
     const rowPointers = rows.map(({ base, offset }) => {
-      if (isMoving) return { base: use(code.variable("a", isLiteral ? base : plus(base, constant("i32", offset)))), offset: isLiteral ? offset : 0 };
+      if (isMoving)
+        return {
+          base: use(code.variable("a", isLiteral ? base : plus(base, constant("i32", offset)))),
+          offset: isLiteral ? offset : 0,
+        };
       return { base: code.let(base, "a"), offset };
     });
     for (const panel of panels.values()) if (isMoving) panel.pointer = code.variable("b", panel.base);
 
     const step = (k: number): void => {
       const loads = vectors.map(({ panel, offset }) =>
-        load(isWide ? "f32" : "f32x4", panel.pointer ? use(panel.pointer) : panel.base, offset + k * (panelStep ?? 0) * word),
+        load(isWide ? "f32" : "f32x4", panel.pointer ? use(panel.pointer) : panel.base, offset + distance(k, 1)),
       );
       // One row alone uses each vector once: its loads fold into the products.
       const b = tile.rows === 1 ? loads : loads.map((vector) => code.let(vector, "b"));
       rowPointers.forEach((pointer, row) => {
-        const offset = pointer.offset + k * (rowStep ?? 0) * word;
+        const offset = pointer.offset + distance(k, 0);
         const a = code.let(load(isWide ? "f32" : "f32x4", pointer.base, offset, !isWide), "x");
         b.forEach((vector, j) => {
           const sum = sums[row]?.[j];
@@ -443,11 +465,14 @@ class ContractionEmitter {
       return;
     }
     const advance = (length: number): void => {
-      const [rowBy, panelBy] = strides.map((stride) => times(emitter.inUnits(stride), constant("i32", length)));
+      const [rowBy, panelBy] = (strides[0] ?? []).map((stride) =>
+        times(emitter.inUnits(stride), constant("i32", length)),
+      );
       for (const { base } of rowPointers) if (base.op === "local" && rowBy) code.set(base.local, plus(base, rowBy));
       for (const { pointer } of panels.values()) if (pointer && panelBy) code.set(pointer, plus(use(pointer), panelBy));
     };
-    const unroll = isWide || tile.rows === 1 || !isLiteral ? 1 : target.tile.unroll;
+    const isDeep = extent !== undefined && extent >= DEEP && extent % (2 * target.tile.unroll) === 0;
+    const unroll = isWide || tile.rows === 1 || !isLiteral ? 1 : target.tile.unroll * (isDeep ? 2 : 1);
     const one = constant("i32", 1);
     const run = (length: Expr, isWhole: boolean): void => {
       const rest = length.op === "const" ? length.value % unroll : 0;
@@ -471,7 +496,7 @@ class ContractionEmitter {
         advance(1);
       });
     };
-    const length = emitter.dim(this.#extent(axis));
+    const length = emitter.dim(mulDims(...axes.map((axis) => this.#extent(axis))));
     const isWhole = extent !== undefined && extent % unroll === 0;
     if (!chunks) {
       run(length, isWhole);
