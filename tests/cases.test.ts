@@ -16,6 +16,7 @@ import { checkProgram } from "../compiler/check/index.ts";
 import { render } from "../compiler/diagnostics/render.ts";
 import { interpret } from "../compiler/interpret.ts";
 import type { Graph } from "../compiler/ir/graph.ts";
+import { needsOf } from "../compiler/ir/needs.ts";
 import type { NdArray } from "../compiler/ops/primitive.ts";
 import { printKernels } from "../compiler/passes/print-kernels.ts";
 import { runPasses } from "../compiler/pipeline.ts";
@@ -79,7 +80,8 @@ async function hold(graph: Graph, promises: Promises): Promise<void> {
     ...[...targets].map(([target, opened]): [string, (name: string) => Promise<NdArray | undefined>] => [
       target,
       async (name) => {
-        const needed = neededInputs(graph, name);
+        const output = graph.outputs.find((other) => other.name === name);
+        const needed = needsOf(graph, output ? [output.value] : []).inputs;
         return (await opened.run(new Map([...feeds].filter(([input]) => needed.has(input))), [name])).get(name);
       },
     ]),
@@ -94,17 +96,6 @@ async function hold(graph: Graph, promises: Promises): Promise<void> {
         assert.ok(isExact ? x === y : Math.abs(x - y) <= 1e-4 * Math.max(1, Math.abs(x)), `${target}: ${name}[${i}] is ${y} instead of ${x}`);
       });
     }
-}
-
-function neededInputs(graph: Graph, output: string): Set<string> {
-  const names = new Set<string>();
-  const visit = (id: number): void => {
-    const value = graph.values[id];
-    if (value?.op === "input") names.add(String(value.attributes["name"]));
-    value?.args.forEach(visit);
-  };
-  visit(graph.outputs.find((other) => other.name === output)?.value ?? -1);
-  return names;
 }
 
 for (const file of globSync("**/*.tfg", { cwd: folder }).sort()) {

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { evaluateDim } from "../compiler/ir/dims.ts";
+import { needsOf } from "../compiler/ir/needs.ts";
 import { printGraph } from "../compiler/ir/print.ts";
 import { interpret } from "../compiler/interpret.ts";
 import { openTargets } from "./oracle/targets.ts";
@@ -31,7 +32,7 @@ test(`${count} random graphs from seed ${first} give the interpreter's results o
       const targets = await openTargets(graph, variables);
       for (const { name, value } of graph.outputs) {
         const want = interpret(graph, { feeds, variables, fetches: [name] }).get(name)?.data ?? new Float64Array();
-        const inputs = neededInputs(graph, value);
+        const { inputs } = needsOf(graph, [value]);
         for (const [target, opened] of targets) {
           const fed = new Map([...feeds].filter(([input]) => inputs.has(input)));
           const got = (await opened.run(fed, [name])).get(name)?.data ?? new Float64Array();
@@ -51,11 +52,5 @@ test(`${count} random graphs from seed ${first} give the interpreter's results o
   }
 });
 
-function neededInputs(graph: ReturnType<typeof randomGraph>, from: number): Set<string> {
-  const value = graph.values[from];
-  const names = new Set(value?.op === "input" ? [String(value.attributes["name"])] : []);
-  for (const arg of value?.args ?? []) for (const name of neededInputs(graph, arg)) names.add(name);
-  return names;
-}
-
+console.log(`${count} random graphs, seeds ${first} to ${first + count - 1}`);
 test.run();

@@ -21,4 +21,5 @@ test(`${count} random graphs from seed ${first} plan to kernels that agree with 
   }
 });
 
+console.log(`${count} random graphs, seeds ${first} to ${first + count - 1}`);
 test.run();

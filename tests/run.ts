@@ -115,6 +115,10 @@ async function main(): Promise<number> {
       passed += outcome.passed;
       failed += outcome.failed;
       process.stdout.write(`${sign(outcome.failed === 0)} ${file} ${color.dim(`${outcome.passed} in ${seconds} s`)}\n`);
+      // Tests of random programs say which seeds they ran.
+      if (outcome.failed === 0)
+        for (const line of outcome.output.split("\n"))
+          if (/^\d.*\bseeds?\b/.test(line)) process.stdout.write(`  ${line}\n`);
       if (outcome.failed > 0)
         process.stdout.write(`${outcome.output.trimEnd()}\n${outcome.problem ? `${file} ${outcome.problem}\n` : ""}`);
     }

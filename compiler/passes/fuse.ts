@@ -162,6 +162,8 @@ function decideRoots(graph: Graph, forced: ReadonlySet<ValueId>): ReadonlySet<Va
   };
 
   for (let id = graph.values.length - 1; id >= 0; id--) {
+    // A size that is fetched is written by a kernel of its own.
+    if (valueOf(graph, id).op === "dim" && outputs.has(id)) roots.add(id);
     if (isLeaf(valueOf(graph, id)) || (readers[id] === 0 && !outputs.has(id))) continue;
     const value = sourceOf(graph, id);
     const isRoot = decide(id, value);

@@ -8,7 +8,8 @@ import { positionAt } from "../../grammar/source.ts";
 import type { Span } from "../../grammar/source.ts";
 import { type Atom, type Dim, equalDims, evaluateDim, formatShape, literalOf, scaleDim } from "../ir/dims.ts";
 import { largerDim } from "../ir/affine.ts";
-import type { Graph, Initializer, ValueId } from "../ir/graph.ts";
+import type { Initializer } from "../ir/graph.ts";
+import { needsOf } from "../ir/needs.ts";
 import type { BufferId, KernelCall, KernelProgram } from "../ir/loops.ts";
 import { toBase64 } from "./base64.ts";
 import { elementsOf } from "./choose-layout.ts";
@@ -193,7 +194,7 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
     })),
     outputs: graph.outputs.map((output, i) => {
       const type = graph.values[output.value]?.type ?? { dtype: "f32" as const, shape: [] };
-      const leaves = leavesOf(graph, output.value);
+      const leaves = needsOf(graph, [output.value]);
       return {
         name: output.name,
         dtype: type.dtype,
@@ -246,22 +247,6 @@ function locate(span: Span, withColumn: boolean): string {
   const { line, column } = positionAt(span.file, span.start);
   const name = span.file.path.replace(/^.*[\\/]/, "");
   return withColumn ? `${name}:${line}:${column}` : `${name}:${line}`;
-}
-
-function leavesOf(graph: Graph, from: ValueId): { inputs: Set<string>; variables: Set<string> } {
-  const inputs = new Set<string>();
-  const variables = new Set<string>();
-  const seen = new Set<ValueId>();
-  const stack = [from];
-  for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
-    if (seen.has(id)) continue;
-    seen.add(id);
-    const value = graph.values[id];
-    if (value?.op === "input") inputs.add(String(value.attributes["name"]));
-    if (value?.op === "variable") variables.add(String(value.attributes["name"]));
-    stack.push(...(value?.args ?? []));
-  }
-  return { inputs, variables };
 }
 
 /** For each output the steps that it needs. */

@@ -1,4 +1,5 @@
 /** The graph with other outputs: any node that has a name at graph level. What only the others need falls away. */
+import { needsOf } from "../ir/needs.ts";
 import type { Graph, Output, ValueId } from "../ir/graph.ts";
 
 export class UnknownNode extends Error {
@@ -25,22 +26,15 @@ export function selectOutputs(graph: Graph, names: readonly string[]): Graph {
     if (!found) throw new UnknownNode(name);
     return { name, value, doc: "", span: found.span };
   });
-  const needed = new Set<string>();
-  const seen = new Set<ValueId>();
-  const stack = outputs.map((output) => output.value);
-  for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
-    if (seen.has(id)) continue;
-    seen.add(id);
-    const value = graph.values[id];
-    if (value?.op === "input" || value?.op === "variable") needed.add(`${value.op} ${value.attributes["name"]}`);
-    stack.push(...(value?.args ?? []));
-  }
-  const isNeeded = (op: string, name: string): boolean => needed.has(`${op} ${name}`);
+  const needs = needsOf(
+    graph,
+    outputs.map((output) => output.value),
+  );
   return dropLeaves({
     ...graph,
     outputs,
-    inputs: graph.inputs.filter((input) => isNeeded("input", input.name)),
-    variables: graph.variables.filter((variable) => isNeeded("variable", variable.name)),
+    inputs: graph.inputs.filter((input) => needs.inputs.has(input.name)),
+    variables: graph.variables.filter((variable) => needs.variables.has(variable.name)),
   });
 }
 

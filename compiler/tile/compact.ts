@@ -2,7 +2,15 @@
  * Names fewer values: a local that is read once, in a later statement of the same block, is replaced by its expression,
  * if nothing between them changes what it reads. Kernels become shorter and read like formulas.
  */
-import { type Expr, expressionsOf, type FunctionCode, type Local, nestedIn, operandsOf, type Stmt } from "../ir/stmt.ts";
+import {
+  type Expr,
+  expressionsOf,
+  type FunctionCode,
+  type Local,
+  nestedIn,
+  operandsOf,
+  type Stmt,
+} from "../ir/stmt.ts";
 
 /** Nodes of an expression that is still easy to read. */
 const LONGEST = 12;

@@ -1,6 +1,7 @@
 /** Kernels as code: for each nest the template that the roles of its axes ask for. */
 import type { Kernel, Nest } from "../ir/nest.ts";
 import { CodeBuilder, type FunctionCode } from "../ir/stmt.ts";
+import { compact } from "./compact.ts";
 import { contractionOf, emitContraction, splitEpilogue } from "./contract.ts";
 import { type KernelFrame, openKernel } from "./emit.ts";
 import { emitLoops } from "./loops.ts";
@@ -11,7 +12,7 @@ export function tile(kernel: Kernel, target: Target): FunctionCode {
   const code = new CodeBuilder();
   const frame = openKernel(kernel, code, target);
   for (const nest of kernel.nests) emitNest(frame, nest);
-  return code.finish(kernel.name, kernel.spans);
+  return compact(code.finish(kernel.name, kernel.spans));
 }
 
 function emitNest(frame: KernelFrame, nest: Nest): void {

@@ -1,0 +1,47 @@
+/** What a fetch needs: the inputs and variables it is computed from, and inputs that bind the dims it mentions. */
+import { type Dim, dimSymbols } from "./dims.ts";
+import type { Attribute, Graph, ValueId } from "./graph.ts";
+
+export interface Needs {
+  readonly inputs: ReadonlySet<string>;
+  readonly variables: ReadonlySet<string>;
+}
+
+export function needsOf(graph: Graph, fetched: readonly ValueId[]): Needs {
+  const inputs = new Set<string>();
+  const variables = new Set<string>();
+  const mentioned = new Set<string>();
+  const seen = new Set<ValueId>();
+  const stack = [...fetched];
+  for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
+    const value = graph.values[id];
+    if (!value || seen.has(id)) continue;
+    seen.add(id);
+    if (value.op === "input") inputs.add(String(value.attributes["name"]));
+    if (value.op === "variable") variables.add(String(value.attributes["name"]));
+    for (const dim of value.type.shape) dimSymbols(dim, mentioned);
+    for (const attribute of Object.values(value.attributes)) mention(attribute, mentioned);
+    stack.push(...value.args);
+  }
+  // `zeros([N])` is computed from no input, but a feed has to say what N is.
+  const bound = new Set<string>();
+  const binds = (name: string): void => {
+    for (const dim of graph.inputs.find((input) => input.name === name)?.type.shape ?? []) dimSymbols(dim, bound);
+  };
+  for (const name of inputs) binds(name);
+  for (const symbol of mentioned) {
+    if (bound.has(symbol)) continue;
+    const binder = graph.inputs.find((input) => input.type.shape.some((dim) => dimSymbols(dim).has(symbol)));
+    if (!binder) continue;
+    inputs.add(binder.name);
+    binds(binder.name);
+  }
+  return { inputs, variables };
+}
+
+function mention(attribute: Attribute, into: Set<string>): void {
+  if (typeof attribute !== "object") return;
+  if (Array.isArray(attribute)) for (const item of attribute) mention(item, into);
+  else if ("terms" in attribute) dimSymbols(attribute as Dim, into);
+  else if ("axes" in attribute) for (const axis of attribute.axes) dimSymbols(axis.extent, into);
+}
