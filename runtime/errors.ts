@@ -36,7 +36,7 @@ export function editDistance(a: string, b: string): number {
 /** `; did you mean …` for the candidate that is few edits away, else nothing. */
 export function didYouMean(name: string, candidates: Iterable<string>): string {
   let best = "";
-  let least = Math.max(2, name.length >> 1);
+  let least = Math.min(name.length - 1, Math.max(2, name.length >> 1));
   for (const candidate of candidates) {
     const distance = editDistance(name, candidate);
     if (distance <= least) {

@@ -84,24 +84,26 @@ function takeFeed(feed: AnyFeed, fed: Fed): string | undefined {
   fed.equations = fed.ofLength;
   fed.shape = undefined;
   fed.ofLength[0].target = 1;
-  if (typeof feed !== "object") {
-    if (shape.length) return `a ${typeof feed} for ${type}`;
+  const isNumber = typeof feed === "number" || (typeof feed === "boolean" && dtype === "bool");
+  if (typeof feed !== "object" || feed === null) {
+    if (shape.length || !isNumber) return `a ${typeof feed} for ${type}`;
     fed.data = Number(feed);
     return isFloat(dtype) || round(fed.data) === fed.data ? undefined : `${feed} is no ${dtype}`;
   }
   const isBare = ArrayBuffer.isView(feed);
-  const data = isBare ? feed : feed?.data;
+  const data = isBare ? feed : feed.data;
   // By name: an array of another realm, as an iframe or a test runner makes it, is no instance.
   const kind: unknown = data?.[Symbol.toStringTag];
   const also = accepts && wideName[accepts];
-  if (kind !== fed.kind && kind !== also) {
-    const found = Object.prototype.toString.call(data).slice(8, -1);
+  if (kind !== fed.kind && (!also || kind !== also)) {
+    const found = Object.prototype.toString.call(data ?? feed).slice(8, -1);
     return `${found} for ${type}, which takes ${fed.kind}${also ? ` or ${also}` : ""}`;
   }
   fed.data = data;
   fed.ofLength[0].target = data.length;
   if (!isBare) {
-    const sizes = Array.from(feed.shape);
+    if (!Array.isArray(feed.shape)) return `data without the array of its sizes as \`shape\` for ${type}`;
+    const sizes: readonly number[] = [...feed.shape];
     const count = sizes.reduce((a, b) => a * b, 1);
     if (sizes.length !== shape.length) return `shape [${sizes.join(", ")}] for ${type}`;
     if (count !== data.length) return `shape [${sizes.join(", ")}] takes ${count} values, the data has ${data.length}`;
@@ -116,6 +118,17 @@ function takeFeed(feed: AnyFeed, fed: Fed): string | undefined {
       if (!fits) return `element ${i} is ${data[i]}, outside of ${dtype}`;
     }
   return undefined;
+}
+
+/** What is fed as it is now, for a run that has to wait. */
+export function keepFeeds(feeds: AnyFeeds): AnyFeeds {
+  const keep = (data: HostArray): HostArray => (ArrayBuffer.isView(data) ? (data.slice?.() ?? data) : data);
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, feed]) => {
+      if (typeof feed !== "object" || feed === null || Array.isArray(feed)) return [name, feed];
+      return [name, ArrayBuffer.isView(feed) ? keep(feed) : { ...feed, data: keep(feed.data) }];
+    }),
+  );
 }
 
 export function feedBinder(program: Program): FeedBinder {
@@ -183,13 +196,17 @@ export function feedBinder(program: Program): FeedBinder {
     for (const name in feeds) {
       if (feeds[name] === undefined || set.inputNames.has(name)) continue;
       const isInput = inputs.some((input) => input.name === name);
-      const why = isInput ? ` is not needed by ${set.names}` : ` is no input${didYouMean(name, set.inputNames)}`;
+      const hint =
+        didYouMean(name, set.inputNames) || `; ${set.names} needs ${[...set.inputNames].join(", ") || "none"}`;
+      const why = isInput ? ` is not needed by ${set.names}` : ` is no input${hint}`;
       throw failure("TFG0804", `feed "${name}"${why}`);
     }
     const needed = set.inputs;
     for (const i of needed) {
       const self = fed[i] as Fed;
-      const feed = feeds[self.input.name] ?? self.input.default;
+      const { name } = self.input;
+      // Its own: every object inherits a `constructor`.
+      const feed = (Object.hasOwn(feeds, name) ? feeds[name] : undefined) ?? self.input.default;
       if (feed === undefined) throw ofFeed(self, "TFG0803", ` is missing: ${set.names} needs ${self.input.type}`);
       const wrong = takeFeed(feed, self);
       if (wrong) throw ofFeed(self, "TFG0808", `: ${wrong}`);
@@ -198,7 +215,7 @@ export function feedBinder(program: Program): FeedBinder {
     for (const name in sizes) {
       const dim = names.indexOf(name);
       const size = sizes[name];
-      if (dim < 0) throw failure("TFG0808", `unknown dim "${name}"${didYouMean(name, names)}`);
+      if (dim < 0) throw failure("TFG0808", `unknown dim "${name}"; the dims are ${names.join(", ")}`);
       if (size === undefined) continue;
       if (!Number.isInteger(size)) throw failure("TFG0808", `dim ${name} is ${size}, not an integer`);
       setDim(dim, size);

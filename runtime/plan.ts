@@ -47,7 +47,7 @@ export interface FetchSet {
 
 /** Throws TFG0809 for a name that is no output. */
 export function fetchSetOf(program: Program, fetches: string | readonly string[]): FetchSet {
-  const names = [...new Set(typeof fetches === "string" ? [fetches] : fetches)];
+  const names = Array.isArray(fetches) && fetches.length ? [...new Set(fetches)] : [String(fetches)];
   const positions = names.map((name) => {
     const at = program.outputs.findIndex((output) => output.name === name);
     if (at >= 0) return at;

@@ -99,6 +99,8 @@ export function fitWeights(program: Program, weights: Weights, map: WeightsMap |
   const { tensors, format } = weights;
   const found: [VariableSpec, StoredTensor][] = [];
   const missing: VariableSpec[] = [];
+  /** What `map` made of a missing name. */
+  const asked = new Map<VariableSpec, string>();
   const wrong: string[][] = [];
   const unused = new Set(tensors.keys());
   for (const variable of program.variables) {
@@ -107,8 +109,10 @@ export function fitWeights(program: Program, weights: Weights, map: WeightsMap |
     const key = tensors.has(mapped) ? mapped : (weights.aliases?.get(mapped) ?? mapped);
     const tensor = tensors.get(key);
     unused.delete(key);
-    if (!tensor) missing.push(variable);
-    else if (tensor.shape.join() !== shape.join())
+    if (!tensor) {
+      missing.push(variable);
+      asked.set(variable, mapped);
+    } else if (tensor.shape.join() !== shape.join())
       wrong.push(["shape", name, typeText(dtype, shape), `the file has ${typeText(tensor.dtype, tensor.shape)}`]);
     else if (!isConvertible(tensor.dtype, dtype))
       wrong.push(["dtype", name, typeText(dtype, shape), `the file has ${typeText(tensor.dtype, tensor.shape)}`]);
@@ -116,17 +120,20 @@ export function fitWeights(program: Program, weights: Weights, map: WeightsMap |
   }
   if (wrong.length || (strict && missing.length)) {
     const renames = new Map<string, string>();
-    const rows = missing.map(({ name, dtype, shape }) => {
+    const rows = missing.map((variable) => {
+      const { name, dtype, shape } = variable;
       const near = nearestTensor(name, shape, unused, tensors);
       const tensor = near === undefined ? undefined : tensors.get(near);
-      if (near === undefined || !tensor) return ["missing", name, typeText(dtype, shape), ""];
+      const sought = asked.get(variable);
+      const as = sought === name ? "" : `sought as ${sought}`;
+      if (near === undefined || !tensor) return ["missing", name, typeText(dtype, shape), as];
       unused.delete(near);
       if (tensor.shape.join() === shape.join()) addRename(renames, name, near);
       return [
         "missing",
         name,
         typeText(dtype, shape),
-        `nearest in the file: ${near} ${typeText(tensor.dtype, tensor.shape)}`,
+        `${as && `${as}, `}nearest in the file: ${near} ${typeText(tensor.dtype, tensor.shape)}`,
       ];
     });
     rows.push(...wrong);

@@ -2,7 +2,7 @@
 import { ABI_VERSION, type Compiled, type VariableSpec } from "./abi.ts";
 import { arrayTypes, load, loadNumber, store, storeNumber, storeNumbers, toNumbers } from "./dtype.ts";
 import { TfgError } from "./errors.ts";
-import { feedBinder } from "./feeds.ts";
+import { feedBinder, keepFeeds } from "./feeds.ts";
 import { arrangePanels } from "./panels.ts";
 import { evaluate, type FetchSet, fetchSetOf, type Plan, planOf } from "./plan.ts";
 import type { randomValues } from "./random.ts";
@@ -106,7 +106,7 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
     options: RunOptions<Record<string, number>>,
   ): AnyResults => {
     options.signal?.throwIfAborted();
-    const key = typeof fetches === "string" ? fetches : fetches.join();
+    const key = String(fetches);
     let set = fetchSets.get(key);
     if (!set) {
       set = fetchSetOf(program, fetches);
@@ -131,12 +131,13 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
     }
     machine.entry.run(program.stepsBlock);
     runs++;
-    const results: AnyResults = {};
-    for (const { name, dtype, at, count, shape } of plan.outputs)
-      results[name] = shape.length
-        ? new Tensor(dtype, shape, load(machine, at, count, dtype))
-        : loadNumber(machine, at, dtype);
-    return results;
+    // Not by assignment, which takes `__proto__` for something else.
+    return Object.fromEntries(
+      plan.outputs.map(({ name, dtype, at, count, shape }) => [
+        name,
+        shape.length ? new Tensor(dtype, shape, load(machine, at, count, dtype)) : loadNumber(machine, at, dtype),
+      ]),
+    );
   };
 
   const write = (variable: VariableSpec, values: ArrayLike<number>): void => {
@@ -207,10 +208,10 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
     get stats() {
       return { device: machine.device, memory: machine.i32.byteLength, runs };
     },
-    async run(fetches, feeds = {}, runOptions = {}) {
+    async run(fetches, feeds, runOptions = {}) {
       // Alone, a run is over before this call returns. In a queue it keeps its feeds as they are now.
-      if (!tail && !isClosing) return runNow(fetches, feeds, runOptions);
-      const kept = structuredClone(feeds);
+      if (!tail && !isClosing) return runNow(fetches, feeds ?? {}, runOptions);
+      const kept = keepFeeds(feeds ?? {});
       return inOrder(() => runNow(fetches, kept, runOptions));
     },
     initialize: (seed = options.seed ?? 0) => inOrder(() => initialize(seed)),

@@ -97,14 +97,15 @@ function startJs(js: NonNullable<Kernels["js"]>, bytes: number): Machine {
 export async function startMachine(kernels: Kernels, options: SessionOptions, bytes: number): Promise<Machine> {
   const { wasm, js } = kernels;
   const { device = "auto" } = options;
-  if (wasm && device !== "js" && typeof WebAssembly === "object") {
+  const isOpen = device === "auto";
+  if (wasm && (isOpen || device === "wasm") && typeof WebAssembly === "object") {
     try {
       return await startWasm(wasm, options, bytes);
     } catch (error) {
       // A page's policy can forbid WebAssembly; the JavaScript kernels are for those.
-      if (device === "wasm" || !js || error instanceof TfgError) throw error;
+      if (!isOpen || !js || error instanceof TfgError) throw error;
     }
   }
-  if (js && device !== "wasm") return startJs(js, bytes);
+  if (js && (isOpen || device === "js")) return startJs(js, bytes);
   throw new TfgError("TFG0811", `this module has no kernels for device "${device}" here`);
 }

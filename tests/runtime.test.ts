@@ -202,7 +202,9 @@ runtime("a wrong run says what is wrong, and no kernel has started", async () =>
       ["total", { label: ones(3) }],
       'TFG0808 feed "label": Float32Array for i32[N], which takes Int32Array or BigInt64Array (line 2)',
     ],
+    [["total", { l: i32(1) }], 'TFG0804 feed "l" is no input; total needs label'],
     [["y", { x: 3 }], 'TFG0808 feed "x": a number for f32[N, 3] (line 3)'],
+    [["y", { x: ones(3), rate: true }], 'TFG0808 feed "rate": a boolean for f32 (line 4)'],
     [["y", { x: ones(4) }], 'TFG0801 feed "x": 4 values do not fit f32[N, 3] (line 3)'],
     [["y", { x: { data: ones(6), shape: [3, 2] } }], 'TFG0808 feed "x": shape [3, 2] does not fit f32[N, 3] (line 3)'],
     [["y", { x: { data: ones(6), shape: [6] } }], 'TFG0808 feed "x": shape [6] for f32[N, 3] (line 3)'],
@@ -222,7 +224,7 @@ runtime("a wrong run says what is wrong, and no kernel has started", async () =>
       ["y", { x: ones(6) }, { dims: { N: 3 } }],
       'TFG0801 feed "x": the dims of the run say N = 3, but "x" has N = 2 (line 3)',
     ],
-    [["y", { x: ones(6) }, { dims: { M: 2 } }], 'TFG0808 unknown dim "M"; did you mean "N"?'],
+    [["y", { x: ones(6) }, { dims: { M: 2 } }], 'TFG0808 unknown dim "M"; the dims are N'],
     [["y", { x: ones(6) }, { dims: { N: 1.5 } }], "TFG0808 dim N is 1.5, not an integer"],
     [["y", { x: ones(0) }], "TFG0802 where N >= 1: N is 0"],
     [
@@ -236,6 +238,47 @@ runtime("a wrong run says what is wrong, and no kernel has started", async () =>
   assert.instance(failure, TfgError);
   const { code, graph, fetch, text } = failure as TfgError;
   assert.equal([code, graph, fetch, text], ["TFG0803", "toy", "y", 'feed "x" is missing: y needs f32[N, 3] (line 3)']);
+});
+
+runtime("what TypeScript would refuse is refused in words too", async () => {
+  const session = await openSession(toy);
+  // As JavaScript calls it, without types.
+  const run = (fetches: unknown, feeds: unknown): Promise<string> =>
+    messageOf(() => Reflect.apply(session.run, session, [fetches, feeds]));
+  const takes = "f32[N, 3], which takes Float32Array (line 3)";
+  assert.is(await run("y", { x: [1, 2, 3] }), `TFG0808 feed "x": Array for ${takes}`);
+  assert.is(await run("y", { x: {} }), `TFG0808 feed "x": Object for ${takes}`);
+  assert.is(await run("y", { x: new DataView(new ArrayBuffer(12)) }), `TFG0808 feed "x": DataView for ${takes}`);
+  assert.is(await run("y", { x: () => ones(3) }), 'TFG0808 feed "x": a function for f32[N, 3] (line 3)');
+  assert.is(
+    await run("y", { x: { data: ones(3) } }),
+    'TFG0808 feed "x": data without the array of its sizes as `shape` for f32[N, 3] (line 3)',
+  );
+  assert.is(await run("y", { x: ones(3), rate: "2" }), 'TFG0808 feed "rate": a string for f32 (line 4)');
+  assert.is(await run("y", null), 'TFG0803 feed "x" is missing: y needs f32[N, 3] (line 3)');
+  for (const fetches of [undefined, "", []])
+    assert.is(
+      await run(fetches, {}),
+      `TFG0809 unknown fetch "${fetches}"; the outputs are y, total, even, kernel`,
+      JSON.stringify(fetches),
+    );
+  assert.is(
+    await messageOf(() => Reflect.apply(openSession, undefined, [toy, { device: "webgpu" }])),
+    'TFG0811 this module has no kernels for device "webgpu" here',
+  );
+});
+
+runtime("inputs and outputs may be named as what every object has", async () => {
+  const names = ["constructor", "toString", "__proto__"];
+  const inputs = names.map((name) => ({ name, dtype: "f32", shape: [], type: "f32" }) as const);
+  const session = await openSession(echo(inputs));
+  for (const name of names)
+    assert.match(await messageOf(() => session.run(`${name}_out`, {})), `feed "${name}" is missing`);
+  const fed = Object.fromEntries(names.map((name, i) => [name, i]));
+  const { program, kernels } = echo(inputs);
+  const outputs = program.outputs.map((output, i) => ({ ...output, name: names[i] ?? "" }));
+  const results = await (await openSession({ program: { ...program, outputs }, kernels })).run(names, fed);
+  assert.equal(Object.entries(results), Object.entries(fed));
 });
 
 runtime("where-checks know equality and divisibility", async () => {

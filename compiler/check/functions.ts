@@ -323,6 +323,10 @@ function enterScope(
     const arg = bound.get(which);
     const entity = entities.get(which);
     if (!arg || !entity || declaration.params.some((param) => param.name.text === which)) return undefined;
+    if (entity.kind === "bottom") {
+      scope.hasUnknownName = true;
+      throw new Failure();
+    }
     if (entity.kind !== "str" || !/^[A-Za-z0-9_.][A-Za-z0-9_.\-/]*$/.test(entity.value))
       fail(frame, {
         code: "TFG0210",
@@ -339,7 +343,7 @@ function enterScope(
   if (shared) {
     scope.settle();
     const found = scope.children.find((child) => child.name === shared.value);
-    if (found?.isBroken) throw new Failure();
+    if (found?.isBroken || (!found && scope.hasUnknownName)) throw new Failure();
     if (!found || found.layer !== layer) {
       const near = nearest(
         shared.value,

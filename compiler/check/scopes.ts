@@ -16,6 +16,8 @@ export class ScopeNode {
   readonly children: ScopeNode[] = [];
   /** Something in it was reported; what shares it stays silent. */
   isBroken = false;
+  /** A layer in it has a name that could not be told, so a `reuse=` that finds nothing may mean that one. */
+  hasUnknownName = false;
   #name: string | undefined;
 
   /** The layer that it is an instance of; undefined for the graph and for `scope` blocks. */

@@ -333,14 +333,6 @@ export function nestedIn(stmt: Stmt): readonly (readonly Stmt[])[] {
   return stmt.do === "if" ? [stmt.body, stmt.otherwise] : [];
 }
 
-/** Whether an operator occurs anywhere in a function. */
-export function usesOperator(code: FunctionCode, name: Operator): boolean {
-  const inExpr = (e: Expr): boolean => e.op === name || operandsOf(e).some(inExpr);
-  const inStmts = (list: readonly Stmt[]): boolean =>
-    list.some((stmt) => expressionsOf(stmt).some(inExpr) || nestedIn(stmt).some(inStmts));
-  return inStmts(code.body);
-}
-
 function formatExpr(e: Expr): string {
   if (e.op === "const") return isVector(e.kind) ? `<${e.value}>` : `${e.value}`;
   if (e.op === "local") return e.local.name;

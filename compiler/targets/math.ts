@@ -22,10 +22,19 @@ class Lanes {
   asFloat = (e: Expr): Expr => convert("bits", "f32x4", [e]);
   madd = (a: Expr, b: Expr, c: Expr): Expr => this.keep(op("madd", a, b, c));
 
-  /** The polynomial with these coefficients, the highest power first. */
+  /**
+   * The polynomial with these coefficients, the highest power first: linear parts, then Horner's rule in the square,
+   * which halves the chain of operations that wait for each other.
+   */
   polynomial(x: Expr, coefficients: readonly number[]): Expr {
-    const [first = 0, ...rest] = coefficients;
-    return rest.reduce((sum, c) => this.madd(sum, x, this.f(c)), this.f(first));
+    const square = this.keep(op("mul", x, x));
+    const isOdd = coefficients.length % 2 === 1;
+    let sum = isOdd ? this.f(coefficients[0] ?? 0) : undefined;
+    for (let i = isOdd ? 1 : 0; i < coefficients.length; i += 2) {
+      const linear = this.madd(this.f(coefficients[i] ?? 0), x, this.f(coefficients[i + 1] ?? 0));
+      sum = sum ? this.madd(sum, square, linear) : linear;
+    }
+    return sum ?? this.f(0);
   }
 
   /** 2 to the power of an i32x4 within -126 .. 127. */
