@@ -27,8 +27,14 @@ interface Stage<T> {
 
 const graphs: Stage<Graph> = { print: printGraph, verify: verifyGraph };
 const loops: Stage<LoopProgram> = { print: printLoops, verify: verifyLoops };
-const steps: Stage<AddressedProgram> = { print: printSteps, verify: (program) => verifySteps([...program.derive, ...program.steps]) };
-const packed: Stage<PackedProgram> = { print: printSteps, verify: (program) => verifySteps([...program.derive, ...program.steps]) };
+const steps: Stage<AddressedProgram> = {
+  print: printSteps,
+  verify: (program) => verifySteps([...program.derive, ...program.steps]),
+};
+const packed: Stage<PackedProgram> = {
+  print: printSteps,
+  verify: (program) => verifySteps([...program.derive, ...program.steps]),
+};
 const kernels: Stage<KernelProgram> = { print: (program) => printKernels(program), verify: verifyKernels };
 
 /** Told of every pass as it ends; `text` prints the stage when it is wanted. */

@@ -76,7 +76,10 @@ async function hold(graph: Graph, promises: Promises): Promise<void> {
   );
   const targets = await openTargets(graph, variables);
   const runs: [string, (name: string) => Promise<NdArray | undefined>][] = [
-    ["interpreter", async (name) => interpret(graph, { feeds, variables, fetches: [name], rounding: "dtype" }).get(name)],
+    [
+      "interpreter",
+      async (name) => interpret(graph, { feeds, variables, fetches: [name], rounding: "dtype" }).get(name),
+    ],
     ...[...targets].map(([target, opened]): [string, (name: string) => Promise<NdArray | undefined>] => [
       target,
       async (name) => {
@@ -93,7 +96,10 @@ async function hold(graph: Graph, promises: Promises): Promise<void> {
       assert.equal(got?.shape, want.shape, `${target}: shape of ${name}`);
       want.data.forEach((x, i) => {
         const y = got?.data[i] ?? Number.NaN;
-        assert.ok(isExact ? x === y : Math.abs(x - y) <= 1e-4 * Math.max(1, Math.abs(x)), `${target}: ${name}[${i}] is ${y} instead of ${x}`);
+        assert.ok(
+          isExact ? x === y : Math.abs(x - y) <= 1e-4 * Math.max(1, Math.abs(x)),
+          `${target}: ${name}[${i}] is ${y} instead of ${x}`,
+        );
       });
     }
 }

@@ -17,7 +17,7 @@ import { sourceFile } from "../grammar/source.ts";
 
 const test = suite("golden");
 const root = join(import.meta.dirname, "..");
-const isUpdating = process.env["UPDATE_GOLDEN"] === "1" && process.env["CI"] !== "true";
+const isUpdating = process.env.UPDATE_GOLDEN === "1" && process.env.CI !== "true";
 
 async function stagesOf(path: string, withCode: boolean): Promise<Map<string, string>> {
   const text = readFileSync(join(root, path), "utf8");
@@ -51,7 +51,10 @@ for (const [name, path, withCode] of [
       }
       assert.ok(existsSync(file), `${file} is missing: UPDATE_GOLDEN=1 node tests/golden.test.ts`);
       const isSame = readFileSync(file, "utf8") === text;
-      assert.ok(isSame, `${file} differs: see what changed with UPDATE_GOLDEN=1 node tests/golden.test.ts and git diff`);
+      assert.ok(
+        isSame,
+        `${file} differs: see what changed with UPDATE_GOLDEN=1 node tests/golden.test.ts and git diff`,
+      );
     }
   });
 

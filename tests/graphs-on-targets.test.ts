@@ -12,8 +12,8 @@ import { randomGraph } from "./passes/random-graph.ts";
 const test = suite("random graphs on every target");
 
 /** `COUNT` and `SEED` in the environment run more of them, or one again. */
-const count = Number(process.env["COUNT"] ?? 120);
-const first = Number(process.env["SEED"] ?? 1);
+const count = Number(process.env.COUNT ?? 120);
+const first = Number(process.env.SEED ?? 1);
 const DIMS: Readonly<Record<string, number>> = { N: 3, M: 2, P: 5 };
 
 test(`${count} random graphs from seed ${first} give the interpreter's results on every target`, async () => {
@@ -23,11 +23,15 @@ test(`${count} random graphs from seed ${first} give the interpreter's results o
     const feeds = new Map(
       graph.inputs.map((input) => [
         input.name,
-        randomArray(input.type.dtype, input.type.shape.map((dim) => evaluateDim(dim, (name) => DIMS[name] ?? 1)), next),
+        randomArray(
+          input.type.dtype,
+          input.type.shape.map((dim) => evaluateDim(dim, (name) => DIMS[name] ?? 1)),
+          next,
+        ),
       ]),
     );
     const variables = new Map(graph.variables.map((v) => [v.name, randomArray(v.dtype, v.shape, next)]));
-    for (const array of [...feeds.values(), ...variables.values()]) array.data.forEach((x, i, all) => (all[i] = Math.fround(x)));
+    for (const { data } of [...feeds.values(), ...variables.values()]) data.set(Float32Array.from(data));
     try {
       const targets = await openTargets(graph, variables);
       for (const { name, value } of graph.outputs) {

@@ -6,8 +6,8 @@ import { randomGraph } from "./passes/random-graph.ts";
 const test = suite("passes on random graphs");
 
 /** `COUNT` and `SEED` in the environment run more of them, or one again. */
-const count = Number(process.env["COUNT"] ?? 400);
-const first = Number(process.env["SEED"] ?? 1);
+const count = Number(process.env.COUNT ?? 400);
+const first = Number(process.env.SEED ?? 1);
 
 test(`${count} random graphs from seed ${first} plan to kernels that agree with the interpreter`, () => {
   for (let seed = first; seed < first + count; seed++) {

@@ -59,12 +59,15 @@ test("a value with two readers of different padding has the halo of the larger o
   g.output("large", g.conv(h, g.variable("k5", [5, 4, 2, 3]), [2, 1], true));
   const planned = assertPlanned(g.graph(), { N: 2 });
   const [halo] = planned.kernels.buffers.flatMap((buffer) => buffer.halo ?? []);
-  assert.equal(halo?.sides.map((side) => [literalOf(side.before), literalOf(side.after)]), [
-    [0, 0],
-    [1, 2],
-    [1, 2],
-    [0, 0],
-  ]);
+  assert.equal(
+    halo?.sides.map((side) => [literalOf(side.before), literalOf(side.after)]),
+    [
+      [0, 0],
+      [1, 2],
+      [1, 2],
+      [0, 0],
+    ],
+  );
 });
 
 test("readers that want different values outside of one buffer each get theirs", () => {
@@ -143,7 +146,9 @@ test("weights that only a contraction reads are stored as panels, and nowhere el
   g.output("y", g.call("matmul", [g.input("x", ["N", 5]), g.variable("w", [5, 11])]));
   const { kernels, memory } = assertPlanned(g.graph(), { N: 3 });
   assert.is(kernels.derive.length, 0);
-  const weights = kernels.buffers.flatMap((buffer, id) => (buffer.place === "variable" && memory.places.has(id) ? [buffer] : []));
+  const weights = kernels.buffers.flatMap((buffer, id) =>
+    buffer.place === "variable" && memory.places.has(id) ? [buffer] : [],
+  );
   assert.is(weights.length, 1);
   assert.equal(weights[0]?.panels, { columns: 11, step: 1, depth: [[5, 11]] });
 });
@@ -183,7 +188,13 @@ test("a reduction over leading axes, and pooling, read their operand once per el
     const [n, i, j, c, u, v] = axes;
     if (!n || !i || !j || !c || !u || !v) throw new Error("binders");
     const at = (index: typeof i, by: typeof u) => apply("add", "i32", apply("mul", "i32", index, int(2)), by);
-    return scalar({ dtype: "f32", kind: "reduce", monoid: "max", axes: [4, 5], body: read(0, [n, at(i, u), at(j, v), c]) });
+    return scalar({
+      dtype: "f32",
+      kind: "reduce",
+      monoid: "max",
+      axes: [4, 5],
+      body: read(0, [n, at(i, u), at(j, v), c]),
+    });
   });
   g.output("pooled", pooled);
   assertPlanned(g.graph(), { N: 2 });

@@ -341,6 +341,7 @@ function enterScope(
   const named = text("name");
   const shared = text("reuse");
   if (shared) {
+    builder.elaborateEarlier();
     scope.settle();
     const found = scope.children.find((child) => child.name === shared.value);
     if (found?.isBroken || (!found && scope.hasUnknownName)) throw new Failure();

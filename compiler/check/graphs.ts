@@ -31,13 +31,15 @@ import { freshVariable } from "./variables.ts";
 class LazyItem {
   readonly name: string;
   readonly span: Span;
+  readonly syntax: GraphItem;
   readonly evaluateNow: () => Entity;
   state: "waiting" | "running" | "done" = "waiting";
   entity: Entity = BOTTOM;
 
-  constructor(name: string, span: Span, evaluateNow: () => Entity) {
+  constructor(name: string, span: Span, syntax: GraphItem, evaluateNow: () => Entity) {
     this.name = name;
     this.span = span;
+    this.syntax = syntax;
     this.evaluateNow = evaluateNow;
   }
 }
@@ -54,10 +56,12 @@ class GraphElaboration {
   readonly #running: Use[] = [];
   /** Everything to do, in the order of the text. */
   readonly #tasks: (() => void)[] = [];
+  readonly #items: LazyItem[] = [];
 
   constructor(frame: Frame, declaration: GraphDeclaration) {
     this.frame = frame;
     this.declaration = declaration;
+    frame.builder.elaborateEarlier = () => this.#forceEarlier(frame.builder.statement);
   }
 
   run(extra: ReadonlySet<string>): void {
@@ -88,18 +92,39 @@ class GraphElaboration {
 
   #define(
     frame: Frame,
+    syntax: GraphItem,
     name: { readonly text: string; readonly span: Span },
     evaluateNow: () => Entity,
     more: Partial<Slot> = {},
   ): void {
-    const item = new LazyItem(name.text, name.span, evaluateNow);
+    const item = new LazyItem(name.text, name.span, syntax, evaluateNow);
     const before = frame.names.own.get(name.text);
     if (before) {
       frame.check.reporter.report(boundTwice(name.text, before.span, name.span));
       return;
     }
     frame.names.own.set(name.text, { span: name.span, get: (use) => this.#force(item, use), ...more });
+    this.#items.push(item);
     this.#tasks.push(() => this.#force(item, name.span));
+  }
+
+  /**
+   * Elaborates what stands before `statement` in the text, so that `reuse=` finds the instances made there also when
+   * its own item was needed early. What waits for an item under elaboration cannot be made yet and is left.
+   */
+  #forceEarlier(statement: number): void {
+    const isWaiting = new Map<LazyItem, boolean>();
+    const waits = (item: LazyItem): boolean => {
+      if (item.state !== "waiting") return item.state === "running";
+      const known = isWaiting.get(item);
+      if (known !== undefined) return known;
+      isWaiting.set(item, false);
+      const answer = this.#items.some((other) => other !== item && mentionsName(item.syntax, other.name) && waits(other));
+      isWaiting.set(item, answer);
+      return answer;
+    };
+    for (const item of this.#items)
+      if (item.state === "waiting" && item.syntax.span.start < statement && !waits(item)) this.#force(item, item.span);
   }
 
   #force(item: LazyItem, use: Span): Entity {
@@ -155,7 +180,7 @@ class GraphElaboration {
     const { start } = item.span;
     switch (item.kind) {
       case "input":
-        this.#define(frame, item.name, () => this.#input(frame, item), { isData: true, variable: declaredInput(item) });
+        this.#define(frame, item, item.name, () => this.#input(frame, item), { isData: true, variable: declaredInput(item) });
         return;
       case "output":
         this.#output(frame, item);
@@ -171,14 +196,14 @@ class GraphElaboration {
                 dims: (item.type.dims ?? []).map((dim) => dim.span),
               }
             : undefined;
-        this.#define(frame, item.name, () => this.#at(start, () => freshVariable(frame, item).entity), {
+        this.#define(frame, item, item.name, () => this.#at(start, () => freshVariable(frame, item).entity), {
           isData: true,
           ...(declared ? { variable: declared } : {}),
         });
         return;
       }
       case "const":
-        this.#define(frame, item.name, () => this.#at(start, () => constValue(frame, item)));
+        this.#define(frame, item, item.name, () => this.#at(start, () => constValue(frame, item)));
         return;
       case "binding":
         this.#binding(frame, item);
@@ -216,10 +241,10 @@ class GraphElaboration {
         return;
       }
       case "step":
-        this.#define(frame, item.name, () => checkStep(frame, item), { isData: true });
+        this.#define(frame, item, item.name, () => checkStep(frame, item), { isData: true });
         return;
       case "train":
-        this.#define(frame, item.name, () => this.#at(start, () => checkTrain(frame, item)), { isData: true });
+        this.#define(frame, item, item.name, () => this.#at(start, () => checkTrain(frame, item)), { isData: true });
         return;
       case "return":
         frame.check.reporter.report({
@@ -239,6 +264,7 @@ class GraphElaboration {
     for (const [i, name] of item.names.entries()) {
       this.#define(
         frame,
+        item,
         name,
         () =>
           this.#at(start, () => {
@@ -330,6 +356,7 @@ class GraphElaboration {
     }
     this.#define(
       frame,
+      item,
       name,
       () =>
         this.#at(start, () => {

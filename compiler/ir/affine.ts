@@ -1,5 +1,17 @@
 /** Arithmetic of index expressions (`Affine` of nest.ts). Terms are kept sorted by axis, without zeros. */
-import { type Atom, addDims, type Dim, dimOf, isLiteral, literalOf, maxDims, mulDims, ONE, subDims, ZERO } from "./dims.ts";
+import {
+  type Atom,
+  addDims,
+  type Dim,
+  dimOf,
+  isLiteral,
+  literalOf,
+  maxDims,
+  mulDims,
+  ONE,
+  subDims,
+  ZERO,
+} from "./dims.ts";
 import type { Affine, AxisId, ScalarId } from "./nest.ts";
 
 export const affineOf = (plus: Dim | number): Affine => ({
@@ -51,14 +63,14 @@ export function substituteAxes(at: Affine, by: (axis: AxisId) => Affine | undefi
 }
 
 export const renameScalars = (at: Affine, to: (scalar: ScalarId) => ScalarId): Affine =>
-  at.scalars.length === 0 ? at : { ...at, scalars: at.scalars.map(({ scalar, times }) => ({ scalar: to(scalar), times })) };
+  at.scalars.length === 0
+    ? at
+    : { ...at, scalars: at.scalars.map(({ scalar, times }) => ({ scalar: to(scalar), times })) };
 
 export const strideOf = (at: Affine, axis: AxisId): Dim => at.terms.find((term) => term.axis === axis)?.times ?? ZERO;
 
 export const affineKey = (at: Affine): string =>
   `${at.terms.map((t) => `a${t.axis}*${t.times.key}`).join("+")}|${at.scalars.map((t) => `s${t.scalar}*${t.times.key}`).join("+")}|${at.plus.key}`;
-
-export const equalAffine = (a: Affine, b: Affine): boolean => affineKey(a) === affineKey(b);
 
 /**
  * Least and greatest value over the domain, inclusive; undefined where a coefficient's sign is not known or the

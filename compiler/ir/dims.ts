@@ -42,7 +42,11 @@ function normal(terms: Iterable<Term>): Dim {
   // Symbols in name order, higher degrees first, the constant last: the order in which people write polynomials.
   kept.sort(([a, x], [b, y]) => y.atoms.length - x.atoms.length || (a < b ? -1 : a > b ? 1 : 0));
   const sorted = kept.map(([, term]) => term);
-  return { terms: sorted, key: sorted.map((term) => `${term.coefficient}${term.atoms.length ? `*${termKey(term.atoms)}` : ""}`).join("+") || "0" };
+  return {
+    terms: sorted,
+    key:
+      sorted.map((term) => `${term.coefficient}${term.atoms.length ? `*${termKey(term.atoms)}` : ""}`).join("+") || "0",
+  };
 }
 
 const fromAtom = (atom: Atom): Dim => normal([{ coefficient: 1, atoms: [atom] }]);
@@ -142,14 +146,19 @@ export function floorDivDims(a: Dim, b: Dim): Dim {
   const atom = only?.atoms[0];
   if (inner.length === 1 && only?.coefficient === 1 && only.atoms.length === 1 && atom?.kind === "floor") {
     const c = subDims(numerator, fromAtom(atom));
-    return addDims(quotient, floorDivDims(addDims(atom.numerator, mulDims(atom.denominator, c)), mulDims(atom.denominator, b)));
+    return addDims(
+      quotient,
+      floorDivDims(addDims(atom.numerator, mulDims(atom.denominator, c)), mulDims(atom.denominator, b)),
+    );
   }
   // floor((g*r + c) / (g*k)) = floor((r + floor(c / g)) / k)
   let divisor = k;
   let common = k;
   for (const term of inner) common = gcd(common, term.coefficient);
   if (common > 1) {
-    numerator = normal(numerator.terms.map((term) => ({ ...term, coefficient: Math.floor(term.coefficient / common) })));
+    numerator = normal(
+      numerator.terms.map((term) => ({ ...term, coefficient: Math.floor(term.coefficient / common) })),
+    );
     divisor = k / common;
     if (divisor === 1) return addDims(quotient, numerator);
   }
@@ -182,7 +191,8 @@ export function substituteDims(dim: Dim, by: (name: string) => Dim | undefined):
 
 function substituteAtom(atom: Atom, by: (name: string) => Dim | undefined): Dim {
   if (atom.kind === "symbol") return by(atom.name) ?? fromAtom(atom);
-  if (atom.kind === "floor") return floorDivDims(substituteDims(atom.numerator, by), substituteDims(atom.denominator, by));
+  if (atom.kind === "floor")
+    return floorDivDims(substituteDims(atom.numerator, by), substituteDims(atom.denominator, by));
   return extremum(atom.kind, substituteDims(atom.left, by), substituteDims(atom.right, by));
 }
 
@@ -205,7 +215,9 @@ export function dimSymbols(dim: Dim, into: Set<string> = new Set()): Set<string>
   for (const term of dim.terms)
     for (const atom of term.atoms) {
       if (atom.kind === "symbol") into.add(atom.name);
-      else for (const part of atom.kind === "floor" ? [atom.numerator, atom.denominator] : [atom.left, atom.right]) dimSymbols(part, into);
+      else
+        for (const part of atom.kind === "floor" ? [atom.numerator, atom.denominator] : [atom.left, atom.right])
+          dimSymbols(part, into);
     }
   return into;
 }
@@ -219,7 +231,8 @@ export function formatDim(dim: Dim): string {
     .map((term, i) => {
       const magnitude = Math.abs(term.coefficient);
       const atoms = term.atoms.map(formatAtom);
-      const text = atoms.length === 0 ? `${magnitude}` : magnitude === 1 ? atoms.join("·") : [...atoms, magnitude].join("·");
+      const text =
+        atoms.length === 0 ? `${magnitude}` : magnitude === 1 ? atoms.join("·") : [...atoms, magnitude].join("·");
       if (i === 0) return term.coefficient < 0 ? `-${text}` : text;
       return term.coefficient < 0 ? ` - ${text}` : ` + ${text}`;
     })
@@ -234,25 +247,31 @@ function formatAtom(atom: Atom): string {
 
 function inParentheses(dim: Dim): string {
   const [term] = dim.terms;
-  const isPlain = dim.terms.length === 1 && term && (term.atoms.length === 0 || (term.atoms.length === 1 && term.coefficient === 1));
+  const isPlain =
+    dim.terms.length === 1 && term && (term.atoms.length === 0 || (term.atoms.length === 1 && term.coefficient === 1));
   return isPlain ? formatDim(dim) : `(${formatDim(dim)})`;
 }
 
-export const formatShape = (shape: readonly Dim[]): string => (shape.length ? `[${shape.map(formatDim).join(", ")}]` : "");
+export const formatShape = (shape: readonly Dim[]): string =>
+  shape.length ? `[${shape.map(formatDim).join(", ")}]` : "";
 
 /** Puts `by` in the place of every occurrence of the atom with key `key`, also inside of other atoms. */
 export function replaceAtom(dim: Dim, key: string, by: Dim): Dim {
   if (!dim.key.includes(key)) return dim;
   return addDims(
     ...dim.terms.map((term) =>
-      mulDims(dimOf(term.coefficient), ...term.atoms.map((atom) => (atom.key === key ? by : replaceInAtom(atom, key, by)))),
+      mulDims(
+        dimOf(term.coefficient),
+        ...term.atoms.map((atom) => (atom.key === key ? by : replaceInAtom(atom, key, by))),
+      ),
     ),
   );
 }
 
 function replaceInAtom(atom: Atom, key: string, by: Dim): Dim {
   if (atom.kind === "symbol") return fromAtom(atom);
-  if (atom.kind === "floor") return floorDivDims(replaceAtom(atom.numerator, key, by), replaceAtom(atom.denominator, key, by));
+  if (atom.kind === "floor")
+    return floorDivDims(replaceAtom(atom.numerator, key, by), replaceAtom(atom.denominator, key, by));
   return extremum(atom.kind, replaceAtom(atom.left, key, by), replaceAtom(atom.right, key, by));
 }
 

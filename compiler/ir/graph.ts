@@ -28,14 +28,7 @@ export interface Value {
 }
 
 /** What a primitive needs to know beside its operands. Each record in `ops/` declares and checks its own. */
-export type Attribute =
-  | number
-  | string
-  | boolean
-  | Dim
-  | ConstantData
-  | Comprehension
-  | readonly Attribute[];
+export type Attribute = number | string | boolean | Dim | ConstantData | Comprehension | readonly Attribute[];
 export type Attributes = Readonly<Record<string, Attribute>>;
 
 /** Data of a `constant`; integers and bools as numbers. Row-major. */

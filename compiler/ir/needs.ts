@@ -17,8 +17,8 @@ export function needsOf(graph: Graph, fetched: readonly ValueId[]): Needs {
     const value = graph.values[id];
     if (!value || seen.has(id)) continue;
     seen.add(id);
-    if (value.op === "input") inputs.add(String(value.attributes["name"]));
-    if (value.op === "variable") variables.add(String(value.attributes["name"]));
+    if (value.op === "input") inputs.add(String(value.attributes.name));
+    if (value.op === "variable") variables.add(String(value.attributes.name));
     for (const dim of value.type.shape) dimSymbols(dim, mentioned);
     for (const attribute of Object.values(value.attributes)) mention(attribute, mentioned);
     stack.push(...value.args);

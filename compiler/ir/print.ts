@@ -20,11 +20,15 @@ export function printGraph(graph: Graph): string {
   const lines = [`graph ${graph.name}${graph.dims.length ? `[${graph.dims.map((dim) => dim.name).join(", ")}]` : ""}`];
   for (const check of graph.checks) lines.push(`  check ${check.text}`);
   for (const input of graph.inputs)
-    lines.push(`  input ${input.name}: ${formatType(input.type)}${input.default === undefined ? "" : ` = ${input.default}`}`);
+    lines.push(
+      `  input ${input.name}: ${formatType(input.type)}${input.default === undefined ? "" : ` = ${input.default}`}`,
+    );
   for (const variable of graph.variables) {
     const { fn, ...rest } = variable.init;
     const init = fn === "data" ? "data" : `${fn}(${Object.values(rest).join(", ")})`;
-    lines.push(`  ${variable.trainable ? "param" : "state"} ${variable.name}: ${variable.dtype}[${variable.shape.join(", ")}] = ${init}`);
+    lines.push(
+      `  ${variable.trainable ? "param" : "state"} ${variable.name}: ${variable.dtype}[${variable.shape.join(", ")}] = ${init}`,
+    );
   }
   let open: readonly CallId[] = [];
   graph.values.forEach((value, id) => {
@@ -37,7 +41,9 @@ export function printGraph(graph: Graph): string {
     }
     open = path;
     const args = value.args.map((arg) => `%${arg}`);
-    const attributes = Object.entries(value.attributes).map(([name, attribute]) => `${name}=${printAttribute(attribute, value)}`);
+    const attributes = Object.entries(value.attributes).map(
+      ([name, attribute]) => `${name}=${printAttribute(attribute, value)}`,
+    );
     const more = value.more?.map((type) => `, ${formatType(type)}`).join("") ?? "";
     lines.push(
       `${"  ".repeat(path.length + 1)}%${id}${value.name === undefined ? "" : ` ${value.name}`} = ${value.op}(${[...args, ...attributes].join(", ")}): ${formatType(value.type)}${more}`,
@@ -54,13 +60,15 @@ function pathOf(calls: readonly Call[], call: CallId | undefined): CallId[] {
 }
 
 function printAttribute(attribute: Attribute, value: Value): string {
-  if (Array.isArray(attribute)) return `[${attribute.map((item) => printAttribute(item as Attribute, value)).join(", ")}]`;
+  if (Array.isArray(attribute))
+    return `[${attribute.map((item) => printAttribute(item as Attribute, value)).join(", ")}]`;
   if (typeof attribute === "string") return JSON.stringify(attribute);
   if (typeof attribute !== "object") return String(attribute);
   if ("terms" in attribute) return formatDim(attribute);
   if ("data" in attribute) return printData(attribute as ConstantData);
   const body = attribute as Comprehension;
-  const binder = (axis: number): string => `${body.axes[axis]?.name} in ${formatDim(body.axes[axis]?.extent ?? { terms: [], key: "0" })}`;
+  const binder = (axis: number): string =>
+    `${body.axes[axis]?.name} in ${formatDim(body.axes[axis]?.extent ?? { terms: [], key: "0" })}`;
   const axes = body.axes.slice(0, body.rank).map((_, i) => binder(i));
   return `(${axes.join(", ")}: ${printScalar(body, body.body, value)})`;
 }
@@ -84,7 +92,9 @@ function printScalar(body: Comprehension, scalar: Scalar, value: Value): string 
     case "apply":
       return `${scalar.fn}(${scalar.args.map(print).join(", ")})`;
     case "reduce": {
-      const binders = scalar.axes.map((axis) => `${body.axes[axis]?.name} in ${formatDim(body.axes[axis]?.extent ?? { terms: [], key: "0" })}`);
+      const binders = scalar.axes.map(
+        (axis) => `${body.axes[axis]?.name} in ${formatDim(body.axes[axis]?.extent ?? { terms: [], key: "0" })}`,
+      );
       return `${scalar.monoid}(${binders.join(", ")}: ${print(scalar.body)})`;
     }
   }
@@ -140,7 +150,8 @@ export function printLoops(program: LoopProgram): string {
         return `${name(s.buffer)}[${s.at.map(print).join(", ")}]${s.outside === undefined ? "" : ` ?? v${s.outside}`}`;
       };
       const stores = nest.stores.map(
-        (s) => `${name(s.buffer)}[${s.at.map(print).join(", ")}] = v${s.value} over ${s.over.map(axisLabel).join(", ")}`,
+        (s) =>
+          `${name(s.buffer)}[${s.at.map(print).join(", ")}] = v${s.value} over ${s.over.map(axisLabel).join(", ")}`,
       );
       lines.push(...printNest(nest, scalar, stores).map((line) => `  ${line}`));
     }

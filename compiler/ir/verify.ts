@@ -16,17 +16,24 @@ export function verifyGraph(graph: Graph): void {
     for (const arg of value.args)
       hold(arg >= 0 && arg < id, () => `%${id} ${value.op} reads %${arg}, which does not come before it`);
     for (const dim of value.type.shape)
-      for (const symbol of dimSymbols(dim)) hold(dims.has(symbol), () => `%${id} ${value.op} has the unknown dim ${symbol}`);
+      for (const symbol of dimSymbols(dim))
+        hold(dims.has(symbol), () => `%${id} ${value.op} has the unknown dim ${symbol}`);
     hold(value.call === undefined || value.call < graph.calls.length, () => `%${id} names call ${value.call}`);
     if (value.op === "part") {
       const source = graph.values[value.args[0] ?? -1];
-      const index = value.attributes["index"];
+      const index = value.attributes.index;
       hold(typeof index === "number" && (source?.more?.length ?? 0) >= index, () => `%${id} selects part ${index}`);
     }
     if (value.op === "input")
-      hold(graph.inputs.some((input) => input.name === value.attributes["name"]), () => `%${id} reads no input`);
+      hold(
+        graph.inputs.some((input) => input.name === value.attributes.name),
+        () => `%${id} reads no input`,
+      );
     if (value.op === "variable")
-      hold(graph.variables.some((variable) => variable.name === value.attributes["name"]), () => `%${id} reads no variable`);
+      hold(
+        graph.variables.some((variable) => variable.name === value.attributes.name),
+        () => `%${id} reads no variable`,
+      );
   });
   for (const output of graph.outputs)
     hold(output.value >= 0 && output.value < graph.values.length, () => `output ${output.name} is %${output.value}`);
@@ -50,18 +57,30 @@ function verifyNest(nest: AnyNest, affines: readonly Affine[], where: string): v
       hold(arg >= 0 && arg < id, () => `${where}: v${id} uses v${arg}, which does not come before it`);
     if (scalar.op === "reduced") {
       const reduction = nest.reductions[scalar.reduction ?? -1];
-      hold(reduction !== undefined && reduction.value < id, () => `${where}: v${id} is a reduction that is not there yet`);
+      hold(
+        reduction !== undefined && reduction.value < id,
+        () => `${where}: v${id} is a reduction that is not there yet`,
+      );
     }
   });
   for (const reduction of nest.reductions)
-    hold(reduction.over.every(isAxis) && new Set(reduction.over).size === reduction.over.length, () => `${where}: axes of a reduction`);
+    hold(
+      reduction.over.every(isAxis) && new Set(reduction.over).size === reduction.over.length,
+      () => `${where}: axes of a reduction`,
+    );
   for (const store of nest.stores) {
     hold(store.value < nest.scalars.length, () => `${where}: a store of v${store.value}`);
     hold(store.over.every(isAxis) && new Set(store.over).size === store.over.length, () => `${where}: axes of a store`);
   }
   for (const affine of affines) {
-    hold(affine.terms.every((term) => isAxis(term.axis)), () => `${where}: an index names an axis that is not there`);
-    hold(affine.scalars.every((term) => term.scalar < nest.scalars.length), () => `${where}: an index names no scalar`);
+    hold(
+      affine.terms.every((term) => isAxis(term.axis)),
+      () => `${where}: an index names an axis that is not there`,
+    );
+    hold(
+      affine.scalars.every((term) => term.scalar < nest.scalars.length),
+      () => `${where}: an index names no scalar`,
+    );
   }
 }
 
@@ -92,9 +111,13 @@ export function verifySteps(
         if (scalar.op !== "read") continue;
         affines.push(scalar.access.address, ...scalar.guards.map((guard) => guard.index));
         hold(isOperand(scalar.access.operand), () => `${step.name}: reads operand ${scalar.access.operand}`);
-        hold(scalar.guards.length > 0 === (scalar.outside !== undefined), () => `${step.name}: guards without a value outside`);
+        hold(
+          scalar.guards.length > 0 === (scalar.outside !== undefined),
+          () => `${step.name}: guards without a value outside`,
+        );
       }
-      for (const store of nest.stores) hold(isOperand(store.access.operand), () => `${step.name}: stores to no operand`);
+      for (const store of nest.stores)
+        hold(isOperand(store.access.operand), () => `${step.name}: stores to no operand`);
       verifyNest(nest, affines, step.name);
     }
 }
@@ -103,7 +126,11 @@ export function verifyKernels(program: KernelProgram): void {
   verifySteps(program.kernels);
   for (const call of [...program.derive, ...program.steps]) {
     const kernel = program.kernels[call.kernel];
-    hold(kernel !== undefined && kernel.operands.length === call.operands.length, () => `a call of kernel ${call.kernel}`);
-    for (const id of call.operands) hold(program.buffers[id] !== undefined, () => `${kernel?.name} is called with buffer ${id}`);
+    hold(
+      kernel !== undefined && kernel.operands.length === call.operands.length,
+      () => `a call of kernel ${call.kernel}`,
+    );
+    for (const id of call.operands)
+      hold(program.buffers[id] !== undefined, () => `${kernel?.name} is called with buffer ${id}`);
   }
 }

@@ -64,7 +64,8 @@ function orderAxes(nest: Nest): Nest {
     }
     return list;
   };
-  const isPosition = (reduction: Reduction): boolean => reduction.combine === "argmax" || reduction.combine === "argmin";
+  const isPosition = (reduction: Reduction): boolean =>
+    reduction.combine === "argmax" || reduction.combine === "argmin";
   return renumber({
     ...nest,
     stores: nest.stores.map((s) => ({ ...s, over: sorted(s.over, true) })),
@@ -105,7 +106,9 @@ function merge(nest: Nest, outer: AxisId, inner: AxisId): Nest {
   const b = nest.axes[inner];
   if (!a || !b) return nest;
   // The outer axis vanishes: the inner one, longer now, takes its steps.
-  const axes = nest.axes.map((axis, i): Axis => (i === inner ? { name: `${a.name}${b.name}`, extent: mulDims(a.extent, b.extent) } : axis));
+  const axes = nest.axes.map(
+    (axis, i): Axis => (i === inner ? { name: `${a.name}${b.name}`, extent: mulDims(a.extent, b.extent) } : axis),
+  );
   return rewriteAxes({ ...nest, axes }, (axis) => (axis === outer ? affineOf(0) : undefined));
 }
 

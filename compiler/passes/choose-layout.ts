@@ -79,7 +79,10 @@ function padBuffers(program: LoopProgram): LoopProgram {
   return {
     ...program,
     buffers,
-    steps: steps.map((step) => ({ ...step, nests: [...step.nests.flatMap((nest) => fillNests(buffers, nest)), ...step.nests] })),
+    steps: steps.map((step) => ({
+      ...step,
+      nests: [...step.nests.flatMap((nest) => fillNests(buffers, nest)), ...step.nests],
+    })),
   };
 }
 
@@ -259,4 +262,3 @@ function guardsOf(buffer: Buffer, at: readonly Affine[], extentOf: (axis: AxisId
     return isInside ? [] : [{ index, extent }];
   });
 }
-

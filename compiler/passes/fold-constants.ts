@@ -17,7 +17,10 @@ const MAX_WORK = 2 ** 24;
 
 export function foldConstants(graph: Graph): Graph {
   return rewriteGraph(graph, (value, made) => {
-    const data = fold(value, value.args.map((arg) => made[arg]));
+    const data = fold(
+      value,
+      value.args.map((arg) => made[arg]),
+    );
     return { value: data ? { ...value, op: "constant", args: [], attributes: { data: { data } } } : value };
   });
 }
@@ -25,12 +28,13 @@ export function foldConstants(graph: Graph): Graph {
 function fold(value: Value, args: readonly (Value | undefined)[]): ConstantData["data"] | undefined {
   const primitive = primitives[value.op];
   const shape = literalShape(value);
-  if (!primitive || primitive.class === "leaf" || primitive.class === "routine" || !shape || value.more) return undefined;
+  if (!primitive || primitive.class === "leaf" || primitive.class === "routine" || !shape || value.more)
+    return undefined;
   const operands: NdArray[] = [];
   for (const arg of args) {
     const dims = arg && literalShape(arg);
     if (arg?.op !== "constant" || !dims) return undefined;
-    const { data } = arg.attributes["data"] as ConstantData;
+    const { data } = arg.attributes.data as ConstantData;
     operands.push({ dtype: arg.type.dtype, shape: dims, data: Float64Array.from(data) });
   }
   const elements = shape.reduce((a, b) => a * b, 1);

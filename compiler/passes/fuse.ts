@@ -50,7 +50,9 @@ function derivedValues(graph: Graph, readers: readonly number[]): ReadonlySet<Va
   graph.values.forEach((value, id) => {
     const isLiteralShape = value.type.shape.every((dim) => literalOf(dim) !== undefined);
     const isSource = value.op === "variable" || value.op === "constant";
-    isStatic[id] = isSource || (!isLeaf(value) && isLiteralShape && value.args.length > 0 && value.args.every((arg) => isStatic[arg]));
+    isStatic[id] =
+      isSource ||
+      (!isLeaf(value) && isLiteralShape && value.args.length > 0 && value.args.every((arg) => isStatic[arg]));
     hasVariable[id] = value.op === "variable" || value.args.some((arg) => hasVariable[arg]);
   });
   const derived = new Set<ValueId>();
@@ -81,7 +83,7 @@ const hasReduction = (scalar: Scalar): boolean =>
     (scalar.at.some(hasReduction) || (scalar.outside !== undefined && hasReduction(scalar.outside))));
 
 const comprehensionOf = (value: Value): Comprehension | undefined =>
-  primitives[value.op]?.class === "comprehension" ? (value.attributes["body"] as Comprehension) : undefined;
+  primitives[value.op]?.class === "comprehension" ? (value.attributes.body as Comprehension) : undefined;
 
 const isLeaf = (value: Value): boolean => primitives[value.op]?.class === "leaf" && value.op !== "part";
 
@@ -143,7 +145,11 @@ function decideRoots(graph: Graph, forced: ReadonlySet<ValueId>): ReadonlySet<Va
       if (root === undefined) return !isCheap(value) || (carries[id] ?? false);
       // What a reduction becomes part of it stays with it: at the index of the store, or once per row.
       const rank = valueOf(graph, root).type.shape.length;
-      return (carries[id] ?? false) && !mine.every((use) => use.how === "same") && (rowsOf(graph, value, root) ?? rank) === rank;
+      return (
+        (carries[id] ?? false) &&
+        !mine.every((use) => use.how === "same") &&
+        (rowsOf(graph, value, root) ?? rank) === rank
+      );
     }
     if (root === undefined) return true;
     const held = holds.get(root);
@@ -274,9 +280,9 @@ function formKernels(graph: Graph, roots: ReadonlySet<ValueId>, derived: Readonl
     const named = (fallback: string): string => unique(value.name ?? fallback);
     if (value.op === "input" || value.op === "variable") {
       const place = value.op === "input" ? "feed" : "variable";
-      add(id, { name: unique(String(value.attributes["name"])), dtype, dims, place, value: id });
+      add(id, { name: unique(String(value.attributes.name)), dtype, dims, place, value: id });
     } else if (value.op === "constant" && (dims.length > 0 || isOutput.has(id))) {
-      const data = value.attributes["data"] as NonNullable<Buffer["data"]>;
+      const data = value.attributes.data as NonNullable<Buffer["data"]>;
       add(id, { name: named("constant"), dtype, dims, place: "constant", value: id, data });
     } else if (roots.has(id)) {
       const source = primitives[value.op]?.keepsOrder ? bufferOf.get(value.args[0] ?? -1) : undefined;
@@ -333,7 +339,9 @@ function requireHoisted(nest: LoopNest, owners: readonly ValueId[], root: ValueI
   if (nest.reductions.length < 2) return;
   const store = new Set(nest.stores.flatMap((s) => s.over));
   const keys = nest.scalars.flatMap((scalar, id) =>
-    scalar.op === "reduced" ? [{ reduction: scalar.reduction, axes: [...dependsOn(nest, id)].sort((a, b) => a - b) }] : [],
+    scalar.op === "reduced"
+      ? [{ reduction: scalar.reduction, axes: [...dependsOn(nest, id)].sort((a, b) => a - b) }]
+      : [],
   );
   const last = keys[keys.length - 1];
   for (const { reduction, axes } of keys) {
@@ -349,7 +357,8 @@ function kernelName(graph: Graph, root: ValueId, inlined: ReadonlySet<ValueId>):
   for (const id of [...inlined].sort((a, b) => a - b)) {
     const value = valueOf(graph, id);
     const path: string[] = [];
-    for (let call = value.call; call !== undefined; call = graph.calls[call]?.parent) path.unshift(graph.calls[call]?.name ?? "");
+    for (let call = value.call; call !== undefined; call = graph.calls[call]?.parent)
+      path.unshift(graph.calls[call]?.name ?? "");
     const part = path[0] ?? value.op;
     if (!parts.includes(part) && (primitives[value.op]?.class !== "view" || inlined.size === 1)) parts.push(part);
   }

@@ -81,13 +81,19 @@ class Lowering {
     const index = at.map((a) => this.#resolve(a));
     const rank0 = value.type.shape.length === 0;
     if (value.op === "constant" && rank0) {
-      const { data } = value.attributes["data"] as ConstantData;
+      const { data } = value.attributes.data as ConstantData;
       return this.#push({ dtype: value.type.dtype, op: "constant", value: data[0] ?? 0 });
     }
-    if (value.op === "dim") return this.#push({ dtype: value.type.dtype, op: "dim", dim: value.attributes["dim"] as Dim });
+    if (value.op === "dim") return this.#push({ dtype: value.type.dtype, op: "dim", dim: value.attributes.dim as Dim });
     const buffer = isRoot ? undefined : this.#bufferOf(id);
     if (buffer !== undefined)
-      return this.#push({ dtype: value.type.dtype, op: "load", buffer, at: index, ...(outside === undefined ? {} : { outside }) });
+      return this.#push({
+        dtype: value.type.dtype,
+        op: "load",
+        buffer,
+        at: index,
+        ...(outside === undefined ? {} : { outside }),
+      });
     if (outside !== undefined) throw new NeedsBuffer(id);
     const key = `${id}@${index.map(affineKey).join(",")}`;
     const before = this.#evaluated.get(key);
@@ -99,7 +105,7 @@ class Lowering {
     const primitive = primitives[computed.op];
     if (!primitive?.nest) throw new NeedsBuffer(id);
     this.inlined.add(id);
-    const result = isPart ? Number(value.attributes["index"]) : 0;
+    const result = isPart ? Number(value.attributes.index) : 0;
     const scalar = primitive.nest(this.#builder(source), computed, index, result);
     this.#evaluated.set(key, scalar);
     return scalar;
@@ -136,14 +142,18 @@ class Lowering {
     if (only && at.scalars.length === 1 && at.terms.length === 0 && isLiteral(at.plus, 0) && isLiteral(only.times, 1))
       return only.scalar;
     const literal = at.terms.length === 0 && at.scalars.length === 0 ? literalOf(at.plus) : undefined;
-    return this.#push(literal === undefined ? { dtype: "i32", op: "index", at } : { dtype: "i32", op: "constant", value: literal });
+    return this.#push(
+      literal === undefined ? { dtype: "i32", op: "index", at } : { dtype: "i32", op: "constant", value: literal },
+    );
   }
 
   #reduce(owner: ValueId, combine: Combine, over: readonly AxisId[], value: ScalarId, dtype: DType): ScalarId {
     // An axis of extent 1 is not reduced over: nothing changes under it. (For argmax the position in it is 0.)
     const axes = this.#resolveAxes(over);
     const key = `${combine} ${axes.join(",")} ${value}`;
-    let reduction = this.#reductions.findIndex((r) => `${r.combine} ${this.#resolveAxes(r.over).join(",")} ${r.value}` === key);
+    let reduction = this.#reductions.findIndex(
+      (r) => `${r.combine} ${this.#resolveAxes(r.over).join(",")} ${r.value}` === key,
+    );
     if (reduction < 0) {
       reduction = this.#reductions.push({ over: axes, combine, value }) - 1;
       this.owners[reduction] = owner;
@@ -162,7 +172,8 @@ class Lowering {
 
   #resolve(at: Affine): Affine {
     let now = at;
-    while (now.terms.some(({ axis }) => this.#split.has(axis))) now = substituteAxes(now, (axis) => this.#split.get(axis)?.as);
+    while (now.terms.some(({ axis }) => this.#split.has(axis)))
+      now = substituteAxes(now, (axis) => this.#split.get(axis)?.as);
     return now;
   }
 
@@ -202,7 +213,8 @@ class Lowering {
       i++;
       j++;
       while (!equalDims(left, right)) {
-        const growsLeft = j > to.length || (i < from.length && divideExactly(right, left) !== undefined) || j >= to.length;
+        const growsLeft =
+          j > to.length || (i < from.length && divideExactly(right, left) !== undefined) || j >= to.length;
         if (growsLeft && i < from.length) left = mulDims(left, from[i++] ?? ONE);
         else if (j < to.length) right = mulDims(right, to[j++] ?? ONE);
         else break;

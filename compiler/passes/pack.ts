@@ -35,7 +35,8 @@ export interface Contraction {
 export function contractionOf(nest: Nest): Contraction | undefined {
   const [reduction] = nest.reductions;
   const [store] = nest.stores;
-  if (!reduction || !store || nest.reductions.length !== 1 || nest.stores.length !== 1 || reduction.combine !== "sum") return;
+  if (!reduction || !store || nest.reductions.length !== 1 || nest.stores.length !== 1 || reduction.combine !== "sum")
+    return;
   const product = nest.scalars[reduction.value];
   if (product?.op !== "apply" || product.fn !== "mul" || product.dtype !== "f32") return;
   const [left, right] = product.args;
@@ -115,13 +116,16 @@ function onlyPanels(program: AddressedProgram): ReadonlySet<BufferId> {
       nest.scalars.forEach((scalar, id) => {
         if (scalar.op !== "read") return;
         const source = step.operands[scalar.access.operand] ?? -1;
-        if (plan?.isDerived && id === plan.contraction.columns) forms.set(source, (forms.get(source) ?? new Set()).add(plan.key));
+        if (plan?.isDerived && id === plan.contraction.columns)
+          forms.set(source, (forms.get(source) ?? new Set()).add(plan.key));
         else others.add(source);
       });
     }
   const isStored = (id: BufferId): boolean => {
     const buffer = program.buffers[id];
-    return !others.has(id) && buffer?.alias === undefined && (buffer?.place === "variable" || buffer?.place === "constant");
+    return (
+      !others.has(id) && buffer?.alias === undefined && (buffer?.place === "variable" || buffer?.place === "constant")
+    );
   };
   return new Set([...forms].flatMap(([id, keys]) => (keys.size === 1 && isStored(id) ? [id] : [])));
 }
@@ -142,7 +146,8 @@ function storePanels(source: Buffer, plan: PanelPlan): Buffer {
       rest = Math.floor(rest / extent);
     }
     for (let n = 0; n < panels.columns; n++)
-      arranged[Math.floor(n / PANEL) * depth * PANEL + k * PANEL + (n % PANEL)] = data.data[from + n * panels.step] ?? 0;
+      arranged[Math.floor(n / PANEL) * depth * PANEL + k * PANEL + (n % PANEL)] =
+        data.data[from + n * panels.step] ?? 0;
   }
   return { ...buffer, data: { data: arranged } };
 }
@@ -208,7 +213,9 @@ function planPanel(buffers: readonly Buffer[], step: AddressedStep, nest: Nest):
       depth: over.map((axis): [number, number] => [literal(extent(axis)), literal(strideOf(from, axis))]),
     },
     nest: packingNest({ nest, from, columnAxis, over, columns, depth, panels }),
-    key: [columns, depth, ...from.terms.map((t) => t.times), ...over.map(extent)].map((d) => d.key).join(" ") + from.plus.key,
+    key:
+      [columns, depth, ...from.terms.map((t) => t.times), ...over.map(extent)].map((d) => d.key).join(" ") +
+      from.plus.key,
   };
 }
 
@@ -284,8 +291,10 @@ function dropUnread(step: AddressedStep): AddressedStep {
       scalars: nest.scalars.map((scalar) =>
         scalar.op === "read" ? { ...scalar, access: { ...scalar.access, operand: to(scalar.access.operand) } } : scalar,
       ),
-      stores: nest.stores.map((store) => ({ ...store, access: { ...store.access, operand: to(store.access.operand) } })),
+      stores: nest.stores.map((store) => ({
+        ...store,
+        access: { ...store.access, operand: to(store.access.operand) },
+      })),
     })),
   };
 }
-

@@ -150,7 +150,7 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
   const bufferOfLeaf = (op: string, name: string): BufferId => {
     const id = buffers.findIndex((b, i) => {
       const value = b.value === undefined ? undefined : graph.values[b.value];
-      return value?.op === op && value.attributes["name"] === name && plan.places.has(i);
+      return value?.op === op && value.attributes.name === name && plan.places.has(i);
     });
     if (id < 0) throw new Error(`${op} \`${name}\` has no buffer`);
     return id;
@@ -239,7 +239,12 @@ function initOf(init: Initializer, dtype: Parameters<typeof wordsOf>[0]): InitSp
 
 /** Values as they lie in memory: f32 as floats, everything else as 32-bit integers. */
 function wordsOf(dtype: string, data: ArrayLike<number>): Uint8Array<ArrayBuffer> {
-  const words = dtype === "f32" || dtype === "f16" || dtype === "bf16" ? Float32Array.from(data) : dtype === "u32" ? Uint32Array.from(data) : Int32Array.from(data);
+  const words =
+    dtype === "f32" || dtype === "f16" || dtype === "bf16"
+      ? Float32Array.from(data)
+      : dtype === "u32"
+        ? Uint32Array.from(data)
+        : Int32Array.from(data);
   return new Uint8Array(words.buffer);
 }
 
@@ -276,7 +281,10 @@ function variablesDerived(program: KernelProgram): readonly (readonly number[])[
   program.buffers.forEach((buffer, id) => {
     const value = buffer.value === undefined ? undefined : program.graph.values[buffer.value];
     if (value?.op !== "variable") return;
-    madeFrom.set(id, new Set([program.graph.variables.findIndex((variable) => variable.name === value.attributes["name"])]));
+    madeFrom.set(
+      id,
+      new Set([program.graph.variables.findIndex((variable) => variable.name === value.attributes.name)]),
+    );
   });
   return program.derive.map((call) => {
     const kernel = program.kernels[call.kernel];

@@ -8,7 +8,10 @@ import type { MemoryPlan } from "./plan-memory.ts";
 export function printSteps(program: AddressedProgram): string {
   const lines = [...printBuffers(program.buffers), ""];
   for (const step of [...program.derive, ...program.steps]) {
-    const operands = step.operands.map((id) => ({ dtype: program.buffers[id]?.dtype ?? "f32", access: "read" as const }));
+    const operands = step.operands.map((id) => ({
+      dtype: program.buffers[id]?.dtype ?? "f32",
+      access: "read" as const,
+    }));
     lines.push(printKernel({ name: step.name, nests: step.nests, operands, dims: [], spans: step.spans }));
     lines.push(`  with ${step.operands.map((id) => program.buffers[id]?.name).join(", ")}`);
   }
@@ -19,7 +22,8 @@ export function printKernels(program: KernelProgram, memory?: MemoryPlan): strin
   const name = (id: BufferId): string => program.buffers[id]?.name ?? `b${id}`;
   const call = (of: KernelCall): string => `${program.kernels[of.kernel]?.name}(${of.operands.map(name).join(", ")})`;
   const lines = [`graph ${program.graph.name}`, ...program.kernels.map(printKernel)];
-  if (program.derive.length > 0) lines.push("derive, when a variable changed:", ...program.derive.map((c) => `  ${call(c)}`));
+  if (program.derive.length > 0)
+    lines.push("derive, when a variable changed:", ...program.derive.map((c) => `  ${call(c)}`));
   lines.push("steps:", ...program.steps.map((c) => `  ${call(c)}`));
   if (memory) lines.push(...printMemory(program, memory));
   return `${lines.join("\n")}\n`;
@@ -30,7 +34,8 @@ function printMemory(program: KernelProgram, memory: MemoryPlan): string[] {
   const lines = [`memory: weights and tables ${memory.arenaAt} bytes, then the arena`];
   program.buffers.forEach((buffer, id) => {
     const place = memory.places.get(id);
-    if (place && "address" in place) lines.push(`  at ${place.address} ${buffer.place} ${buffer.name}: ${formatDim(elementsOf(buffer))} elements`);
+    if (place && "address" in place)
+      lines.push(`  at ${place.address} ${buffer.place} ${buffer.name}: ${formatDim(elementsOf(buffer))} elements`);
   });
   memory.slots.forEach((slot, i) => {
     const held = slot.buffers.map((id) => {

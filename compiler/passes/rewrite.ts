@@ -28,7 +28,8 @@ export function rewriteGraph(
     else {
       to[id] = replacement.use;
       const target = made[replacement.use];
-      if (target && old.name !== undefined && target.name === undefined) made[replacement.use] = { ...target, name: old.name };
+      if (target && old.name !== undefined && target.name === undefined)
+        made[replacement.use] = { ...target, name: old.name };
     }
   });
   const kept = (ids: readonly ValueId[]): ValueId[] => ids.flatMap((id) => to[id] ?? []);
@@ -44,7 +45,8 @@ export function rewriteGraph(
 export function attributeKey(attribute: Attribute): string {
   return JSON.stringify(attribute, (key, value: unknown) => {
     if (key === "span") return undefined;
-    if (typeof value === "number" && (Object.is(value, -0) || !Number.isFinite(value))) return `#${Object.is(value, -0) ? "-0" : value}`;
+    if (typeof value === "number" && (Object.is(value, -0) || !Number.isFinite(value)))
+      return `#${Object.is(value, -0) ? "-0" : value}`;
     return ArrayBuffer.isView(value) ? Array.from(value as Float64Array, String) : value;
   });
 }

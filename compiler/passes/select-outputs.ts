@@ -40,11 +40,15 @@ export function selectOutputs(graph: Graph, names: readonly string[]): Graph {
 
 /** Values that read an input or variable which is no more are turned away by renaming what is left. */
 function dropLeaves(graph: Graph): Graph {
-  const has = new Set([...graph.inputs.map((i) => `input ${i.name}`), ...graph.variables.map((v) => `variable ${v.name}`)]);
+  const has = new Set([
+    ...graph.inputs.map((i) => `input ${i.name}`),
+    ...graph.variables.map((v) => `variable ${v.name}`),
+  ]);
   const to: (ValueId | undefined)[] = [];
   const values: Graph["values"][number][] = [];
   graph.values.forEach((value, id) => {
-    const isGone = (value.op === "input" || value.op === "variable") && !has.has(`${value.op} ${value.attributes["name"]}`);
+    const isGone =
+      (value.op === "input" || value.op === "variable") && !has.has(`${value.op} ${value.attributes.name}`);
     const args = value.args.map((arg) => to[arg]);
     if (isGone || args.includes(undefined)) return;
     to[id] = values.push({ ...value, args: args.filter((arg) => arg !== undefined) }) - 1;

@@ -5,7 +5,7 @@
 import { affineKey } from "../ir/affine.ts";
 import { type Dim, dimSymbols } from "../ir/dims.ts";
 import type { KernelCall, KernelProgram } from "../ir/loops.ts";
-import type { Affine, Kernel, KernelOperand, Nest } from "../ir/nest.ts";
+import type { Affine, Kernel, KernelOperand, Nest, NestScalar } from "../ir/nest.ts";
 import type { AddressedStep } from "./choose-layout.ts";
 import type { PackedProgram } from "./pack.ts";
 
@@ -67,28 +67,29 @@ function dimsOf(nest: Nest): Dim[] {
   return dims;
 }
 
-function nestKey(nest: Nest): string {
-  const scalars = nest.scalars.map((scalar) => {
-    switch (scalar.op) {
-      case "constant":
-        return `c ${scalar.dtype} ${Object.is(scalar.value, -0) ? "-0" : scalar.value}`;
-      case "index":
-        return `i ${affineKey(scalar.at)}`;
-      case "dim":
-        return `d ${scalar.dtype} ${scalar.dim.key}`;
-      case "read": {
-        const guards = scalar.guards.map((guard) => `${affineKey(guard.index)}<${guard.extent.key}`);
-        return `l ${scalar.dtype} ${scalar.access.operand} ${affineKey(scalar.access.address)} ${guards.join()} ${scalar.outside ?? ""}`;
-      }
-      case "apply":
-        return `a ${scalar.dtype} ${scalar.fn} ${scalar.args.join()}`;
-      case "reduced":
-        return `r ${scalar.dtype} ${scalar.reduction}`;
+function scalarKey(scalar: NestScalar): string {
+  switch (scalar.op) {
+    case "constant":
+      return `c ${scalar.dtype} ${Object.is(scalar.value, -0) ? "-0" : scalar.value}`;
+    case "index":
+      return `i ${affineKey(scalar.at)}`;
+    case "dim":
+      return `d ${scalar.dtype} ${scalar.dim.key}`;
+    case "read": {
+      const guards = scalar.guards.map((guard) => `${affineKey(guard.index)}<${guard.extent.key}`);
+      return `l ${scalar.dtype} ${scalar.access.operand} ${affineKey(scalar.access.address)} ${guards.join()} ${scalar.outside ?? ""}`;
     }
-  });
+    case "apply":
+      return `a ${scalar.dtype} ${scalar.fn} ${scalar.args.join()}`;
+    case "reduced":
+      return `r ${scalar.dtype} ${scalar.reduction}`;
+  }
+}
+
+function nestKey(nest: Nest): string {
   return [
     nest.axes.map((axis) => axis.extent.key).join(),
-    ...scalars,
+    ...nest.scalars.map(scalarKey),
     ...nest.reductions.map((r) => `${r.combine} ${r.over.join()} ${r.value}`),
     ...nest.stores.map((s) => `${s.access.operand} ${affineKey(s.access.address)} ${s.value} ${s.over.join()}`),
   ].join(";");

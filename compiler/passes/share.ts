@@ -17,7 +17,7 @@ export function share(graph: Graph): Graph {
 }
 
 function valueKey(value: Value): string | undefined {
-  const data = value.attributes["data"];
+  const data = value.attributes.data;
   if (typeof data === "object" && "data" in data && data.data.length > MAX_COMPARED) return undefined;
   const attributes = Object.entries(value.attributes).map(([name, attribute]) => `${name}=${attributeKey(attribute)}`);
   return `${value.op} ${value.args.join()} ${value.type.dtype}[${value.type.shape.map((d) => d.key).join()}] ${attributes.sort().join(" ")}`;

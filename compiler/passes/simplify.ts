@@ -39,5 +39,5 @@ function sameAs(value: Value, made: readonly Value[]): ValueId | undefined {
 /** The number, if the value is a constant of one element. */
 function scalarOf(value: Value): number | undefined {
   if (value.op !== "constant" || value.type.shape.some((dim) => literalOf(dim) !== 1)) return undefined;
-  return (value.attributes["data"] as ConstantData).data[0];
+  return (value.attributes.data as ConstantData).data[0];
 }

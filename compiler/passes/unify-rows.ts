@@ -20,8 +20,7 @@ export function unifyRows(nest: LoopNest): LoopNest {
     const inner = stored.filter((axis) => !outer.has(axis));
     row ??= inner.length > 0 ? inner : over;
     const isSame =
-      row.length === over.length &&
-      row.every((axis, i) => equalDims(extent(nest, axis), extent(nest, over[i] ?? -1)));
+      row.length === over.length && row.every((axis, i) => equalDims(extent(nest, axis), extent(nest, over[i] ?? -1)));
     if (!isSame) return;
     over.forEach((axis, i) => {
       const to = row?.[i];

@@ -12,7 +12,7 @@ export async function launchChromium(): Promise<Browser> {
   const args = ["--no-sandbox", "--disable-gpu", ...quiet];
   if (existsSync(installed)) return chromium.launch({ executablePath: installed, args });
   // The package unpacks its libraries only where this names a runtime without them.
-  process.env["AWS_LAMBDA_JS_RUNTIME"] ??= "nodejs24.x";
+  process.env.AWS_LAMBDA_JS_RUNTIME ??= "nodejs24.x";
   const { default: packaged } = await import("@sparticuz/chromium");
   return chromium.launch({ executablePath: await packaged.executablePath(), args });
 }

@@ -10,7 +10,12 @@ import { evaluatePlanned } from "./evaluate-kernels.ts";
 
 export function randomArray(dtype: NdArray["dtype"], shape: readonly number[], next: () => number): NdArray {
   const count = shape.reduce((a, b) => a * b, 1);
-  const draw = dtype === "f32" ? () => next() * 4 - 2 : dtype === "bool" ? () => Math.floor(next() * 2) : () => Math.floor(next() * 9) - 2;
+  const draw =
+    dtype === "f32"
+      ? () => next() * 4 - 2
+      : dtype === "bool"
+        ? () => Math.floor(next() * 2)
+        : () => Math.floor(next() * 9) - 2;
   return { dtype, shape, data: Float64Array.from({ length: count }, draw) };
 }
 
@@ -21,7 +26,11 @@ export function assertPlanned(graph: Graph, dims: Readonly<Record<string, number
   const feeds = new Map(
     graph.inputs.map((input) => [
       input.name,
-      randomArray(input.type.dtype, input.type.shape.map((dim) => evaluateDim(dim, sizeOf)), next),
+      randomArray(
+        input.type.dtype,
+        input.type.shape.map((dim) => evaluateDim(dim, sizeOf)),
+        next,
+      ),
     ]),
   );
   const variables = new Map(graph.variables.map((v) => [v.name, randomArray(v.dtype, v.shape, next)]));

@@ -37,10 +37,10 @@ export function evaluatePlanned(
   program.buffers.forEach((buffer, id) => {
     const value = buffer.value === undefined ? undefined : graph.values[buffer.value];
     if (buffer.alias !== undefined || !value) return;
-    const name = String(value.attributes["name"]);
+    const name = String(value.attributes.name);
     const data =
       value.op === "constant"
-        ? (value.attributes["data"] as ConstantData).data
+        ? (value.attributes.data as ConstantData).data
         : value.op === "input"
           ? given.feeds.get(name)?.data
           : value.op === "variable"
@@ -53,7 +53,13 @@ export function evaluatePlanned(
   });
   const call = ({ kernel, operands }: KernelCall): void => {
     const found = program.kernels[kernel] ?? fail("no kernel");
-    runKernel(found, operands.map(addressOf), operands.map((id) => size(elementsOf(program.buffers[id] ?? fail("no buffer")))), words, size);
+    runKernel(
+      found,
+      operands.map(addressOf),
+      operands.map((id) => size(elementsOf(program.buffers[id] ?? fail("no buffer")))),
+      words,
+      size,
+    );
   };
   program.derive.forEach(call);
   program.steps.forEach(call);
@@ -67,7 +73,12 @@ export function evaluatePlanned(
 }
 
 /** Element by element, from the definition of `PanelSpec`. */
-function storePanels({ columns, step, depth }: PanelSpec, data: ArrayLike<number>, words: Float64Array, at: number): void {
+function storePanels(
+  { columns, step, depth }: PanelSpec,
+  data: ArrayLike<number>,
+  words: Float64Array,
+  at: number,
+): void {
   const rows = depth.reduce((n, [extent]) => n * extent, 1);
   words.fill(0, at, at + Math.ceil(columns / 8) * rows * 8);
   const visit = (axis: number, k: number, from: number): void => {
@@ -75,7 +86,8 @@ function storePanels({ columns, step, depth }: PanelSpec, data: ArrayLike<number
     if (axis < depth.length) for (let i = 0; i < extent; i++) visit(axis + 1, k * extent + i, from + i * along);
     else
       for (let n = 0; n < columns; n++)
-        words[at + Math.floor(n / 8) * rows * 8 + k * 8 + (n % 8)] = data[from + n * step] ?? fail("the data are too short");
+        words[at + Math.floor(n / 8) * rows * 8 + k * 8 + (n % 8)] =
+          data[from + n * step] ?? fail("the data are too short");
   };
   visit(0, 0, 0);
 }
@@ -119,14 +131,19 @@ function runNest(
   const packedColumn = (operand: number, at: Affine): Affine => {
     if (!kernel.operands[operand]?.packed) return at;
     // The column axis steps by K between panels and by 1 within one.
-    const column = nest.stores[0]?.over.find((axis) => nest.reductions.every((r) => !r.over.includes(axis)) && at.terms.some((t) => t.axis === axis));
+    const column = nest.stores[0]?.over.find(
+      (axis) => nest.reductions.every((r) => !r.over.includes(axis)) && at.terms.some((t) => t.axis === axis),
+    );
     const term = at.terms.find((t) => t.axis === column);
     if (!term || column === undefined) return at;
     const n = point[column] ?? 0;
     const depth = size(term.times);
     const exact = Math.floor(n / 8) * 8 * depth + (n % 8);
     const rest = { ...at, terms: at.terms.filter((t) => t !== term) };
-    return { ...rest, plus: { terms: [{ coefficient: index({ ...rest, terms: [], scalars: [] }) + exact, atoms: [] }], key: "" } };
+    return {
+      ...rest,
+      plus: { terms: [{ coefficient: index({ ...rest, terms: [], scalars: [] }) + exact, atoms: [] }], key: "" },
+    };
   };
   const scalar = (id: number): number => {
     const s = nest.scalars[id] ?? fail("no scalar");

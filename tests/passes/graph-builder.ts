@@ -22,7 +22,8 @@ import { callOf } from "../ops/cases.ts";
 
 const span = { file: sourceFile("built.tfg", "graph built {}\n"), start: 0, end: 5 };
 export type Size = number | string | Dim;
-export const size = (of: Size): Dim => (typeof of === "number" ? dimOf(of) : typeof of === "string" ? dimSymbol(of) : of);
+export const size = (of: Size): Dim =>
+  typeof of === "number" ? dimOf(of) : typeof of === "string" ? dimSymbol(of) : of;
 
 export class GraphBuilder {
   readonly values: Value[] = [];
@@ -48,7 +49,12 @@ export class GraphBuilder {
 
   variable(name: string, shape: readonly number[]): ValueId {
     this.#variables.push({ name, dtype: "f32", shape, trainable: true, init: { fn: "fill", value: 0 }, span });
-    return this.#push({ op: "variable", args: [], attributes: { name }, type: { dtype: "f32", shape: shape.map(dimOf) } });
+    return this.#push({
+      op: "variable",
+      args: [],
+      attributes: { name },
+      type: { dtype: "f32", shape: shape.map(dimOf) },
+    });
   }
 
   constant(data: readonly number[], shape: readonly number[] = [], dtype: DType = "f32"): ValueId {
@@ -73,7 +79,10 @@ export class GraphBuilder {
     args: readonly ValueId[],
     spatial: readonly Size[],
     reduce: readonly Size[],
-    body: (axes: readonly Scalar[], read: (operand: number, at: readonly Scalar[], outside?: number) => Scalar) => Scalar,
+    body: (
+      axes: readonly Scalar[],
+      read: (operand: number, at: readonly Scalar[], outside?: number) => Scalar,
+    ) => Scalar,
   ): ValueId {
     const extents = [...spatial, ...reduce].map(size);
     const axes = extents.map((_, axis) => scalar({ dtype: "i32", kind: "axis", axis }));
@@ -106,7 +115,12 @@ export class GraphBuilder {
     return this.tensor([x, kernel], [n, rows.out, columns.out, f], [kh, kw, c], (a, read) => {
       const [an, ai, aj, af, au, av, ac] = a as [Scalar, Scalar, Scalar, Scalar, Scalar, Scalar, Scalar];
       const at = (i: Scalar, stride: number, u: Scalar, before: Dim): Scalar =>
-        apply("sub", "i32", apply("add", "i32", apply("mul", "i32", i, int(stride)), u), scalar({ dtype: "i32", kind: "dim", dim: before }));
+        apply(
+          "sub",
+          "i32",
+          apply("add", "i32", apply("mul", "i32", i, int(stride)), u),
+          scalar({ dtype: "i32", kind: "dim", dim: before }),
+        );
       const product = apply(
         "mul",
         "f32",
@@ -142,7 +156,8 @@ export class GraphBuilder {
 type Unspanned<T> = T extends unknown ? Omit<T, "span"> : never;
 export const scalar = (of: Unspanned<Scalar>): Scalar => ({ ...of, span }) as Scalar;
 export const int = (value: number): Scalar => scalar({ dtype: "i32", kind: "constant", value });
-export const apply = (fn: string, dtype: DType, ...args: readonly Scalar[]): Scalar => scalar({ dtype, kind: "apply", fn, args });
+export const apply = (fn: string, dtype: DType, ...args: readonly Scalar[]): Scalar =>
+  scalar({ dtype, kind: "apply", fn, args });
 
 /** Output size and padding before, as TensorFlow pads. */
 export function window(extent: Dim, kernel: Dim, stride: number, same: boolean): { out: Dim; before: Dim } {

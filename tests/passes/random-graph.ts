@@ -11,7 +11,12 @@ export function randomGraph(seed: number): Graph {
   const g = new GraphBuilder();
   const dims: (number | string)[] = [1, 2, 3, 4, 6, "N", "M", "P"];
   const pool: ValueId[] = [];
-  const shapes: (number | string)[][] = [["N", 4, 6, 3], ["N", 6], [6, 4], Array.from({ length: below(4) }, () => pick(dims))];
+  const shapes: (number | string)[][] = [
+    ["N", 4, 6, 3],
+    ["N", 6],
+    [6, 4],
+    Array.from({ length: below(4) }, () => pick(dims)),
+  ];
   shapes.forEach((shape, i) => {
     pool.push(g.input(`x${i}`, shape));
   });
@@ -61,9 +66,12 @@ export function randomGraph(seed: number): Graph {
       const dim = shape[at] ?? dimOf(1);
       const size = literalOf(dim);
       const merged = shape[at + 1];
-      if (next() < 0.5 && merged) return g.call("reshape", [x], { shape: [...shape.slice(0, at), mulDims(dim, merged), ...shape.slice(at + 2)] });
+      if (next() < 0.5 && merged)
+        return g.call("reshape", [x], { shape: [...shape.slice(0, at), mulDims(dim, merged), ...shape.slice(at + 2)] });
       if (size === undefined || size % 2 !== 0) return undefined;
-      return g.call("reshape", [x], { shape: [...shape.slice(0, at), dimOf(2), dimOf(size / 2), ...shape.slice(at + 1)] });
+      return g.call("reshape", [x], {
+        shape: [...shape.slice(0, at), dimOf(2), dimOf(size / 2), ...shape.slice(at + 1)],
+      });
     },
     () => {
       const x = pick(pool);
@@ -77,7 +85,9 @@ export function randomGraph(seed: number): Graph {
     },
     () => {
       const x = pick(pool);
-      return g.type(x).shape.length === 0 ? undefined : g.call("concat", [x, g.call("neg", [x])], { axis: below(g.type(x).shape.length) });
+      return g.type(x).shape.length === 0
+        ? undefined
+        : g.call("concat", [x, g.call("neg", [x])], { axis: below(g.type(x).shape.length) });
     },
     () => {
       const x = pick(pool);
@@ -91,13 +101,16 @@ export function randomGraph(seed: number): Graph {
     () => {
       const x = pick(pool);
       const depth = literalOf(g.type(x).shape.at(-1) ?? dimOf(1));
-      return g.type(x).shape.length < 2 || depth === undefined ? undefined : g.call("matmul", [x, variable([depth, pick([1, 3, 8, 10])])]);
+      return g.type(x).shape.length < 2 || depth === undefined
+        ? undefined
+        : g.call("matmul", [x, variable([depth, pick([1, 3, 8, 10])])]);
     },
     () => {
       const x = pick(pool);
       const { shape } = g.type(x);
       const [, , , c] = literals(shape);
-      if (shape.length !== 4 || !c || !literalOf(shape[1] ?? dimOf(1)) || !literalOf(shape[2] ?? dimOf(1))) return undefined;
+      if (shape.length !== 4 || !c || !literalOf(shape[1] ?? dimOf(1)) || !literalOf(shape[2] ?? dimOf(1)))
+        return undefined;
       return g.conv(x, variable([pick([1, 2, 3]), pick([1, 3]), c, pick([2, 5])]), [pick([1, 2]), pick([1, 2])], true);
     },
     // Neighbours along the first axis, with a value outside.
