@@ -89,8 +89,8 @@ export class GraphBuilder {
   readonly graph: GraphInfo | undefined;
   /** Offset in the text of the graph item under elaboration. */
   statement = 0;
-  /** Elaborates the graph items that stand before the current one in the text, as far as they can be. */
-  elaborateEarlier: () => void = () => {};
+  /** Elaborates the graph items that stand before an offset in the text, as far as they can be. */
+  elaborateBefore: (statement: number) => void = () => {};
 
   constructor(graph?: GraphInfo) {
     this.graph = graph;

@@ -341,9 +341,14 @@ function enterScope(
   const named = text("name");
   const shared = text("reuse");
   if (shared) {
-    builder.elaborateEarlier();
-    scope.settle();
-    const found = scope.children.find((child) => child.name === shared.value);
+    // The instances above, whatever was needed first; one below only if there is none of that name above.
+    let found: ScopeNode | undefined;
+    for (const end of [builder.statement, Number.POSITIVE_INFINITY]) {
+      builder.elaborateBefore(end);
+      scope.settle();
+      found = scope.children.find((child) => child.name === shared.value);
+      if (found) break;
+    }
     if (found?.isBroken || (!found && scope.hasUnknownName)) throw new Failure();
     if (!found || found.layer !== layer) {
       const near = nearest(

@@ -61,7 +61,7 @@ class GraphElaboration {
   constructor(frame: Frame, declaration: GraphDeclaration) {
     this.frame = frame;
     this.declaration = declaration;
-    frame.builder.elaborateEarlier = () => this.#forceEarlier(frame.builder.statement);
+    frame.builder.elaborateBefore = (statement) => this.#forceBefore(statement);
   }
 
   run(extra: ReadonlySet<string>): void {
@@ -112,7 +112,7 @@ class GraphElaboration {
    * Elaborates what stands before `statement` in the text, so that `reuse=` finds the instances made there also when
    * its own item was needed early. What waits for an item under elaboration cannot be made yet and is left.
    */
-  #forceEarlier(statement: number): void {
+  #forceBefore(statement: number): void {
     const isWaiting = new Map<LazyItem, boolean>();
     const waits = (item: LazyItem): boolean => {
       if (item.state !== "waiting") return item.state === "running";

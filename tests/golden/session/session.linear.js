@@ -12,15 +12,10 @@
     for (let i0 = 0; i0 < size; i0++) {
       let sum = 0;
       const p0 = in0 + i0 * 3;
-      const x = F[p0];
-      sum += x * x_1;
-      const x_2 = F[p0 + 1];
-      sum += x_2 * x_3;
-      const x_4 = F[p0 + 2];
-      sum += x_4 * x_5;
-      const sum_1 = sum;
-      const add = sum_1 + x_6;
-      F[out3 + i0] = add;
+      sum += F[p0] * x_1;
+      sum += F[p0 + 1] * x_3;
+      sum += F[p0 + 2] * x_5;
+      F[out3 + i0] = sum + x_6;
     }
   }
 
@@ -28,11 +23,8 @@
   function k_mse(in0, in1, out2, N) {
     const size = N;
     for (let i0 = 0; i0 < size; i0++) {
-      const x = F[in0 + i0];
-      const x_1 = F[in1 + i0];
-      const sub = x - x_1;
-      const mul = sub * sub;
-      F[out2 + i0] = mul;
+      const sub = F[in0 + i0] - F[in1 + i0];
+      F[out2 + i0] = sub * sub;
     }
   }
 
@@ -41,13 +33,9 @@
     const size = N;
     let sum = 0;
     for (let r0 = 0; r0 < size; r0++) {
-      const x = F[in0 + r0];
-      sum = sum + x;
+      sum = sum + F[in0 + r0];
     }
-    const sum_1 = sum;
-    const v = size;
-    const div = sum_1 / v;
-    F[out1] = div;
+    F[out1] = sum / size;
   }
 
   return {
