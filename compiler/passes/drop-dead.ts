@@ -1,15 +1,34 @@
-/** Drops what no output reads. Inputs and variables stay: they are the interface of the graph. */
-import type { Graph } from "../ir/graph.ts";
+/** Drops what no output reads, inputs and variables included. An input that only says what a dim is stays. */
+import type { Graph, Value } from "../ir/graph.ts";
+import { needsOf } from "../ir/needs.ts";
 import { rewriteGraph } from "./rewrite.ts";
 
 export function dropDead(graph: Graph): Graph {
-  const isLive = graph.values.map((value) => value.op === "input" || value.op === "variable");
+  const needs = needsOf(
+    graph,
+    graph.outputs.map((output) => output.value),
+  );
+  const isNeededLeaf = ({ op, attributes }: Value): boolean =>
+    (op === "input" && needs.inputs.has(String(attributes.name))) ||
+    (op === "variable" && needs.variables.has(String(attributes.name)));
+  const isLive = graph.values.map(isNeededLeaf);
   for (const output of graph.outputs) isLive[output.value] = true;
   for (let id = graph.values.length - 1; id >= 0; id--)
     if (isLive[id]) for (const arg of graph.values[id]?.args ?? []) isLive[arg] = true;
-  return rewriteGraph(
+  const live = rewriteGraph(
     graph,
     (value) => ({ value }),
     (id) => isLive[id] ?? false,
   );
+  const inputs = graph.inputs.filter((input) => needs.inputs.has(input.name));
+  const unread = inputs.filter(({ name }) => !live.values.some((v) => v.op === "input" && v.attributes.name === name));
+  return {
+    ...live,
+    inputs,
+    variables: graph.variables.filter((variable) => needs.variables.has(variable.name)),
+    values: [
+      ...live.values,
+      ...unread.map(({ name, type, span }): Value => ({ op: "input", args: [], attributes: { name }, type, span })),
+    ],
+  };
 }
