@@ -2,13 +2,17 @@
  * The compiler as a library: text in, diagnostics and programs out. Pure but for the assembler, which is loaded on
  * first use; reading and writing files is for `cli.ts` and the plugins.
  */
+import type { Diagnostic } from "../grammar/diagnostic.ts";
 import type { Program } from "../runtime/abi.ts";
+import { type CheckOptions, checkProgram } from "./check/index.ts";
+import type { Graph } from "./ir/graph.ts";
 import { writeProgram } from "./passes/plan-memory.ts";
 import { type Observer, type Planned, runPasses } from "./pipeline.ts";
-import type { Graph } from "./ir/graph.ts";
+import { library } from "./std/sources.ts";
 import { type GeneratedCode, generate } from "./targets/code.ts";
 
 export type { Diagnostic } from "../grammar/diagnostic.ts";
+export { render } from "./diagnostics/render.ts";
 export type { Graph } from "./ir/graph.ts";
 export { nodeNames, selectOutputs, UnknownNode } from "./passes/select-outputs.ts";
 export { type Observer, passNames } from "./pipeline.ts";
@@ -28,6 +32,21 @@ export interface CompiledGraph {
   readonly planned: Planned;
   readonly program: Program;
   readonly code: GeneratedCode;
+}
+
+export interface Compilation {
+  readonly diagnostics: readonly Diagnostic[];
+  /** In the order of the source; empty if there are errors. */
+  readonly graphs: readonly CompiledGraph[];
+}
+
+/** Checks a program and compiles its graphs. */
+export async function compile(source: Omit<CheckOptions, "library">, options: CompileOptions): Promise<Compilation> {
+  const { graphs, diagnostics } = checkProgram({ ...source, library });
+  if (diagnostics.some(({ severity }) => severity === "error")) return { diagnostics, graphs: [] };
+  const compiled: CompiledGraph[] = [];
+  for (const graph of graphs) compiled.push(await compileGraph(graph, options));
+  return { diagnostics, graphs: compiled };
 }
 
 /** Compiles one checked graph. */

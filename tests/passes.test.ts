@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { compile } from "../compiler/index.ts";
 import { literalOf } from "../compiler/ir/dims.ts";
 import { printKernels } from "../compiler/passes/print-kernels.ts";
 import type { Planned } from "../compiler/pipeline.ts";
@@ -228,6 +229,23 @@ test("names of kernels are stable and unique", () => {
   g.output("b", g.call("neg", [g.call("transpose", [g.input("z", [4, "N"])], { perm: [1, 0] })]));
   const planned = assertPlanned(g.graph(), { N: 2 });
   assert.equal(names(planned), ["neg", "neg_1"]);
+});
+
+test("the library compiles text to programs, or says what is wrong with it", async () => {
+  const targets = { wasm: true, js: false };
+  const text = "graph g[N] {\n  input x: f32[N, 3]\n  output y = softmax(x)\n}\n";
+  const good = await compile({ path: "g.tfg", read: () => text }, { targets });
+  assert.equal(good.diagnostics, []);
+  assert.equal(
+    good.graphs.map(({ program }) => program.outputs.map((output) => output.type)),
+    [["f32[N, 3]"]],
+  );
+  const bad = await compile({ path: "g.tfg", read: () => text.replace("softmax", "sofmax") }, { targets });
+  assert.equal(
+    bad.diagnostics.map(({ code }) => code),
+    ["TFG0201"],
+  );
+  assert.equal(bad.graphs, []);
 });
 
 test.run();

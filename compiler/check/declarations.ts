@@ -152,11 +152,30 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
   for (const type of types) guarded(() => checkTypeName(inner, type, dtypes));
   const resolve = (scope: Names, expression: Expression): void =>
     resolveNames({ ...inner, names: scope }, expression, dtypes, declaration);
-  for (const type of types) for (const expression of expressionsOfType(type)) resolve(names, expression);
+  const unknown = new Set<string>();
+  for (const type of types) guarded(() => resolveDims(inner, type, dtypes, declaration, unknown));
   for (const param of declaration.params) if (param.default) resolve(names, param.default);
   for (const clause of declaration.where) resolve(names, clause);
   if (declaration.body.kind !== "block") resolve(names, declaration.body);
   else resolveBlock(inner, declaration.body, dtypes, declaration);
+}
+
+/**
+ * TFG0205 for names in a shape that no generic declares, once each; `unknown` holds those said. They are then bound,
+ * so that their other uses are no news.
+ */
+function resolveDims(
+  frame: Frame,
+  type: TypeSyntax,
+  dtypes: ReadonlySet<string>,
+  owner: FunctionDeclaration,
+): void {
+  for (const arg of type.args ?? []) resolveNames(frame, arg.value, dtypes, owner);
+  for (const dim of type.dims ?? []) {
+    if (dim.kind !== "expr") continue;
+    if (dim.value.kind !== "name") resolveNames(frame, dim.value, dtypes, owner, true);
+    else resolveDim(frame, dim.value.name, dim.value.span);
+  }
 }
 
 function checkTypeName(frame: Frame, type: TypeSyntax, dtypes: ReadonlySet<string>): void {

@@ -12,6 +12,8 @@ const SYNTAX = /^TFG010[1-5]$/;
 /** Codes that missing statements make out of right programs. */
 const ECHOES: ReadonlySet<string> = new Set(["TFG0201", "TFG0205", "TFG0206", "TFG0208", "TFG0210", "TFG0602"]);
 
+const at = ({ file, start, end }: Span): string => `${file.path} ${start} ${end}`;
+
 export class Reporter {
   readonly #diagnostics: Diagnostic[] = [];
   readonly #seen = new Set<string>();
@@ -23,7 +25,7 @@ export class Reporter {
 
   add(diagnostic: Diagnostic): void {
     const { primary, code } = diagnostic;
-    const key = `${code} ${primary.span.file.path} ${primary.span.start} ${primary.span.end}`;
+    const key = `${code} ${at(primary.span)}`;
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
     this.#diagnostics.push(diagnostic);
@@ -68,7 +70,11 @@ export class Reporter {
     const damaged = new Set(
       this.#diagnostics.filter(({ code }) => SYNTAX.test(code)).map(({ primary }) => primary.span.file),
     );
-    return this.#diagnostics.filter(({ code, primary }) => !(ECHOES.has(code) && damaged.has(primary.span.file)));
+    const places = new Set(this.#diagnostics.filter(({ code }) => SYNTAX.test(code)).map(({ primary }) => at(primary.span)));
+    return this.#diagnostics.filter(({ code, primary }) => {
+      if (SYNTAX.test(code)) return true;
+      return !(ECHOES.has(code) && damaged.has(primary.span.file)) && !places.has(at(primary.span));
+    });
   }
 
   /** A fault inside of the library is the fault of the call that the user wrote. */
