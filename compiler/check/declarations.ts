@@ -9,8 +9,8 @@ import { nearest } from "./nearest.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { boundTwice } from "./statements.ts";
-import { failDType, isDType, isStaticType } from "./types.ts";
-import { childrenOf, expressionsOfType, partsOf, statementsWithin, within } from "./walk.ts";
+import { dimName, failDType, isDType, isStaticType, unknownPack } from "./types.ts";
+import { childrenOf, namesOfDim, partsOf, statementsWithin, within } from "./walk.ts";
 
 /** Where consts and configs of a file are tried without a graph. */
 export function emptyFrame(check: Check, module: Module): Frame {
@@ -152,29 +152,35 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
   for (const type of types) guarded(() => checkTypeName(inner, type, dtypes));
   const resolve = (scope: Names, expression: Expression): void =>
     resolveNames({ ...inner, names: scope }, expression, dtypes, declaration);
-  const unknown = new Set<string>();
-  for (const type of types) guarded(() => resolveDims(inner, type, dtypes, declaration, unknown));
+  for (const type of types) resolveDims(inner, type, dtypes, declaration);
   for (const param of declaration.params) if (param.default) resolve(names, param.default);
   for (const clause of declaration.where) resolve(names, clause);
   if (declaration.body.kind !== "block") resolve(names, declaration.body);
   else resolveBlock(inner, declaration.body, dtypes, declaration);
 }
 
-/**
- * TFG0205 for names in a shape that no generic declares, once each; `unknown` holds those said. They are then bound,
- * so that their other uses are no news.
- */
-function resolveDims(
-  frame: Frame,
-  type: TypeSyntax,
-  dtypes: ReadonlySet<string>,
-  owner: FunctionDeclaration,
-): void {
+/** Names in the shape of a parameter, a variable or a result: TFG0205 for what nothing declares, once for each name. */
+function resolveDims(frame: Frame, type: TypeSyntax, dtypes: ReadonlySet<string>, owner: FunctionDeclaration): void {
+  const { check } = frame;
   for (const arg of type.args ?? []) resolveNames(frame, arg.value, dtypes, owner);
   for (const dim of type.dims ?? []) {
-    if (dim.kind !== "expr") continue;
-    if (dim.value.kind !== "name") resolveNames(frame, dim.value, dtypes, owner, true);
-    else resolveDim(frame, dim.value.name, dim.value.span);
+    if (dim.kind === "pack") {
+      const { text, span } = dim.name;
+      if (frame.names.find(text) || moduleItem(frame, text)) continue;
+      check.reporter.report(unknownPack(text, dim.span));
+      frame.names.bind(text, span, { kind: "bottom" });
+      continue;
+    }
+    for (const name of namesOfDim(dim.value)) {
+      if (frame.names.find(name.name) || moduleItem(frame, name.name) || isPredefined(name.name)) continue;
+      try {
+        dimName(frame, name.name, name.span);
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+      }
+      frame.names.bind(name.name, name.span, { kind: "bottom" });
+    }
+    resolveNames(frame, dim.value, dtypes, owner);
   }
 }
 
@@ -209,6 +215,8 @@ function resolveBlock(frame: Frame, block: Block, dtypes: ReadonlySet<string>, o
         related: [{ span: owner.keyword, text: "" }],
       });
     const { expressions, blocks } = partsOf(statement);
+    if ("type" in statement && statement.type && "kind" in statement.type)
+      resolveDims(frame, statement.type, dtypes, owner);
     for (const expression of expressions) resolveNames(frame, expression, dtypes, owner);
     for (const inner of blocks) resolveBlock(frame, inner, dtypes, owner);
     const bound =

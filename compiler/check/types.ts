@@ -164,6 +164,12 @@ export function dimName(
   );
 }
 
+export const unknownPack = (name: string, span: Span): Complaint => ({
+  code: "TFG0205",
+  message: `unknown pack \`..${name}\``,
+  primary: { span, text: "declare it in `[…]` after the name" },
+});
+
 const graphName = (frame: Frame): string => frame.builder.graph?.name ?? "g";
 const declaredDims = (frame: Frame): readonly string[] => frame.builder.graph?.dims ?? [];
 
@@ -250,6 +256,9 @@ function writtenDim(
     const value = asDim(frame, entity, expression);
     return own && !Array.isArray(own) && "name" in own ? { value, label: own } : { value };
   }
+  // A name that nothing declares is a dimension that is missing, in arithmetic too.
+  for (const { name, span } of namesOfDim(expression))
+    if (!frame.names.find(name) && !moduleItem(frame, name) && !isPredefined(name)) dimName(frame, name, span, input);
   return { value: asDim(frame, frame.check.evaluate(frame, expression), expression) };
 }
 

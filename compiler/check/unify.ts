@@ -345,11 +345,7 @@ function bindPack(
   const known = frame.names.find(name);
   if (!known) {
     if (!binding.isGeneric(name, "pack"))
-      fail(frame, {
-        code: "TFG0205",
-        message: `unknown pack \`..${name}\``,
-        primary: { span: dim.span, text: "declare it in `[…]` after the name" },
-      });
+      fail(frame, unknownPack(name, dim.span));
     const labels = sizes.map((_, i): DimLabel => ({ name: `${name}[${i}]` }));
     for (const [i, label] of labels.entries()) {
       const outer = outside[i];

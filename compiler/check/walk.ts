@@ -1,5 +1,5 @@
 /** Visits of the syntax tree. */
-import type { Block, DimSyntax, Expression, GraphItem, Statement, TypeSyntax } from "../../grammar/syntax.ts";
+import type { Block, DimSyntax, Expression, GraphItem, NameExpression, Statement, TypeSyntax } from "../../grammar/syntax.ts";
 
 /** The expressions directly under an expression. */
 export function* childrenOf(expression: Expression): Iterable<Expression> {
@@ -57,6 +57,14 @@ export function* childrenOf(expression: Expression): Iterable<Expression> {
 export function* expressionsOfType(type: TypeSyntax): Iterable<Expression> {
   for (const arg of type.args ?? []) yield arg.value;
   for (const dim of type.dims ?? []) yield* expressionsOfDim(dim);
+}
+
+/** The names in a size, without those of functions. */
+export function* namesOfDim(expression: Expression): Iterable<NameExpression> {
+  if (expression.kind === "name") yield expression;
+  else if (expression.kind === "call") for (const arg of expression.args) yield* namesOfDim(arg.value);
+  else if (expression.kind !== "lambda" && expression.kind !== "comprehension")
+    for (const child of childrenOf(expression)) yield* namesOfDim(child);
 }
 
 function* expressionsOfDim(dim: DimSyntax): Iterable<Expression> {

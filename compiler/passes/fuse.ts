@@ -10,6 +10,7 @@
 import { equalDims, isLiteral, literalOf } from "../ir/dims.ts";
 import type { Comprehension, Graph, Scalar, Value, ValueId } from "../ir/graph.ts";
 import { type Buffer, type BufferId, dependsOn, type LoopNest, type LoopProgram, type LoopStep } from "../ir/loops.ts";
+import { scalarFunctions } from "../ops/scalar.ts";
 import { primitives } from "../ops/table.ts";
 import { lower, NeedsBuffer } from "./lower.ts";
 import { unifyRows } from "./unify-rows.ts";
@@ -115,10 +116,8 @@ function howOperand(graph: Graph, value: Value, k: number): How {
 const compose = (outer: How, inner: How): How =>
   outer === "repeated" || inner === "repeated" ? "repeated" : outer === "same" ? inner : "inner";
 
-/** Rough cost of one element, in simple operations. */
-const EXPENSIVE = new Set(["exp", "log", "tanh", "erf", "sin", "cos", "pow", "div", "sqrt", "rsqrt", "mod"]);
-const isCheap = (value: Value): boolean =>
-  !EXPENSIVE.has(value.op) && value.args.length <= 2 && primitives[value.op]?.class === "map";
+/** Whether computing an element again costs less than writing it to memory and reading it back. */
+const isCheap = (value: Value): boolean => (scalarFunctions.get(value.op)?.cost ?? Number.POSITIVE_INFINITY) <= 1;
 
 // ---- roots -----------------------------------------------------------------------------------------
 
