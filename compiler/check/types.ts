@@ -5,9 +5,11 @@ import { type Dim, dimSymbols, literalOf } from "../ir/dims.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 import { BOTTOM, type DimLabel, describe, type Entity, formatStatic } from "./entity.ts";
 import type { Frame, Slot } from "./frame.ts";
-import { moduleItem } from "./lookup.ts";
+import { isPredefined, moduleItem } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
+import type { Complaint } from "../ops/primitive.ts";
 import { Failure } from "./report.ts";
+import { namesOfDim } from "./walk.ts";
 
 const DTYPES: ReadonlySet<string> = new Set<DType>(["f32", "f16", "bf16", "i32", "u32", "i8", "u8", "bool"]);
 export const isDType = (name: string): name is DType => DTYPES.has(name);
@@ -245,6 +247,12 @@ export function packDims(frame: Frame, entity: Entity, span: Span): readonly Dim
   );
 }
 
+/** A name in a size that nothing declares is a dimension that is missing, in arithmetic too: TFG0205. */
+export function checkDimNames(frame: Frame, expression: Expression, input?: InputStatement): void {
+  for (const { name, span } of namesOfDim(expression))
+    if (!frame.names.find(name) && !moduleItem(frame, name) && !isPredefined(name)) dimName(frame, name, span, input);
+}
+
 function writtenDim(
   frame: Frame,
   expression: Expression,
@@ -256,9 +264,7 @@ function writtenDim(
     const value = asDim(frame, entity, expression);
     return own && !Array.isArray(own) && "name" in own ? { value, label: own } : { value };
   }
-  // A name that nothing declares is a dimension that is missing, in arithmetic too.
-  for (const { name, span } of namesOfDim(expression))
-    if (!frame.names.find(name) && !moduleItem(frame, name) && !isPredefined(name)) dimName(frame, name, span, input);
+  checkDimNames(frame, expression, input);
   return { value: asDim(frame, frame.check.evaluate(frame, expression), expression) };
 }
 

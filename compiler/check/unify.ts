@@ -23,7 +23,7 @@ import {
 } from "./entity.ts";
 import type { Frame } from "./frame.ts";
 import { adaptedDType, checkRange, fail, flatten, listTensor } from "./operands.ts";
-import { asDim, failDType, isDType, packDims } from "./types.ts";
+import { asDim, checkDimNames, failDType, isDType, packDims, unknownPack } from "./types.ts";
 
 /** What binding the arguments of one call has found out. */
 export class Binding {
@@ -405,6 +405,7 @@ function compareDim(
   shown: string,
 ): void {
   const { frame } = binding;
+  checkDimNames(frame, dim.value);
   const expected = asDim(frame, frame.check.evaluate(frame, dim.value), dim);
   if (!frame.facts.equal(expected, size))
     failAgree(binding, spanText(dim.span), expected, size, span, shown, undefined);

@@ -116,9 +116,39 @@ function merge(nest: Nest, outer: AxisId, inner: AxisId): Nest {
 
 /** Replaces axes by index expressions over the others and drops them from every list. */
 function rewriteAxes(nest: Nest, by: (axis: AxisId) => Affine | undefined): Nest {
-  const at = (affine: Affine): Affine => substituteAxes(affine, by);
   const stays = (axis: AxisId): boolean => by(axis) === undefined;
-  return renumber({
+  return renumber(
+    mapAxes(
+      nest,
+      (at) => substituteAxes(at, by),
+      (axes) => axes.filter(stays),
+    ),
+  );
+}
+
+/** Axes that no list names are dropped; the others are numbered stores first, in order. */
+function renumber(nest: Nest): Nest {
+  const order = [
+    ...new Set([...nest.stores.flatMap((store) => store.over), ...nest.reductions.flatMap((r) => r.over)]),
+  ];
+  const to = (axis: AxisId): AxisId => order.indexOf(axis);
+  return {
+    ...mapAxes(
+      nest,
+      (at) => substituteAxes(at, (axis) => axisIndex(to(axis))),
+      (axes) => axes.map(to),
+    ),
+    axes: order.map((axis) => nest.axes[axis] ?? { name: "i", extent: ONE }),
+  };
+}
+
+/** The nest with `at` applied to every index expression and `over` to every list of axes. */
+function mapAxes(
+  nest: Nest,
+  at: (affine: Affine) => Affine,
+  over: (axes: readonly AxisId[]) => readonly AxisId[],
+): Nest {
+  return {
     axes: nest.axes,
     scalars: nest.scalars.map((scalar): NestScalar => {
       if (scalar.op === "index") return { ...scalar, at: at(scalar.at) };
@@ -129,38 +159,11 @@ function rewriteAxes(nest: Nest, by: (axis: AxisId) => Affine | undefined): Nest
         guards: scalar.guards.map((guard) => ({ ...guard, index: at(guard.index) })),
       };
     }),
-    reductions: nest.reductions.map((reduction) => ({ ...reduction, over: reduction.over.filter(stays) })),
+    reductions: nest.reductions.map((reduction) => ({ ...reduction, over: over(reduction.over) })),
     stores: nest.stores.map((store) => ({
       ...store,
       access: { ...store.access, address: at(store.access.address) },
-      over: store.over.filter(stays),
-    })),
-  });
-}
-
-/** Axes that no list names are dropped; the others are numbered stores first, in order. */
-function renumber(nest: Nest): Nest {
-  const order: AxisId[] = [];
-  for (const list of [...nest.stores.map((s) => s.over), ...nest.reductions.map((r) => r.over)])
-    for (const axis of list) if (!order.includes(axis)) order.push(axis);
-  const to = (axis: AxisId): AxisId => order.indexOf(axis);
-  const at = (affine: Affine): Affine => substituteAxes(affine, (axis) => axisIndex(to(axis)));
-  return {
-    axes: order.map((axis) => nest.axes[axis] ?? { name: "i", extent: ONE }),
-    scalars: nest.scalars.map((scalar): NestScalar => {
-      if (scalar.op === "index") return { ...scalar, at: at(scalar.at) };
-      if (scalar.op !== "read") return scalar;
-      return {
-        ...scalar,
-        access: { ...scalar.access, address: at(scalar.access.address) },
-        guards: scalar.guards.map((guard) => ({ ...guard, index: at(guard.index) })),
-      };
-    }),
-    reductions: nest.reductions.map((reduction) => ({ ...reduction, over: reduction.over.map(to) })),
-    stores: nest.stores.map((store) => ({
-      ...store,
-      access: { ...store.access, address: at(store.access.address) },
-      over: store.over.map(to),
+      over: over(store.over),
     })),
   };
 }
