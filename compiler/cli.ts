@@ -3,6 +3,7 @@
  *
  * Results go to stdout, everything said about them to stderr.
  */
+import { existsSync } from "node:fs";
 import { type CAC, cac, type Command } from "cac";
 import { TfgError } from "../runtime/index.ts";
 import { reasonOf } from "./cli/files.ts";
@@ -10,14 +11,14 @@ import { packageVersion } from "./cli/package.ts";
 import { type Terminal, terminal as standard } from "./cli/terminal.ts";
 import { didYouMean, Options, UsageError } from "./cli/usage.ts";
 
-/** Marks words that look like numbers, so that the parser leaves them as they are: `00000123` is a folder. */
+/** Marks words that look like numbers, as an empty one does, so that the parser leaves them alone: `00000123` is a folder. */
 const guard = "\u0000";
-const isNumeric = (word: string): boolean => word !== "" && Number.isFinite(Number(word));
+const isNumeric = (word: string): boolean => Number.isFinite(Number(word));
 const guarded = (word: string): string =>
-  word.startsWith("-")
-    ? word.replace(/(?<==)(.+)$/, (value) => (isNumeric(value) ? guard + value : value))
-    : isNumeric(word)
-      ? guard + word
+  isNumeric(word)
+    ? guard + word
+    : word.startsWith("-")
+      ? word.replace(/(?<==)(.*)$/, (value) => (isNumeric(value) ? guard + value : value))
       : word;
 const unguarded = (value: unknown): string => String(value).replaceAll(guard, "");
 
@@ -104,7 +105,7 @@ function checkOptions(cli: CAC, command: Command): void {
   }
   for (const option of known) {
     const value: unknown = cli.options[option.name];
-    if (option.required && Array.isArray(value) && value.includes(true))
+    if (option.required && Array.isArray(value) && (value.includes(true) || value.includes("")))
       throw new UsageError(`${option.rawName} lacks its value`);
   }
 }
@@ -127,22 +128,30 @@ export async function main(args: readonly string[], terminal: Terminal = standar
       return 2;
     }
     checkOptions(cli, command);
-    checkPlainWords(cli, command);
+    checkWords(cli, command);
     return Number(await cli.runMatchedCommand());
   } catch (error) {
     return report(error, terminal);
   }
 }
 
-/** A word too many is often a misspelt command. */
-function checkPlainWords(cli: CAC, command: Command): void {
-  const [word] = cli.args;
-  if (!command.isDefaultCommand || word === undefined || /\.tfg$/.test(word)) return;
+/** Throws for a missing or superfluous word. A word that is no file is often a misspelt command. */
+function checkWords(cli: CAC, command: Command): void {
+  const [first, second] = cli.args;
+  if (!command.isDefaultCommand) {
+    if (first === undefined) throw new UsageError(`say which file: tfgc ${command.rawName}`);
+    if (second !== undefined && command.name !== "check")
+      throw new UsageError(`${command.name} takes one file, and ${unguarded(second)} is another word`);
+    return;
+  }
+  if (first === undefined || /\.tfg$/.test(first)) return;
+  const word = unguarded(first);
   const hint = didYouMean(
     word,
     cli.commands.map(({ name }) => name).filter((name) => name !== ""),
   );
   if (cli.args.length > 1 || hint !== "") throw new UsageError(`unknown command ${word}${hint}`);
+  if (!existsSync(word)) throw new UsageError(`${word} is neither a command nor a .tfg file`);
 }
 
 function report(error: unknown, terminal: Terminal): number {

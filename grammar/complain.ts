@@ -1,6 +1,6 @@
 /** From the place where the grammar stopped to a message that says what to do. */
 import { distance } from "fastest-levenshtein";
-import type { IToken } from "chevrotain";
+import type { IToken, TokenType } from "chevrotain";
 import type { Diagnostic, Label } from "./diagnostic.ts";
 import { spanAt, syntaxError } from "./messages.ts";
 import {
@@ -148,6 +148,10 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
     const text = `give it a name: \`y = ${word.image}(…)\``;
     return syntaxError("TFG0101", "a value needs a name", { span, text });
   }
+  if (ofGraphs.has(word.tokenType) && next !== undefined && is(next, t.Ident)) {
+    const text = "it stands directly in the braces of a `graph`";
+    return syntaxError("TFG0101", `\`${word.image}\` belongs in a graph`, { span, text });
+  }
   const followed = word.tokenType === t.Scope ? "a string" : "a name";
   const want = t.softKeywords.has(word.tokenType) ? `${followed} after \`${word.image}\`` : "`=`";
   if (next !== undefined && t.hardKeywords.has(next.tokenType) && t.softKeywords.has(word.tokenType)) {
@@ -156,6 +160,9 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
   const primary = behind({ ...mishap, index: index + 1 }, `expected ${want}`);
   return syntaxError("TFG0101", `expected ${want}, found ${found(mishap, index + 1)}`, primary);
 }
+
+/** Statements that stand in a graph itself, not in a function or a block. */
+const ofGraphs: ReadonlySet<TokenType> = new Set([t.Input, t.Output, t.Train, t.Step]);
 
 function keywordAsName({ file, expected }: Mishap, word: IToken): Diagnostic | undefined {
   if (expected !== "a name" || !t.hardKeywords.has(word.tokenType)) return undefined;

@@ -11,9 +11,10 @@ import { attachDocs, TreeReader } from "./tree.ts";
 /**
  * The typed tree of `file` and what is wrong with its syntax (TFG0101 to TFG0105), in the order of the text.
  * Never throws. After errors the tree holds what could be read, with `error` expressions where values were left out.
+ * With `part`, a stretch of whole declarations, that stretch only; spans are those of the file all the same.
  */
-export function parse(file: SourceFile): { tree: SyntaxFile; diagnostics: Diagnostic[] } {
-  const words = readWords(file);
+export function parse(file: SourceFile, part?: Span): { tree: SyntaxFile; diagnostics: Diagnostic[] } {
+  const words = readWords(file, part?.start, part?.end);
   const { tokens, diagnostics: wrong, damage } = tidy(file, words);
   const parsed = parseFile(file, tokens);
   const inHoles: Diagnostic[] = [];
@@ -45,6 +46,21 @@ function readHole(
   const parsed = parseExpression(file, tokens);
   if (wrong.length === 0) diagnostics.push(...parsed.diagnostics);
   return parsed.tree === undefined ? { kind: "error", span } : read(parsed.tree);
+}
+
+/**
+ * The declarations of a file that is known to be right, by name, without reading them: each goes from its first line,
+ * comments and attributes included, to the next one's. Undefined if one of them cannot be named in this way.
+ */
+export function outline(file: SourceFile): ReadonlyMap<string, Span> | undefined {
+  const found = new Map<string, Span>();
+  const heads = [...file.text.matchAll(/^(?:(?:\/\/\/|@).*\n)*(def|layer|optimizer|config|const|test|import|graph)\b *(\w*)/gm)];
+  for (const [i, head] of heads.entries()) {
+    const [, kind, name = ""] = head;
+    if (kind === "import" || (kind !== "test" && (name === "" || found.has(name)))) return undefined;
+    if (kind !== "test") found.set(name, spanAt(file, head.index, heads[i + 1]?.index ?? file.text.length));
+  }
+  return found;
 }
 
 /** Whether a message tells more than that something was lost on its line. */

@@ -9,6 +9,8 @@ import { formatDim, formatShape } from "../compiler/ir/dims.ts";
 import type { Graph, Initializer } from "../compiler/ir/graph.ts";
 import { generate } from "../compiler/std/generate.ts";
 import { library } from "../compiler/std/sources.ts";
+import { outline, parse } from "../grammar/read.ts";
+import { sourceFile } from "../grammar/source.ts";
 
 function checked(text: string, options: Partial<CheckOptions> = {}) {
   return checkProgram({ path: "p.tfg", read: (path) => (path === "p.tfg" ? text : undefined), library, ...options });
@@ -686,3 +688,34 @@ programs("sums of hundreds of terms and nests of dozens of brackets are checked"
 });
 
 programs.run();
+
+// ---- the library --------------------------------------------------------------------------------------------------
+
+const standard = suite("library");
+
+standard("the outline of a library file finds the declarations that reading it finds, each complete in its part", () => {
+  const plain = (node: object): string =>
+    JSON.stringify(node, (key, value) => (key === "file" || key === "doc" ? undefined : value));
+  let count = 0;
+  for (const [name, text] of library) {
+    const file = sourceFile(`${name}.tfg`, text);
+    const { tree, diagnostics } = parse(file);
+    assert.equal(diagnostics, []);
+    const parts = outline(file);
+    const declared = tree.declarations.flatMap((item) => ("name" in item && item.kind !== "test" ? [item] : []));
+    if (!parts) {
+      assert.ok(tree.declarations.some((item) => item.kind === "import"), `${name} has no outline`);
+      continue;
+    }
+    assert.equal([...parts.keys()], declared.map((item) => item.name.text));
+    for (const item of declared) {
+      const alone = parse(file, parts.get(item.name.text));
+      assert.equal(alone.diagnostics, []);
+      assert.equal(alone.tree.declarations.map(plain), [plain(item)]);
+      count++;
+    }
+  }
+  assert.ok(count > 60, `${count} declarations`);
+});
+
+standard.run();

@@ -119,7 +119,13 @@ const usage: readonly (readonly [args: string[], says: string | RegExp])[] = [
   [["run", "one.tfg", "--fetch", "y", "--target", "gpu"], "wasm, js, interpret"],
   [["run", "one.tfg", "--fetch", "y", "--seed", "x"], "integer"],
   [["run", "one.tfg", "--fetch", "y", "--seed", "1", "--seed", "2"], "given twice"],
-  [["check"], /required args|which file/],
+  [["run", "one.tfg", "--fetch", "y", "--seed", "-1"], "not negative, not -1"],
+  [["run", "one.tfg", "--fetch", "y", "-o", ""], "lacks its value"],
+  [["run", "one.tfg", "two.tfg", "--fetch", "y"], "run takes one file"],
+  [["check"], "say which file: tfgc check"],
+  [["run"], "say which file: tfgc run"],
+  [["frobnicate"], "frobnicate is neither a command nor a .tfg file"],
+  [["frobnicate", "-o", "d"], "frobnicate is neither a command nor a .tfg file"],
 ];
 for (const [args, says] of usage)
   cli(`wrong use is said on stderr with exit code 2: ${args.join(" ")}`, async () => {
@@ -299,6 +305,23 @@ for (const target of ["wasm", "js", "interpret"]) {
   });
 }
 
+cli("results go into folders that are made, and what cannot be written is an error that names it", async () => {
+  const args = ["run", at("two.tfg"), "--graph", "second", "--fetch", "seven", "-o"];
+  assert.is((await tfgc(...args, at("new/folder/seven.safetensors"))).code, 0);
+  assert.equal([...(await readWeights(at("new/folder/seven.safetensors"))).tensors.keys()], ["seven"]);
+  const unwritable = [
+    [folder, "it is a folder"],
+    [join(at("one.tfg"), "x.safetensors"), "a part of the path is not a folder"],
+    ...(existsSync("/proc/self") ? [["/proc/none/x.safetensors", "nothing can be written there"]] : []),
+  ];
+  for (const [path = "", reason] of unwritable)
+    assert.equal(await tfgc(...args, path), {
+      code: 1,
+      out: "",
+      error: `error[TFG0601]: cannot write "${path}": ${reason}\n`,
+    });
+});
+
 cli("the same seed gives the same variables on every target, another one others", async () => {
   const args = ["run", at("two.tfg"), "--graph", "first", "--fetch", "w", "--json"];
   const outs = await Promise.all(["wasm", "js", "interpret"].map((target) => tfgc(...args, "--target", target)));
@@ -365,6 +388,13 @@ for (const [what, expected, args, tensors] of failures)
       assert.equal([code, out], [1, ""]);
       assert.match(error, `error[${expected}]: `);
     });
+
+cli("a superfluous feed is told from one that only other fetches need", async () => {
+  const args = ["run", at("two.tfg"), "--graph", "first", "--fetch", "w", "--feeds"];
+  assert.match((await tfgc(...args, at("x.safetensors"))).error, 'feed "x" is not needed by w');
+  const feeds = await feed("xx.safetensors", { ...x, name: "xx" });
+  assert.match((await tfgc(...args, feeds)).error, 'feed "xx" is no input; w needs none');
+});
 
 cli("weights that lack a variable are TFG0701, with the nearest name", async () => {
   const weights = await feed("ww.safetensors", { name: "ww", dtype: "f32", shape: [2], data: Float32Array.of(1, 2) });

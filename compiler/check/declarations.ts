@@ -1,6 +1,6 @@
 /** What can be said of declarations without elaborating them: every file is checked, called or not. */
 import type { Span } from "../../grammar/source.ts";
-import type { Attribute, Block, Expression, FunctionDeclaration, GraphItem, TypeSyntax } from "../../grammar/syntax.ts";
+import type { Attribute, Block, Expression, FunctionDeclaration, GraphDeclaration, GraphItem, TypeSyntax } from "../../grammar/syntax.ts";
 import { GraphBuilder } from "./builder.ts";
 import { factsOf } from "./facts.ts";
 import { type Check, type Frame, type Module, Names } from "./frame.ts";
@@ -10,7 +10,8 @@ import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { boundTwice } from "./statements.ts";
 import { dimName, failDType, isDType, isStaticType, unknownPack } from "./types.ts";
-import { childrenOf, namesOfDim, partsOf, statementsWithin, within } from "./walk.ts";
+import { unbuiltFunction } from "./unbuilt.ts";
+import { childrenOf, expressionsOfType, namesOfDim, partsOf, statementsWithin, within } from "./walk.ts";
 
 /** Where consts and configs of a file are tried without a graph. */
 export function emptyFrame(check: Check, module: Module): Frame {
@@ -74,6 +75,7 @@ export function checkDeclarations(check: Check, module: Module): void {
       }
       case "graph":
         for (const item of declaration.items) checkItemAttributes(check, item);
+        resolveGraph(frame, declaration);
         break;
       default:
     }
@@ -131,8 +133,10 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
   const dtypes = new Set<string>();
   const declare = (scope: Names, name: string, span: Span): void => {
     const before = scope.own.get(name);
-    if (before && before.span.start !== span.start) check.reporter.report(boundTwice(name, before.span, span));
-    else scope.bind(name, span, { kind: "bottom" });
+    if (before && before.span.start !== span.start) {
+      check.reporter.report(boundTwice(name, before.span, span));
+      check.unusable.add(declaration);
+    } else scope.bind(name, span, { kind: "bottom" });
   };
   for (const generic of declaration.generics) {
     declare(names, generic.name.text, generic.name.span);
@@ -189,11 +193,51 @@ function checkTypeName(frame: Frame, type: TypeSyntax, dtypes: ReadonlySet<strin
   if (!isDType(text) && !isStaticType(text) && !dtypes.has(text)) failDType(frame, type);
 }
 
-function resolveBlock(frame: Frame, block: Block, dtypes: ReadonlySet<string>, owner: FunctionDeclaration): void {
+/** Names in what a graph does not elaborate: branches that are not taken, messages of assertions that hold. */
+function resolveGraph(frame: Frame, declaration: GraphDeclaration): void {
+  const names = new Names();
+  const bind = ({ text, span }: { readonly text: string; readonly span: Span }): void => {
+    if (!names.own.has(text)) names.bind(text, span, { kind: "bottom" });
+  };
+  const bindItem = (item: GraphItem): void => {
+    for (const name of namesBoundBy(item)) bind(name);
+    if (item.kind === "if" || item.kind === "scope")
+      for (const block of partsOf(item).blocks) block.statements.forEach(bindItem);
+  };
+  for (const generic of declaration.generics) bind(generic.name);
+  declaration.items.forEach(bindItem);
+  const inner: Frame = { ...frame, names, form: "graph" };
+  for (const item of declaration.items) {
+    if (item.kind === "train" || item.kind === "step") continue;
+    for (const expression of valuesOf(item)) resolveNames(inner, expression, new Set(), undefined);
+    for (const block of partsOf(item).blocks)
+      resolveBlock({ ...inner, names: new Names(names) }, block, new Set(), undefined);
+  }
+}
+
+function namesBoundBy(item: GraphItem): readonly { readonly text: string; readonly span: Span }[] {
+  if (item.kind === "binding") return item.names;
+  return "name" in item && "text" in item.name && item.kind !== "update" ? [item.name] : [];
+}
+
+/** The expressions in a statement without those of its type. */
+function valuesOf(item: GraphItem): readonly Expression[] {
+  const type = "type" in item && item.type && "kind" in item.type ? item.type : undefined;
+  const inType = new Set(type ? expressionsOfType(type) : []);
+  return partsOf(item).expressions.filter((expression) => !inType.has(expression));
+}
+
+/** `owner` is the function that the block is of; the types in a graph are left to elaboration. */
+function resolveBlock(
+  frame: Frame,
+  block: Block,
+  dtypes: ReadonlySet<string>,
+  owner: FunctionDeclaration | undefined,
+): void {
   const { check, names } = frame;
   for (const statement of block.statements) {
-    checkAttributes(check, statement.attributes);
-    if ((statement.kind === "param" || statement.kind === "state") && owner.form === "def") {
+    if (owner) checkAttributes(check, statement.attributes);
+    if ((statement.kind === "param" || statement.kind === "state") && owner?.form === "def") {
       const { file } = statement.span;
       const start = file.text.lastIndexOf(statement.kind, statement.name.span.start);
       check.reporter.report({
@@ -207,30 +251,28 @@ function resolveBlock(frame: Frame, block: Block, dtypes: ReadonlySet<string>, o
         helps: [{ text: `layer ${owner.name.text}`, edits: [{ span: owner.keyword, text: "layer" }] }],
       });
     }
-    if (statement.kind === "update" && owner.form === "def")
+    if (statement.kind === "update" && owner?.form === "def")
       check.reporter.report({
         code: "TFG0402",
         message: "`:=` inside a `def`",
         primary: { span: statement.operator, text: "a `def` is a pure function" },
         related: [{ span: owner.keyword, text: "" }],
       });
-    const { expressions, blocks } = partsOf(statement);
-    if ("type" in statement && statement.type && "kind" in statement.type)
+    if (owner && "type" in statement && statement.type && "kind" in statement.type)
       resolveDims(frame, statement.type, dtypes, owner);
-    for (const expression of expressions) resolveNames(frame, expression, dtypes, owner);
-    for (const inner of blocks) resolveBlock(frame, inner, dtypes, owner);
-    const bound =
-      statement.kind === "binding"
-        ? statement.names
-        : statement.kind === "param" || statement.kind === "state" || statement.kind === "const"
-          ? [statement.name]
-          : [];
-    for (const name of bound) if (!names.own.has(name.text)) names.bind(name.text, name.span, { kind: "bottom" });
+    for (const expression of valuesOf(statement)) resolveNames(frame, expression, dtypes, owner);
+    for (const inner of partsOf(statement).blocks) resolveBlock(frame, inner, dtypes, owner);
+    for (const name of namesBoundBy(statement)) if (!names.own.has(name.text)) names.bind(name.text, name.span, { kind: "bottom" });
   }
 }
 
 /** TFG0201 for names that mean nothing; names in the position of a dim are left to elaboration. */
-function resolveNames(frame: Frame, root: Expression, dtypes: ReadonlySet<string>, owner: FunctionDeclaration): void {
+function resolveNames(
+  frame: Frame,
+  root: Expression,
+  dtypes: ReadonlySet<string>,
+  owner: FunctionDeclaration | undefined,
+): void {
   const { names } = frame;
   const visit = (expression: Expression, scope: Names, isCallee: boolean): void => {
     switch (expression.kind) {
@@ -272,16 +314,24 @@ function resolveNames(frame: Frame, root: Expression, dtypes: ReadonlySet<string
   visit(root, names, false);
 }
 
-function resolveName(frame: Frame, name: string, span: Span, isCallee: boolean, owner: FunctionDeclaration): void {
+function resolveName(
+  frame: Frame,
+  name: string,
+  span: Span,
+  isCallee: boolean,
+  owner: FunctionDeclaration | undefined,
+): void {
   if (frame.names.find(name)) return;
   const item = moduleItem(frame, name);
+  // What is not built yet does no harm in a branch that a graph does not take.
+  if (!owner && unbuiltFunction(name)) return;
   if (!item && !isPredefined(name) && !intrinsic(name)) unknownName(frame, name, span, isCallee ? "function" : "name");
   if (
     isCallee &&
     item?.kind === "declaration" &&
     item.declaration.kind === "function" &&
     item.declaration.form === "layer" &&
-    owner.form === "def"
+    owner?.form === "def"
   )
     frame.check.reporter.report({
       code: "TFG0402",
@@ -330,7 +380,7 @@ function checkRecursion(check: Check, module: Module): void {
       }
       const cycle = [...path.slice(at), callee];
       for (const declaration of module.tree.declarations)
-        if (declaration.kind === "function" && cycle.includes(declaration.name.text)) check.recursive.add(declaration);
+        if (declaration.kind === "function" && cycle.includes(declaration.name.text)) check.unusable.add(declaration);
       check.reporter.report({
         code: "TFG0410",
         message:

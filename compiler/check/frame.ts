@@ -118,8 +118,8 @@ export interface Check {
   readonly reporter: Reporter;
   readonly modules: Modules;
   readonly settings: ReadonlyMap<string, string>;
-  /** Functions that were reported to call themselves: calls of them are silent. */
-  readonly recursive: Set<FunctionDeclaration>;
+  /** Functions that were reported to call themselves, or to name two parameters alike: calls of them are silent. */
+  readonly unusable: Set<FunctionDeclaration>;
   /** Of an expression; never throws, reports and gives ⊥. */
   evaluate(frame: Frame, expression: Expression): Entity;
   /** Of what stands in front of `(`. */

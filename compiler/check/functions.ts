@@ -123,7 +123,7 @@ export function callDeclared(
 ): Entity {
   const { declaration, module } = fn;
   const { params } = declaration;
-  if (frame.check.recursive.has(declaration)) throw new Failure();
+  if (frame.check.unusable.has(declaration)) throw new Failure();
   if (frame.depth > DEPTH) throw new TooLarge();
   const isLayer = declaration.form === "layer";
   if (isLayer && frame.form === "def")
@@ -340,6 +340,14 @@ function enterScope(
   };
   const named = text("name");
   const shared = text("reuse");
+  if (shared && named)
+    fail(frame, {
+      code: "TFG0405",
+      message: `an instance that is shared keeps its name`,
+      primary: { span: shared.span, text: `this is "${shared.value}"` },
+      related: [{ span: named.span, text: "a second name" }],
+      helps: [{ text: "leave out one of the two" }],
+    });
   if (shared) {
     // The instances above, whatever was needed first; one below only if there is none of that name above.
     let found: ScopeNode | undefined;

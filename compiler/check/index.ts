@@ -1,7 +1,7 @@
 /** Checking: syntax trees to graphs of typed values, with all that is wrong with a program (language.md). */
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { SourceFile } from "../../grammar/source.ts";
-import { parse } from "../../grammar/read.ts";
+import { outline, parse } from "../../grammar/read.ts";
 import type { Graph } from "../ir/graph.ts";
 import { primitives } from "../ops/table.ts";
 import { applyPrimitive } from "./apply.ts";
@@ -43,13 +43,13 @@ export function checkProgram(options: CheckOptions): Checked {
   const reporter = new Reporter(
     (file) => Modules.isLibraryPath(file.path) && options.library.has(file.path.replace(/\.tfg$/, "")),
   );
-  const modules = new Modules({ read: (path) => options.read(path), library: options.library, parse }, reporter);
+  const modules = new Modules({ read: (path) => options.read(path), library: options.library, parse, outline }, reporter);
   const values = new ItemValues();
   const check: Check = {
     reporter,
     modules,
     settings: options.set ?? new Map(),
-    recursive: new Set(),
+    unusable: new Set(),
     evaluate,
     evaluateCallee,
     whyRank,

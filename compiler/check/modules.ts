@@ -5,6 +5,7 @@ import type { Declaration, ImportDeclaration, SyntaxFile } from "../../grammar/s
 import { nearest } from "./nearest.ts";
 import type { Module, ModuleItem } from "./frame.ts";
 import type { Reporter } from "./report.ts";
+import { expressionsOfDeclaration } from "./walk.ts";
 
 /** What `std/prelude` consists of, in the order in which a name is looked up. */
 const PRELUDE = ["std/math", "std/reduce", "std/nn", "std/optim"];
@@ -13,7 +14,9 @@ export interface Sources {
   /** Text of a file by its path, joined to the folder of the file that imports it; undefined if it cannot be read. */
   read(path: string): string | undefined;
   readonly library: ReadonlyMap<string, string>;
-  parse(file: SourceFile): { readonly tree: SyntaxFile; readonly diagnostics: readonly Diagnostic[] };
+  parse(file: SourceFile, part?: Span): { readonly tree: SyntaxFile; readonly diagnostics: readonly Diagnostic[] };
+  /** Where the declarations of a library file stand, so that each is read when it is first used. */
+  outline(file: SourceFile): ReadonlyMap<string, Span> | undefined;
 }
 
 interface MutableModule extends Module {
@@ -84,6 +87,8 @@ export class Modules {
   #load(path: string, text: string, isLibrary: boolean): Module {
     const file = sourceFile(path, text);
     this.files.push(file);
+    const parts = isLibrary ? this.#sources.outline(file) : undefined;
+    if (parts) return this.#loadLazily(path, file, parts);
     const { tree, diagnostics } = this.#sources.parse(file);
     for (const diagnostic of diagnostics) this.#reporter.add(diagnostic);
     const module: MutableModule = { path, file, tree, isLibrary, items: new Map() };
@@ -91,6 +96,31 @@ export class Modules {
     this.#loaded.set(path, module);
     for (const declaration of tree.declarations) if (declaration.kind !== "import") this.#declare(module, declaration);
     for (const declaration of tree.declarations) if (declaration.kind === "import") this.#import(module, declaration);
+    return module;
+  }
+
+  /** A file of the library: a program uses few of its declarations, and only those are read. */
+  #loadLazily(path: string, file: SourceFile, parts: ReadonlyMap<string, Span>): Module {
+    const tree: SyntaxFile = { kind: "file", declarations: [], span: { file, start: 0, end: file.text.length } };
+    const module: MutableModule = { path, file, tree, isLibrary: true, items: new Map() };
+    this.#loaded.set(path, module);
+    for (const [name, part] of parts) {
+      let known: Declaration | undefined;
+      const read = (): Declaration => {
+        const [declaration] = this.#sources.parse(file, part).tree.declarations;
+        if (!declaration) throw new Error(`${path}: \`${name}\` cannot be read`);
+        return declaration;
+      };
+      module.items.set(name, {
+        kind: "declaration",
+        get declaration() {
+          return (known ??= read());
+        },
+        name,
+        span: part,
+        module,
+      });
+    }
     return module;
   }
 
@@ -163,7 +193,19 @@ export class Modules {
               ? `did you mean \`${near}\`?`
               : "not found there",
         },
-        helps: near && !isPrivate ? [{ text: near, edits: [{ span: name.span, text: near }] }] : [],
+        // A name that is not given another one is corrected where it is used as well.
+        helps:
+          near && !isPrivate
+            ? [
+                {
+                  text: near,
+                  edits: [name.span, ...(as.text === name.text ? usesOf(module.tree, name.text) : [])].map((place) => ({
+                    span: place,
+                    text: near,
+                  })),
+                },
+              ]
+            : [],
       });
       if (!module.items.has(as.text)) module.items.set(as.text, { kind: "broken", span: as.span });
     }
@@ -218,6 +260,15 @@ export class Modules {
     }
     return this.#load(path, text, false);
   }
+}
+
+/** Where a file reads `name`. */
+function usesOf(tree: SyntaxFile, name: string): Span[] {
+  return tree.declarations.flatMap((declaration) =>
+    [...expressionsOfDeclaration(declaration)].flatMap((expression) =>
+      expression.kind === "name" && expression.name === name ? [expression.span] : [],
+    ),
+  );
 }
 
 /** `relative` as seen from the folder of `from`, with `.` and `..` resolved. */

@@ -1,5 +1,5 @@
 /** Visits of the syntax tree. */
-import type { Block, DimSyntax, Expression, GraphItem, NameExpression, Statement, TypeSyntax } from "../../grammar/syntax.ts";
+import type { Block, Declaration, DimSyntax, Expression, GraphItem, NameExpression, Statement, TypeSyntax } from "../../grammar/syntax.ts";
 
 /** The expressions directly under an expression. */
 export function* childrenOf(expression: Expression): Iterable<Expression> {
@@ -138,6 +138,29 @@ export function* expressionsOfItem(item: GraphItem): Iterable<Expression> {
   const { expressions, blocks } = partsOf(item);
   for (const expression of expressions) yield* within(expression);
   for (const block of blocks) yield* expressionsOfBlock(block);
+}
+
+/** Every expression in a declaration, those in types left out. */
+export function* expressionsOfDeclaration(declaration: Declaration): Iterable<Expression> {
+  switch (declaration.kind) {
+    case "graph":
+      for (const item of declaration.items) yield* expressionsOfItem(item);
+      return;
+    case "function":
+      for (const param of declaration.params) if (param.default) yield* within(param.default);
+      if (declaration.body.kind === "block") yield* expressionsOfBlock(declaration.body);
+      else yield* within(declaration.body);
+      return;
+    case "config":
+    case "const":
+      yield* within(declaration.value);
+      return;
+    case "optimizer":
+    case "test":
+      yield* expressionsOfBlock(declaration.body);
+      return;
+    default:
+  }
 }
 
 /** Every statement in a block and the blocks in it, with whether it stands directly in it. */

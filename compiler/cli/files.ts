@@ -1,8 +1,10 @@
 /** The files that the commands read and write. */
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { type SourceFile, sourceFile } from "../../grammar/source.ts";
+import { TfgError } from "../../runtime/index.ts";
 
 /** A source, or the message why there is none (TFG0601). */
 export type Source = { readonly file: SourceFile } | { readonly problem: Diagnostic };
@@ -33,22 +35,43 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
   EISDIR: "it is a folder",
   ENOTDIR: "a part of the path is not a folder",
+  EEXIST: "a part of the path is not a folder",
   EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "nothing can be written there",
+  ENOSPC: "no space is left",
   ERR_ENCODING_INVALID_ENCODED_DATA: "it is not UTF-8 text",
 };
 
 /** What went wrong with a file, in words where the system has only a code. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = "code" in error ? String(error.code) : "";
-  return reasons[code] ?? error.message;
+  return reasons[codeOf(error)] ?? error.message;
 }
+
+const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
 
 /** `models/lenet.tfg` -> `lenet`. */
 export const stemOf = (path: string): string => basename(path).replace(/\.tfg$/, "");
 
-/** Writes a file and the folders above it. */
+/** Writes a file and the folders above it. Throws TFG0601 where it cannot. */
 export async function writeOutput(path: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, content);
+  try {
+    await makeFolder(dirname(path));
+    await writeFile(path, content);
+  } catch (error) {
+    // Of a new file the system misses nothing but the folder, and that is one which takes no files.
+    const reason = codeOf(error) === "ENOENT" ? reasons.EROFS : reasonOf(error);
+    throw new TfgError("TFG0601", `cannot write "${path}": ${reason}`, { cause: error });
+  }
+}
+
+/** Makes a folder and those above it. Node's own `recursive` does not return where folders cannot be made, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) await makeFolder(dirname(path));
+  // Another process may make it at the same time.
+  await mkdir(path).catch((error: unknown) => {
+    if (!existsSync(path)) throw error;
+  });
 }

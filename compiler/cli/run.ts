@@ -35,6 +35,7 @@ export async function runCommand(path: string, options: Options, terminal: Termi
   };
   const feedsPath = options.text("feeds");
   const feeds = feedsPath === undefined ? new Map<string, Fed>() : await readFeeds(await readWeights(feedsPath), graph);
+  refuseSuperfluous(feeds, graph, whole);
   const job = { graph, fetches, feeds, options: sessionOptions, progress };
   const results = target === "interpret" ? await runInterpreter(job) : await runKernels(job, target);
   progress.end();
@@ -94,9 +95,6 @@ function shownResult(result: number | Tensor | undefined, dtype: DType): Shown {
 }
 
 async function runInterpreter({ graph, fetches, feeds, options, progress }: Job): Promise<Map<string, Shown>> {
-  const needed = neededInputs(graph);
-  for (const name of feeds.keys())
-    if (!needed.has(name)) throw new TfgError("TFG0804", `feed "${name}" is not needed by ${fetches.join(", ")}`);
   const variables = await variableValues(graph, options);
   progress.show("interpreting");
   const array = ({ dtype, shape, data }: Shown) => ({ dtype, shape, data: Float64Array.from(data) });
@@ -111,6 +109,18 @@ async function runInterpreter({ graph, fetches, feeds, options, progress }: Job)
     variables: new Map(Array.from(variables, ([name, value]) => [name, array(value)])),
   });
   return results;
+}
+
+/** Throws TFG0804 for a feed that is no input, or one of which no output depends. */
+function refuseSuperfluous(feeds: ReadonlyMap<string, Fed>, graph: Graph, whole: Graph): void {
+  const needed = neededInputs(graph);
+  const fetched = graph.outputs.map(({ name }) => name).join(", ");
+  for (const name of feeds.keys()) {
+    if (needed.has(name)) continue;
+    const isInput = whole.inputs.some((input) => input.name === name);
+    const hint = didYouMean(name, needed) || `; ${fetched} needs ${[...needed].join(", ") || "none"}`;
+    throw new TfgError("TFG0804", `feed "${name}" is ${isInput ? `not needed by ${fetched}` : `no input${hint}`}`);
+  }
 }
 
 /** Names of the inputs that the outputs depend on. */

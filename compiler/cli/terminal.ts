@@ -8,10 +8,11 @@ export interface Terminal {
 }
 
 // A reader that has seen enough, as `head` has, is no error.
-process.stdout.on("error", (error) => {
-  if ("code" in error && error.code === "EPIPE") process.exit();
-  throw error;
-});
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error) => {
+    if ("code" in error && error.code === "EPIPE") process.exit();
+    throw error;
+  });
 
 export const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),

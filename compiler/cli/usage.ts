@@ -70,7 +70,7 @@ export class Options {
     if (value === undefined) return otherwise;
     const number = Number(value);
     if (!/^\d+$/.test(value) || !Number.isSafeInteger(number))
-      throw new UsageError(`--${name} takes an integer, not ${value}`);
+      throw new UsageError(`--${name} takes an integer that is not negative, not ${value}`);
     return number;
   }
 

@@ -236,7 +236,12 @@ export function failInner(
   const wanted = left.type.shape[leftAxis];
   const { declared } = right;
   const place = declared?.dims[rightAxis];
-  if (declared?.kind === "param" && place && wanted) {
+  const isTurned =
+    wanted && left.type.shape.length === 2 && right.type.shape.length === 2 && equalDims(right.type.shape[1] ?? ONE, wanted);
+  if (isTurned && rightAxis === 0) {
+    const text = `transpose(${spanText(right.span)})`;
+    helps.push({ text: `did you mean \`${spanText(left.span)} @ ${text}\`?`, edits: [{ span: right.span, text }] });
+  } else if (declared?.kind === "param" && place && wanted && literalOf(wanted) !== undefined) {
     const text = declared.span.file.text;
     const dim = formatDim(wanted).replaceAll("·", " * ");
     const repaired = text.slice(declared.span.start, place.start) + dim + text.slice(place.end, declared.span.end);

@@ -93,8 +93,9 @@ function jsWalk(
     at++;
     return `      if (${flag}) ${functions[kernel]?.name}(${args.join(", ")});\n`;
   });
-  const start = lines.length ? "      const at = block >> 2;\n" : "";
-  return `    ${name}(block) {\n${start}${lines.join("")}    },\n`;
+  // Nothing is declared that is not used: strict projects refuse that.
+  if (lines.length === 0) return `    ${name}() {},\n`;
+  return `    ${name}(block) {\n      const at = block >> 2;\n${lines.join("")}    },\n`;
 }
 
 function jsModule(
@@ -107,15 +108,19 @@ function jsModule(
   // Where an index is not known to be in range, a strict project gives `F[i]` the type `number | undefined`.
   const view = isTyped ? ": any" : "";
   const needed = Object.entries(jsDefinitions).filter(([name]) => printed.includes(`${name}(`));
-  const body = `const F${view} = new Float32Array(memory);
-const I${view} = new Int32Array(memory);
-${needed.map(([, text]) => text).join("")}
+  const walks = jsWalk("run", calls.steps, functions, kernels) + jsWalk("derive", calls.derive, functions, kernels);
+  const views = [
+    ["F", "Float32Array"],
+    ["I", "Int32Array"],
+  ].map(([name, type]) =>
+    (printed + walks).includes(`${name}[`) ? `const ${name}${view} = new ${type}(memory);\n` : "",
+  );
+  const body = `${views.join("")}${needed.map(([, text]) => text).join("")}
 ${printed}`;
-  const indented = body.replace(/^(?=.)/gm, "  ");
-  return `(memory) => {
-${indented}
-  return {
-${jsWalk("run", calls.steps, functions, kernels)}${jsWalk("derive", calls.derive, functions, kernels)}  };
+  const indented = body.trim().replace(/^(?=.)/gm, "  ");
+  return `(${body.includes("memory") ? "memory" : ""}) => {
+${indented && `${indented}\n`}  return {
+${walks}  };
 }`;
 }
 

@@ -59,11 +59,13 @@ export async function printModule(graphs: readonly ModuleGraph[], options: Modul
   const join = (pieces: readonly string[]): string => pieces.filter((piece) => piece !== "").join("\n");
   const types = join(parts.map((part) => part.types));
   const isTyped = form === "ts";
+  // Strict projects refuse an import that is not used.
+  const mentioned = importedTypes.filter(
+    (name) => name !== "FeedValue" || graphs.some(({ program }) => program.inputs.length > 0),
+  );
   const code = [
     title,
-    importing(
-      isTyped ? `{ openSession, ${importedTypes.map((name) => `type ${name}`).join(", ")} }` : "{ openSession }",
-    ),
+    importing(isTyped ? `{ openSession, ${mentioned.map((name) => `type ${name}`).join(", ")} }` : "{ openSession }"),
     isTyped ? types : "",
     ...parts.map((part) => part.values(isTyped)),
     names.exportClause(isTyped),
@@ -71,7 +73,7 @@ export async function printModule(graphs: readonly ModuleGraph[], options: Modul
     isTyped ? included : "",
   ];
   if (isTyped) return { code: join(code) };
-  const used = importedTypes.filter((name) => name !== "Compiled").join(", ");
+  const used = mentioned.filter((name) => name !== "Compiled").join(", ");
   const declarations = [
     title,
     runtime === "" ? importing(`type { ${used} }`) : "",

@@ -1,12 +1,6 @@
-(memory) => {
-  const F = new Float32Array(memory);
-  const I = new Int32Array(memory);
-
-
+() => {
   return {
-    run(block) {
-    },
-    derive(block) {
-    },
+    run() {},
+    derive() {},
   };
 }

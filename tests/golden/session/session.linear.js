@@ -37,7 +37,6 @@
     }
     F[out1] = sum / size;
   }
-
   return {
     run(block) {
       const at = block >> 2;
@@ -45,7 +44,6 @@
       if (I[at + 6]) k_mse(I[at + 7] >> 2, I[at + 8] >> 2, I[at + 9] >> 2, I[at + 10]);
       if (I[at + 11]) k_mse_1(I[at + 12] >> 2, I[at + 13] >> 2, I[at + 14]);
     },
-    derive(block) {
-    },
+    derive() {},
   };
 }
