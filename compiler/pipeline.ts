@@ -13,7 +13,7 @@ import { dropDead } from "./passes/drop-dead.ts";
 import { foldConstants } from "./passes/fold-constants.ts";
 import { fuse } from "./passes/fuse.ts";
 import { type PackedProgram, pack } from "./passes/pack.ts";
-import { type MemoryPlan, planMemory } from "./passes/plan-memory.ts";
+import { type MemoryPlan, planMemory, verifyMemory } from "./passes/plan-memory.ts";
 import { printKernels, printSteps } from "./passes/print-kernels.ts";
 import { share } from "./passes/share.ts";
 import { shareKernels } from "./passes/share-kernels.ts";
@@ -66,6 +66,7 @@ export function runPasses(graph: Graph, options: { readonly verify: boolean; rea
   const panels = pass("pack", pack, packed, canonical);
   const called = pass("share-kernels", shareKernels, kernels, panels);
   const memory = planMemory(called);
+  if (options.verify) verifyMemory(memory);
   options.after?.("plan-memory", () => printKernels(called, memory));
   return { graph: live, kernels: called, memory };
 }

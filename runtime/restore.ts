@@ -137,8 +137,8 @@ export function fitWeights(program: Program, weights: Weights, map: WeightsMap |
       ];
     });
     rows.push(...wrong);
-    const widths = [0, 1, 2].map((column) =>
-      Math.max(...rows.map((row) => String(row[column]).length), column ? 0 : 10),
+    const widths = [10, 0, 2].map((least, column) =>
+      Math.max(least, ...rows.map((row) => String(row[column]).length + (column === 2 ? 2 : 0))),
     );
     const lines = rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" ")}`.trimEnd());
     if (unused.size) lines.push(`  unused     ${[...unused].slice(0, 20).join(", ")}${unused.size > 20 ? ", …" : ""}`);

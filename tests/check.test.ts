@@ -693,29 +693,38 @@ programs.run();
 
 const standard = suite("library");
 
-standard("the outline of a library file finds the declarations that reading it finds, each complete in its part", () => {
-  const plain = (node: object): string =>
-    JSON.stringify(node, (key, value) => (key === "file" || key === "doc" ? undefined : value));
-  let count = 0;
-  for (const [name, text] of library) {
-    const file = sourceFile(`${name}.tfg`, text);
-    const { tree, diagnostics } = parse(file);
-    assert.equal(diagnostics, []);
-    const parts = outline(file);
-    const declared = tree.declarations.flatMap((item) => ("name" in item && item.kind !== "test" ? [item] : []));
-    if (!parts) {
-      assert.ok(tree.declarations.some((item) => item.kind === "import"), `${name} has no outline`);
-      continue;
+standard(
+  "the outline of a library file finds the declarations that reading it finds, each complete in its part",
+  () => {
+    const plain = (node: object): string =>
+      JSON.stringify(node, (key, value) => (key === "file" || key === "doc" ? undefined : value));
+    let count = 0;
+    for (const [name, text] of library) {
+      const file = sourceFile(`${name}.tfg`, text);
+      const { tree, diagnostics } = parse(file);
+      assert.equal(diagnostics, []);
+      const parts = outline(file);
+      const declared = tree.declarations.flatMap((item) => ("name" in item && item.kind !== "test" ? [item] : []));
+      if (!parts) {
+        assert.ok(
+          tree.declarations.some((item) => item.kind === "import"),
+          `${name} has no outline`,
+        );
+        continue;
+      }
+      assert.equal(
+        [...parts.keys()],
+        declared.map((item) => item.name.text),
+      );
+      for (const item of declared) {
+        const alone = parse(file, parts.get(item.name.text));
+        assert.equal(alone.diagnostics, []);
+        assert.equal(alone.tree.declarations.map(plain), [plain(item)]);
+        count++;
+      }
     }
-    assert.equal([...parts.keys()], declared.map((item) => item.name.text));
-    for (const item of declared) {
-      const alone = parse(file, parts.get(item.name.text));
-      assert.equal(alone.diagnostics, []);
-      assert.equal(alone.tree.declarations.map(plain), [plain(item)]);
-      count++;
-    }
-  }
-  assert.ok(count > 60, `${count} declarations`);
-});
+    assert.ok(count > 60, `${count} declarations`);
+  },
+);
 
 standard.run();

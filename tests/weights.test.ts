@@ -214,7 +214,7 @@ weights("stored elements become the variable's: floating ones are rounded, other
     'TFG0701 restore: "weights" has 1152921504606846977 in v, which is no f32',
   );
   assert.is(await refused("F32", f32(1, 2.5), "i32"), 'TFG0701 restore: "weights" has 2.5 in v, which is no i32');
-  assert.match(await refused("U8", Uint8Array.of(0, 1), "bool"), /dtype +v bool\[2\] the file has u8\[2\]/);
+  assert.match(await refused("U8", Uint8Array.of(0, 1), "bool"), /dtype +v bool\[2\] +the file has u8\[2\]/);
 });
 
 // ---- what fits ---------------------------------------------------------------------------------
@@ -254,15 +254,32 @@ weights(
     assert.is(
       await messageOf(() => session.restore(path)),
       `TFG0701 restore: "${path}" does not fit \`net\`
-  missing    dense/kernel  f32[8, 10]      nearest in the file: dense_1/kernel f32[8, 10]
-  missing    dense/bias    f32[10]         nearest in the file: dense_1/bias f32[10]
-  shape      conv2d/kernel f32[3, 3, 1, 2] the file has f32[5, 5, 1, 2]
+  missing    dense/kernel  f32[8, 10]        nearest in the file: dense_1/kernel f32[8, 10]
+  missing    dense/bias    f32[10]           nearest in the file: dense_1/bias f32[10]
+  shape      conv2d/kernel f32[3, 3, 1, 2]   the file has f32[5, 5, 1, 2]
   unused     global_step
   help: restore(file, { map: { "dense/": "dense_1/" } })`,
     );
     assert.equal(await session.params["conv2d/bias"]?.get(), f32(0, 0), "none is restored");
   },
 );
+
+weights("the report says under which name a map made it look", async () => {
+  const session = await openSession(lenet);
+  const file = stored({
+    "conv2d/kernel": [3, 3, 1, 2],
+    "conv2d/bias": [2],
+    "dense/kernel": [8, 10],
+    "dense/bias": [10],
+  });
+  assert.is(
+    await messageOf(() => session.restore(file, { map: { "conv2d/": "a/" } })),
+    `TFG0701 restore: "weights" does not fit \`net\`
+  missing    conv2d/kernel f32[3, 3, 1, 2]   sought as a/kernel, nearest in the file: conv2d/kernel f32[3, 3, 1, 2]
+  missing    conv2d/bias   f32[2]            sought as a/bias, nearest in the file: conv2d/bias f32[2]
+  help: restore(file, { map: { "conv2d/": "conv2d/" } })`,
+  );
+});
 
 weights("the map of the report is one that works", async () => {
   const session = await openSession(lenet);

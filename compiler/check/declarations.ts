@@ -1,6 +1,14 @@
 /** What can be said of declarations without elaborating them: every file is checked, called or not. */
 import type { Span } from "../../grammar/source.ts";
-import type { Attribute, Block, Expression, FunctionDeclaration, GraphDeclaration, GraphItem, TypeSyntax } from "../../grammar/syntax.ts";
+import type {
+  Attribute,
+  Block,
+  Expression,
+  FunctionDeclaration,
+  GraphDeclaration,
+  GraphItem,
+  TypeSyntax,
+} from "../../grammar/syntax.ts";
 import { GraphBuilder } from "./builder.ts";
 import { factsOf } from "./facts.ts";
 import { type Check, type Frame, type Module, Names } from "./frame.ts";
@@ -175,16 +183,21 @@ function resolveDims(frame: Frame, type: TypeSyntax, dtypes: ReadonlySet<string>
       frame.names.bind(text, span, { kind: "bottom" });
       continue;
     }
-    for (const name of namesOfDim(dim.value)) {
-      if (frame.names.find(name.name) || moduleItem(frame, name.name) || isPredefined(name.name)) continue;
-      try {
-        dimName(frame, name.name, name.span);
-      } catch (error) {
-        if (!(error instanceof Failure)) throw error;
-      }
-      frame.names.bind(name.name, name.span, { kind: "bottom" });
-    }
+    checkDims(frame, dim.value);
     resolveNames(frame, dim.value, dtypes, owner);
+  }
+}
+
+/** Unknown names in a size, each once: it is then bound, so that its other uses are no news. */
+function checkDims(frame: Frame, size: Expression): void {
+  for (const { name, span } of namesOfDim(size)) {
+    if (frame.names.find(name) || moduleItem(frame, name) || isPredefined(name)) continue;
+    try {
+      dimName(frame, name, span);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+    }
+    frame.names.bind(name, span, { kind: "bottom" });
   }
 }
 
@@ -262,7 +275,8 @@ function resolveBlock(
       resolveDims(frame, statement.type, dtypes, owner);
     for (const expression of valuesOf(statement)) resolveNames(frame, expression, dtypes, owner);
     for (const inner of partsOf(statement).blocks) resolveBlock(frame, inner, dtypes, owner);
-    for (const name of namesBoundBy(statement)) if (!names.own.has(name.text)) names.bind(name.text, name.span, { kind: "bottom" });
+    for (const name of namesBoundBy(statement))
+      if (!names.own.has(name.text)) names.bind(name.text, name.span, { kind: "bottom" });
   }
 }
 
@@ -281,7 +295,11 @@ function resolveNames(
         return;
       case "call":
         visit(expression.callee, scope, true);
-        for (const arg of expression.args) visit(arg.value, scope, false);
+        for (const arg of expression.args) {
+          // `over=` takes dims; those of a graph are left to elaboration.
+          if (arg.name?.text !== "over") visit(arg.value, scope, false);
+          else if (owner) checkDims({ ...frame, names: scope }, arg.value);
+        }
         return;
       case "comprehension": {
         const inner = new Names(scope);

@@ -119,7 +119,9 @@ class GraphElaboration {
       const known = isWaiting.get(item);
       if (known !== undefined) return known;
       isWaiting.set(item, false);
-      const answer = this.#items.some((other) => other !== item && mentionsName(item.syntax, other.name) && waits(other));
+      const answer = this.#items.some(
+        (other) => other !== item && mentionsName(item.syntax, other.name) && waits(other),
+      );
       isWaiting.set(item, answer);
       return answer;
     };
@@ -180,7 +182,10 @@ class GraphElaboration {
     const { start } = item.span;
     switch (item.kind) {
       case "input":
-        this.#define(frame, item, item.name, () => this.#input(frame, item), { isData: true, variable: declaredInput(item) });
+        this.#define(frame, item, item.name, () => this.#input(frame, item), {
+          isData: true,
+          variable: declaredInput(item),
+        });
         return;
       case "output":
         this.#output(frame, item);
@@ -321,6 +326,12 @@ class GraphElaboration {
         ? entity.kind === "bool"
         : entity.kind !== "bool" && (isFloat(dtype) || (isInteger(dtype) && Number.isInteger(value))));
     if (fits && value !== undefined) return value;
+    if (entity.kind === "list" || entity.kind === "tensor")
+      fail(frame, {
+        code: "TFG0106",
+        message: "a default with several elements is not built yet",
+        primary: { span: expression.span, text: "a number fills the input" },
+      });
     return fail(frame, {
       code: "TFG0210",
       message: `the default of an input is a number, and fills it`,
@@ -589,6 +600,8 @@ function reportUnused(frame: Frame, declaration: GraphDeclaration, inputs: reado
       declaration.items.some((item) => mentionsName(item, name.text))
     )
       continue;
+    // A misspelt use of it is the one mistake.
+    if (frame.check.reporter.isSuggested(name.text, declaration.span)) continue;
     frame.check.reporter.report({
       code: "TFG0206",
       message: `\`${name.text}\` is an input that nothing uses`,

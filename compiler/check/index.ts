@@ -43,7 +43,10 @@ export function checkProgram(options: CheckOptions): Checked {
   const reporter = new Reporter(
     (file) => Modules.isLibraryPath(file.path) && options.library.has(file.path.replace(/\.tfg$/, "")),
   );
-  const modules = new Modules({ read: (path) => options.read(path), library: options.library, parse, outline }, reporter);
+  const modules = new Modules(
+    { read: (path) => options.read(path), library: options.library, parse, outline },
+    reporter,
+  );
   const values = new ItemValues();
   const check: Check = {
     reporter,

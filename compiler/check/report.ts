@@ -15,6 +15,7 @@ const ECHOES: ReadonlySet<string> = new Set(["TFG0201", "TFG0205", "TFG0206", "T
 const at = ({ file, start, end }: Span): string => `${file.path} ${start} ${end}`;
 
 export class Reporter {
+  readonly #unknown = new Map<string, string>();
   readonly #diagnostics: Diagnostic[] = [];
   readonly #seen = new Set<string>();
   readonly #isLibrary: (file: SourceFile) => boolean;
@@ -49,6 +50,26 @@ export class Reporter {
     throw new Failure();
   }
 
+  /** Whether `name` was offered, within `span`, in the place of a name that means nothing. */
+  isSuggested(name: string, span: Span): boolean {
+    return this.#diagnostics.some(
+      ({ code, primary, helps }) =>
+        code === "TFG0201" &&
+        primary.span.file === span.file &&
+        primary.span.start >= span.start &&
+        primary.span.end <= span.end &&
+        helps.some(({ text }) => text === name),
+    );
+  }
+
+  /** Whether `name` is met for the first time as an unknown one in its declaration; each is reported once. */
+  isNewName(name: string, span: Span, within: Span): boolean {
+    const key = `${name} ${within.file.path} ${within.start}`;
+    const before = this.#unknown.get(key);
+    if (before === undefined) this.#unknown.set(key, at(span));
+    return before === undefined || before === at(span);
+  }
+
   get hasErrors(): boolean {
     return this.#diagnostics.some((diagnostic) => diagnostic.severity === "error");
   }
@@ -70,7 +91,9 @@ export class Reporter {
     const damaged = new Set(
       this.#diagnostics.filter(({ code }) => SYNTAX.test(code)).map(({ primary }) => primary.span.file),
     );
-    const places = new Set(this.#diagnostics.filter(({ code }) => SYNTAX.test(code)).map(({ primary }) => at(primary.span)));
+    const places = new Set(
+      this.#diagnostics.filter(({ code }) => SYNTAX.test(code)).map(({ primary }) => at(primary.span)),
+    );
     return this.#diagnostics.filter(({ code, primary }) => {
       if (SYNTAX.test(code)) return true;
       return !(ECHOES.has(code) && damaged.has(primary.span.file)) && !places.has(at(primary.span));

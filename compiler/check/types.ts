@@ -1,6 +1,6 @@
 /** Type syntax to types: element types and dims. Patterns of parameters are `unify.ts`. */
 import type { Span } from "../../grammar/source.ts";
-import type { DimSyntax, Expression, InputStatement, TypeSyntax } from "../../grammar/syntax.ts";
+import type { DimSyntax, Expression, GraphDeclaration, InputStatement, TypeSyntax } from "../../grammar/syntax.ts";
 import { type Dim, dimSymbols, literalOf } from "../ir/dims.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 import { BOTTOM, type DimLabel, describe, type Entity, formatStatic } from "./entity.ts";
@@ -145,6 +145,8 @@ export function dimName(
       candidates.set(key, other.span);
   const near = nearest(name, candidates.keys());
   const place = near === undefined ? undefined : candidates.get(near);
+  const owner = frame.module.tree.declarations.find((other) => other.span.start <= span.start && span.end <= other.span.end);
+  if (!near && owner && !frame.check.reporter.isNewName(name, span, owner.span)) throw new Failure();
   return frame.check.reporter.fail(
     {
       code: "TFG0205",
@@ -154,16 +156,23 @@ export function dimName(
       helps: near
         ? [{ text: near, edits: [{ span, text: near }] }]
         : [
-            {
-              text:
-                frame.form === "graph"
-                  ? `declare it: \`graph ${graphName(frame)}[${[...declaredDims(frame), name].join(", ")}]\``
-                  : "declare it in `[…]` after the name",
-            },
+            frame.form === "graph" && owner?.kind === "graph"
+              ? {
+                  text: `declare it: \`graph ${graphName(frame)}[${[...declaredDims(frame), name].join(", ")}]\``,
+                  edits: [declaring(owner, name)],
+                }
+              : { text: "declare it in `[…]` after the name" },
           ],
     },
     frame,
   );
+}
+
+/** Adds a run dim to the head of a graph. */
+function declaring({ name, generics }: GraphDeclaration, dim: string): { readonly span: Span; readonly text: string } {
+  const last = generics.at(-1)?.span ?? name.span;
+  const span = { file: last.file, start: last.end, end: last.end };
+  return { span, text: generics.length > 0 ? `, ${dim}` : `[${dim}]` };
 }
 
 export const unknownPack = (name: string, span: Span): Complaint => ({

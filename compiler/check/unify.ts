@@ -344,8 +344,7 @@ function bindPack(
   const { frame } = binding;
   const known = frame.names.find(name);
   if (!known) {
-    if (!binding.isGeneric(name, "pack"))
-      fail(frame, unknownPack(name, dim.span));
+    if (!binding.isGeneric(name, "pack")) fail(frame, unknownPack(name, dim.span));
     const labels = sizes.map((_, i): DimLabel => ({ name: `${name}[${i}]` }));
     for (const [i, label] of labels.entries()) {
       const outer = outside[i];

@@ -1,5 +1,14 @@
 /** Visits of the syntax tree. */
-import type { Block, Declaration, DimSyntax, Expression, GraphItem, NameExpression, Statement, TypeSyntax } from "../../grammar/syntax.ts";
+import type {
+  Block,
+  Declaration,
+  DimSyntax,
+  Expression,
+  GraphItem,
+  NameExpression,
+  Statement,
+  TypeSyntax,
+} from "../../grammar/syntax.ts";
 
 /** The expressions directly under an expression. */
 export function* childrenOf(expression: Expression): Iterable<Expression> {

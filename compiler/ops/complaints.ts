@@ -237,7 +237,10 @@ export function failInner(
   const { declared } = right;
   const place = declared?.dims[rightAxis];
   const isTurned =
-    wanted && left.type.shape.length === 2 && right.type.shape.length === 2 && equalDims(right.type.shape[1] ?? ONE, wanted);
+    wanted &&
+    left.type.shape.length === 2 &&
+    right.type.shape.length === 2 &&
+    equalDims(right.type.shape[1] ?? ONE, wanted);
   if (isTurned && rightAxis === 0) {
     const text = `transpose(${spanText(right.span)})`;
     helps.push({ text: `did you mean \`${spanText(left.span)} @ ${text}\`?`, edits: [{ span: right.span, text }] });

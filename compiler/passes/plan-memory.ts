@@ -10,6 +10,7 @@ import { type Atom, type Dim, equalDims, evaluateDim, formatShape, literalOf, sc
 import { largerDim } from "../ir/affine.ts";
 import type { Initializer } from "../ir/graph.ts";
 import { needsOf } from "../ir/needs.ts";
+import { Violation } from "../ir/verify.ts";
 import type { BufferId, KernelCall, KernelProgram } from "../ir/loops.ts";
 import { toBase64 } from "./base64.ts";
 import { elementsOf } from "./choose-layout.ts";
@@ -124,6 +125,17 @@ function assignSlots(
     } else places.set(id, { slot: slots.push({ size, buffers: [id], freeAfter: life.to }) - 1 });
   }
   return slots;
+}
+
+/** What must hold of a plan: buffers of one slot never live at the same step. */
+export function verifyMemory(plan: MemoryPlan): void {
+  for (const slot of plan.slots)
+    for (const [i, a] of slot.buffers.entries())
+      for (const b of slot.buffers.slice(i + 1)) {
+        const [x, y] = [plan.lives.get(a), plan.lives.get(b)];
+        if (!x || !y || (x.from <= y.to && y.from <= x.to))
+          throw new Violation(`buffers ${a} and ${b} share a slot while both live`);
+      }
 }
 
 // ---- the program ------------------------------------------------------------------------------------------

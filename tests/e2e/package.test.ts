@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
@@ -54,6 +54,23 @@ for (const form of [["--standalone"], ["--js"], ["--js", "--standalone"]])
     writeFileSync(join(project, `app${name}.ts`), app.replace("./out/scale.ts", module));
     assert.is(run(process.execPath, `app${name}.ts`), "2,2 2,3,4,5 wasm fma\n");
   });
+
+packed("runs in Node 22, the oldest that is promised", () => {
+  writeFileSync(join(project, "scale.tfg"), model);
+  run(process.execPath, "node_modules/.bin/tfgc", "scale.tfg", "-o", "old");
+  // Node 22 has no `await using`.
+  const closing = app
+    .replace("./out/", "./old/")
+    .replace("await using session", "const session")
+    .concat("await session[Symbol.asyncDispose]();\n");
+  writeFileSync(join(project, "old.ts"), closing);
+  mkdirSync(join(project, "node22"));
+  writeFileSync(join(project, "node22/package.json"), JSON.stringify({ name: "node22", private: true }));
+  run("npm", "install", "--no-audit", "--no-fund", "--prefer-offline", "--prefix", "node22", "node@22");
+  const node = join(project, "node22/node_modules/node/bin/node");
+  assert.match(run(node, "--version"), /^v22\./);
+  assert.is(run(node, "old.ts"), "2,2 2,3,4,5 wasm fma\n");
+});
 
 packed("is a library too", () => {
   writeFileSync(

@@ -16,7 +16,9 @@ export async function main(image: Float32Array, label: Int32Array) {
   const d = await session.run("hits", { image: { data: image, shape: [1, 8, 8, 1] }, label });
   const hits: Uint8Array = d.hits.data;
   const e = await session.run("fixed");
-  const f = await session.run("probs", { image: { data: image, shape: a.probs.shape[0] === 1 ? [1, 8, 8, 1] : [2, 8, 8, 1] } });
+  const f = await session.run("probs", {
+    image: { data: image, shape: a.probs.shape[0] === 1 ? [1, 8, 8, 1] : [2, 8, 8, 1] },
+  });
   const g = await session.run("probs", { image }, { dims: { N: 2 } });
   const kernel: Float32Array = await session.params["conv1/kernel"].get();
   const three: 3 = session.params["conv1/kernel"].shape[0];
