@@ -75,10 +75,13 @@ export async function readWeights(from: WeightsSource): Promise<Weights> {
     other ??= file;
   }
   if (other) throw new TfgError("TFG0702", `"${other.name}" is neither a safetensors file nor a TensorFlow checkpoint`);
-  const tried = `there is no such file, no "${path}.index", and no folder with "variables/variables.index" or "checkpoint"`;
+  let tried = `there is no such file, no "${path}.index", and no folder with "variables/variables.index" or "checkpoint"`;
   // What the system says, if it says more than that.
   await openFile(path).catch((error: unknown) => {
-    if (error instanceof TfgError && !/ENOENT|EISDIR|not a file|404/.test(error.text)) throw error;
+    if (!(error instanceof TfgError)) return;
+    if (/EISDIR|not a file/.test(error.text))
+      tried = 'it is a folder without "variables/variables.index", "variables.index" or "checkpoint"';
+    else if (!/ENOENT|404/.test(error.text)) throw error;
   });
   throw new TfgError("TFG0601", `cannot read "${path}": ${tried}`);
 }

@@ -74,7 +74,9 @@ export function unknownName(frame: Frame, name: string, span: Span, what: "name"
     return BOTTOM;
   }
   const near = nearest(name, visibleNames(frame, what));
-  const owner = frame.module.tree.declarations.find((other) => other.span.start <= span.start && span.end <= other.span.end);
+  const owner = frame.module.tree.declarations.find(
+    (other) => other.span.start <= span.start && span.end <= other.span.end,
+  );
   // A misspelling is a mistake in each place; what is declared nowhere is missing once.
   if (!near && owner && !frame.check.reporter.isNewName(name, span, owner.span)) return BOTTOM;
   frame.check.reporter.report(

@@ -107,14 +107,14 @@ export class Modules {
     for (const [name, part] of parts) {
       let known: Declaration | undefined;
       const read = (): Declaration => {
-        const [declaration] = this.#sources.parse(file, part).tree.declarations;
-        if (!declaration) throw new Error(`${path}: \`${name}\` cannot be read`);
-        return declaration;
+        known ??= this.#sources.parse(file, part).tree.declarations[0];
+        if (!known) throw new Error(`${path}: \`${name}\` cannot be read`);
+        return known;
       };
       module.items.set(name, {
         kind: "declaration",
         get declaration() {
-          return (known ??= read());
+          return read();
         },
         name,
         span: part,

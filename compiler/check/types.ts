@@ -145,7 +145,9 @@ export function dimName(
       candidates.set(key, other.span);
   const near = nearest(name, candidates.keys());
   const place = near === undefined ? undefined : candidates.get(near);
-  const owner = frame.module.tree.declarations.find((other) => other.span.start <= span.start && span.end <= other.span.end);
+  const owner = frame.module.tree.declarations.find(
+    (other) => other.span.start <= span.start && span.end <= other.span.end,
+  );
   if (!near && owner && !frame.check.reporter.isNewName(name, span, owner.span)) throw new Failure();
   return frame.check.reporter.fail(
     {
