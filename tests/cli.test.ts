@@ -55,7 +55,9 @@ interface Ran {
   readonly error: string;
 }
 
-async function tfgc(...args: string[]): Promise<Ran> {
+const tfgc = (...args: string[]): Promise<Ran> => tfgcOn(false, args);
+
+async function tfgcOn(isInteractive: boolean, args: readonly string[]): Promise<Ran> {
   let out = "";
   let error = "";
   const code = await main(args, {
@@ -65,7 +67,7 @@ async function tfgc(...args: string[]): Promise<Ran> {
     error: (text) => {
       error += text;
     },
-    isInteractive: false,
+    isInteractive,
   });
   return { code, out, error };
 }
@@ -343,6 +345,15 @@ cli("results are printed readably", async () => {
     "total,count",
   );
   assert.is(out, "total f32\n10\n\ncount i32[2]\n[1 1]\n");
+});
+
+cli("on a terminal a run says what it does and wipes the line; elsewhere it says nothing", async () => {
+  const args = ["run", at("two.tfg"), "--graph", "second", "--fetch", "seven", "--target"];
+  assert.is((await tfgcOn(true, [...args, "wasm"])).error, "\r\u001b[Krunning …\r\u001b[K");
+  assert.is((await tfgcOn(true, [...args, "interpret"])).error, "\r\u001b[Kinterpreting …\r\u001b[K");
+  assert.is((await tfgc(...args, "interpret")).error, "");
+  const failing = ["run", at("one.tfg"), "--fetch", "y", "--target", "interpret"];
+  assert.match((await tfgcOn(true, failing)).error, "\r\u001b[Kinterpreting …\r\u001b[Kerror[TFG0803]");
 });
 
 cli("--set changes a config of run and check", async () => {

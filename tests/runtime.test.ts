@@ -427,6 +427,19 @@ runtime("a module of another ABI is refused", async () => {
   assert.is(await messageOf(() => openSession(other)), "TFG0811 toy.tfg:1 was compiled for runtime 2, this is 1");
 });
 
+runtime("a run that waits keeps what it was fed, and a wrong feed is told as it is at once", async () => {
+  const session = await openSession(toy);
+  await session.params.w?.set(ones(3));
+  const restored = session.restore(await session.save());
+  const x = f32(1, 2, 3);
+  const waiting = [session.run("y", { x }), session.run("y", { x: { data: x, shape: [1, 3] } })];
+  const wrong = messageOf(() => Reflect.apply(session.run, session, ["y", { x: () => x }]));
+  x.fill(0);
+  for (const { y } of await Promise.all(waiting)) assert.equal(y, new Tensor("f32", [1, 3], f32(1, 2, 3)));
+  assert.is(await wrong, 'TFG0808 feed "x": a function for f32[N, 3] (line 3)');
+  await restored;
+});
+
 runtime("an abort is honoured before the run and leaves the session as it was", async () => {
   const session = await openSession(toy);
   const signal = AbortSignal.abort(new Error("stop"));

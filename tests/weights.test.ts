@@ -384,6 +384,11 @@ weights(
       await messageOf(() => readWeights(join(folder, "train/none"))),
       /^TFG0601 cannot read ".*none": there is no such file, no ".*none.index"/,
     );
+    place("bare/model.txt", "");
+    assert.match(
+      await messageOf(() => readWeights(join(folder, "bare"))),
+      /^TFG0601 cannot read ".*bare": it is a folder without "variables\/variables.index"/,
+    );
     place("stale/checkpoint", 'model_checkpoint_path: "model.ckpt-8"');
     assert.match(
       await messageOf(() => readWeights(join(folder, "stale"))),

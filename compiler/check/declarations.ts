@@ -166,7 +166,10 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
     resolveNames({ ...inner, names: scope }, expression, dtypes, declaration);
   for (const type of types) resolveDims(inner, type, dtypes, declaration);
   for (const param of declaration.params) if (param.default) resolve(names, param.default);
-  for (const clause of declaration.where) resolve(names, clause);
+  for (const clause of declaration.where) {
+    checkDims(inner, clause);
+    resolve(names, clause);
+  }
   if (declaration.body.kind !== "block") resolve(names, declaration.body);
   else resolveBlock(inner, declaration.body, dtypes, declaration);
 }

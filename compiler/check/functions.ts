@@ -148,14 +148,20 @@ export function callDeclared(
     });
 
   const extra = isLayer ? ["name", "reuse"].filter((name) => !params.some((param) => param.name.text === name)) : [];
-  const bound = distribute(
-    frame,
-    site,
-    params.map((param) => ({ name: param.name.text, isOptional: param.default !== undefined })),
-    args,
-    signatureText(declaration),
-    extra,
-  );
+  let bound: ReadonlyMap<string, Supplied>;
+  try {
+    bound = distribute(
+      frame,
+      site,
+      params.map((param) => ({ name: param.name.text, isOptional: param.default !== undefined })),
+      args,
+      signatureText(declaration),
+      extra,
+    );
+  } catch (error) {
+    if (isLayer) frame.scope.hasUnknownName = true;
+    throw error;
+  }
 
   // Arguments in the order of the text, before the call that takes them: that numbers the layers in them.
   const entities = new Map<string, Entity>();

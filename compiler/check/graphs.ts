@@ -10,7 +10,7 @@ import type {
   InputStatement,
   OutputStatement,
 } from "../../grammar/syntax.ts";
-import { type Dim, dimSymbol, literalOf, subDims } from "../ir/dims.ts";
+import { type Dim, dimSymbol, formatDim, literalOf, subDims } from "../ir/dims.ts";
 import type { Graph, Input } from "../ir/graph.ts";
 import { isFloat, isInteger } from "../ir/types.ts";
 import { GraphBuilder, type GraphInfo } from "./builder.ts";
@@ -23,7 +23,7 @@ import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue } from "./statements.ts";
 import { checkStep, checkTrain } from "./steps.ts";
-import { writtenType } from "./types.ts";
+import { checkDimNames, writtenType } from "./types.ts";
 import { mentionsName } from "./walk.ts";
 import { freshVariable } from "./variables.ts";
 
@@ -180,9 +180,16 @@ class GraphElaboration {
 
   #register(frame: Frame, item: GraphItem): void {
     const { start } = item.span;
+    const isLost = ({
+      span,
+      type,
+    }: {
+      readonly span: Span;
+      readonly type: { readonly span: Span } | object;
+    }): boolean => "span" in type && frame.check.reporter.isDamaged(span);
     switch (item.kind) {
       case "input":
-        this.#define(frame, item, item.name, () => this.#input(frame, item), {
+        this.#define(frame, item, item.name, () => (isLost(item) ? BOTTOM : this.#input(frame, item)), {
           isData: true,
           variable: declaredInput(item),
         });
@@ -201,10 +208,16 @@ class GraphElaboration {
                 dims: (item.type.dims ?? []).map((dim) => dim.span),
               }
             : undefined;
-        this.#define(frame, item, item.name, () => this.#at(start, () => freshVariable(frame, item).entity), {
-          isData: true,
-          ...(declared ? { variable: declared } : {}),
-        });
+        this.#define(
+          frame,
+          item,
+          item.name,
+          () => (isLost(item) ? BOTTOM : this.#at(start, () => freshVariable(frame, item).entity)),
+          {
+            isData: true,
+            ...(declared ? { variable: declared } : {}),
+          },
+        );
         return;
       }
       case "const":
@@ -454,6 +467,7 @@ function readConstraints(
   const result: { condition: SizeCondition; clause: Expression }[] = [];
   for (const clause of where.flatMap(conjuncts)) {
     try {
+      checkDimNames(frame, clause);
       const condition = sizeCondition(frame, clause);
       if (!condition || (condition.kind === "order" && condition.operator === "!=")) {
         fail(frame, {
@@ -466,12 +480,33 @@ function readConstraints(
       const parts = condition.kind === "divisible" ? [condition.left, condition.by] : [condition.left, condition.right];
       if (parts.some(nonLinear) || (condition.kind === "divisible" && literalOf(condition.by) === undefined))
         failNonLinear(frame, clause, condition);
+      if (neverHolds(condition))
+        fail(frame, {
+          code: "TFG0317",
+          message: `\`${spanText(clause.span)}\` never holds`,
+          primary: {
+            span: clause.span,
+            text:
+              condition.kind === "divisible"
+                ? `${formatDim(condition.left)} % ${formatDim(condition.by)} is not ${formatDim(condition.remainder)}`
+                : `${formatDim(condition.left)} and ${formatDim(condition.right)} are known when compiling`,
+          },
+        });
       result.push({ condition, clause });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
     }
   }
   return result;
+}
+
+/** Whether a condition on numbers that are all known is false. */
+function neverHolds(condition: SizeCondition): boolean {
+  return factOf(condition).some((fact) => {
+    const value = literalOf(fact.dim);
+    if (value === undefined) return false;
+    return fact.kind === "zero" ? value !== 0 : fact.kind === "divisible" ? value % fact.by !== 0 : value < 0;
+  });
 }
 
 function failNonLinear(frame: Frame, clause: Expression, condition: SizeCondition): never {

@@ -1,6 +1,6 @@
 /** Collects diagnostics, each once, and moves messages out of the library to the user's own lines. */
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import { type SourceFile, type Span, spanText } from "../../grammar/source.ts";
+import { positionAt, type SourceFile, type Span, spanText } from "../../grammar/source.ts";
 import type { Complaint } from "../ops/primitive.ts";
 import type { Frame } from "./frame.ts";
 
@@ -10,7 +10,20 @@ export class Failure extends Error {}
 /** What the parser reports; TFG0106 and TFG0107 are the checker's. */
 const SYNTAX = /^TFG010[1-5]$/;
 /** Codes that missing statements make out of right programs. */
-const ECHOES: ReadonlySet<string> = new Set(["TFG0201", "TFG0205", "TFG0206", "TFG0208", "TFG0210", "TFG0602"]);
+const ECHOES: ReadonlySet<string> = new Set([
+  "TFG0201",
+  "TFG0205",
+  "TFG0206",
+  "TFG0208",
+  "TFG0210",
+  "TFG0602",
+  "TFG0405",
+]);
+
+/** Whether a syntax error may have cost a part of the program; what the others mean is certain. */
+const loses = ({ code }: Diagnostic): boolean => code === "TFG0101" || code === "TFG0103";
+
+const line = ({ file, start }: Span): string => `${file.path} ${positionAt(file, start).line}`;
 
 const at = ({ file, start, end }: Span): string => `${file.path} ${start} ${end}`;
 
@@ -70,6 +83,20 @@ export class Reporter {
     return before === undefined || before === at(span);
   }
 
+  /** Whether a declaration may have lost a part in the repair of its syntax; a bracket put in loses nothing. */
+  isDamaged({ file, start, end }: Span): boolean {
+    const newline = file.text.indexOf("\n", end);
+    const last = newline < 0 ? file.text.length : newline;
+    return this.#diagnostics.some(
+      ({ code, primary, helps }) =>
+        SYNTAX.test(code) &&
+        primary.span.file === file &&
+        primary.span.start >= start &&
+        primary.span.start <= last &&
+        !helps.some(({ edits }) => edits?.some(({ text }) => text === "]")),
+    );
+  }
+
   get hasErrors(): boolean {
     return this.#diagnostics.some((diagnostic) => diagnostic.severity === "error");
   }
@@ -86,17 +113,20 @@ export class Reporter {
     );
   }
 
-  /** Where the syntax is damaged, statements are missing: names that they bound or used are no news. */
+  /**
+   * Where the syntax is damaged, statements are missing: names that they bound or used are no news, nor is anything
+   * on the line itself, or at the very place of a slip.
+   */
   #withoutEchoes(): Diagnostic[] {
-    const damaged = new Set(
-      this.#diagnostics.filter(({ code }) => SYNTAX.test(code)).map(({ primary }) => primary.span.file),
-    );
+    const damaged = new Set(this.#diagnostics.filter(loses).map(({ primary }) => primary.span.file));
     const places = new Set(
       this.#diagnostics.filter(({ code }) => SYNTAX.test(code)).map(({ primary }) => at(primary.span)),
     );
+    const lines = new Set(this.#diagnostics.filter(loses).map(({ primary }) => line(primary.span)));
     return this.#diagnostics.filter(({ code, primary }) => {
       if (SYNTAX.test(code)) return true;
-      return !(ECHOES.has(code) && damaged.has(primary.span.file)) && !places.has(at(primary.span));
+      if (ECHOES.has(code) && damaged.has(primary.span.file)) return false;
+      return !places.has(at(primary.span)) && !lines.has(line(primary.span));
     });
   }
 

@@ -37,8 +37,8 @@ export async function runCommand(path: string, options: Options, terminal: Termi
   const feeds = feedsPath === undefined ? new Map<string, Fed>() : await readFeeds(await readWeights(feedsPath), graph);
   refuseSuperfluous(feeds, graph, whole);
   const job = { graph, fetches, feeds, options: sessionOptions, progress };
-  const results = target === "interpret" ? await runInterpreter(job) : await runKernels(job, target);
-  progress.end();
+  const running = target === "interpret" ? runInterpreter(job) : runKernels(job, target);
+  const results = await running.finally(() => progress.end());
 
   const out = options.text("out");
   if (out !== undefined) await writeOutput(out, new Uint8Array(await resultsAsFile(results).arrayBuffer()));
@@ -79,7 +79,7 @@ async function runKernels(job: Job, device: "wasm" | "js"): Promise<Map<string, 
     observe: (stage) => progress.show(`compiling: ${stage}`),
   });
   const session = await openSession(await built.inProcess(device), { ...options, device });
-  progress.show("running");
+  progress.announce("running");
   const results = await session.run(fetches, Object.fromEntries(feeds));
   return new Map(fetches.map((name) => [name, shownResult(results[name], dtypeOf(graph, name))]));
 }
@@ -96,7 +96,7 @@ function shownResult(result: number | Tensor | undefined, dtype: DType): Shown {
 
 async function runInterpreter({ graph, fetches, feeds, options, progress }: Job): Promise<Map<string, Shown>> {
   const variables = await variableValues(graph, options);
-  progress.show("interpreting");
+  progress.announce("interpreting");
   const array = ({ dtype, shape, data }: Shown) => ({ dtype, shape, data: Float64Array.from(data) });
   const results = interpret(graph, {
     fetches,

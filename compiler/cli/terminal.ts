@@ -36,10 +36,20 @@ export class Progress {
   /** `done` of `total`, both in the unit of `what`. */
   show(what: string, done?: number, total?: number): void {
     const now = performance.now();
-    if (!this.#terminal.isInteractive || now - this.#started < afterMilliseconds || now - this.#last < 50) return;
+    if (now - this.#started < afterMilliseconds || now - this.#last < 50) return;
     this.#last = now;
+    this.#write(`${what}${share(done, total)}`);
+  }
+
+  /** At once: for work that may be long and lets nothing else happen meanwhile. */
+  announce(what: string): void {
+    this.#write(`${what} …`);
+  }
+
+  #write(line: string): void {
+    if (!this.#terminal.isInteractive) return;
     this.#isShown = true;
-    this.#terminal.error(`\r\u001b[K${what}${share(done, total)}`);
+    this.#terminal.error(`\r\u001b[K${line}`);
   }
 
   end(): void {

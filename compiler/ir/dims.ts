@@ -29,7 +29,10 @@ function termKey(atoms: readonly Atom[]): string {
   return atoms.map((atom) => atom.key).join("*");
 }
 
-function normal(terms: Iterable<Term>): Dim {
+function normal(terms: readonly Term[]): Dim {
+  // Most sizes are numbers.
+  if (terms.every(({ atoms }) => atoms.length === 0))
+    return dimOf(terms.reduce((sum, { coefficient }) => sum + coefficient, 0));
   const collected = new Map<string, { coefficient: number; atoms: readonly Atom[] }>();
   for (const { coefficient, atoms } of terms) {
     const key = termKey(atoms);
