@@ -117,8 +117,7 @@ async function main(): Promise<number> {
       process.stdout.write(`${sign(outcome.failed === 0)} ${file} ${color.dim(`${outcome.passed} in ${seconds} s`)}\n`);
       // Tests of random programs say which seeds they ran.
       if (outcome.failed === 0)
-        for (const line of outcome.output.split("\n"))
-          if (/^\d.*\bseeds?\b/.test(line)) process.stdout.write(`  ${line}\n`);
+        for (const [said] of outcome.output.matchAll(/\d+ .*\bseeds? \d.*/g)) process.stdout.write(`  ${said}\n`);
       if (outcome.failed > 0)
         process.stdout.write(`${outcome.output.trimEnd()}\n${outcome.problem ? `${file} ${outcome.problem}\n` : ""}`);
     }
