@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import picocolors from "picocolors";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import { printSyntax as printTree } from "../../grammar/print.ts";
 import { parse } from "../../grammar/read.ts";
 import type { Compiled, Program } from "../../runtime/index.ts";
 import { TfgError } from "../../runtime/index.ts";
@@ -21,7 +22,6 @@ import { printKernels } from "../passes/print-kernels.ts";
 import { library } from "../std/sources.ts";
 import type { ModuleKernels } from "../targets/module.ts";
 import { readSource } from "./files.ts";
-import { printSyntaxTree } from "./syntax.ts";
 import type { Terminal } from "./terminal.ts";
 import { didYouMean } from "./usage.ts";
 
@@ -73,7 +73,7 @@ export async function printSyntax(path: string, terminal: Terminal): Promise<str
   const { tree, diagnostics } =
     "file" in source ? parse(source.file) : { tree: undefined, diagnostics: [source.problem] };
   for (const diagnostic of diagnostics) terminal.error(`${render(diagnostic)}\n`);
-  return tree && printSyntaxTree(tree);
+  return tree && printTree(tree);
 }
 
 /** The graph with `names` as its outputs. Throws TFG0809 for a name that no node at graph level has. */
