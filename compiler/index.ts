@@ -6,7 +6,7 @@ import type { Diagnostic } from "../grammar/diagnostic.ts";
 import type { Program } from "../runtime/abi.ts";
 import { type CheckOptions, checkProgram } from "./check/index.ts";
 import type { Graph } from "./ir/graph.ts";
-import { writeProgram } from "./passes/plan-memory.ts";
+import { writeProgram } from "./passes/write-program.ts";
 import { type Observer, type Planned, runPasses } from "./pipeline.ts";
 import { library } from "./std/sources.ts";
 import { type GeneratedCode, generate } from "./targets/code.ts";

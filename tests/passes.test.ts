@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { compile } from "../compiler/index.ts";
 import { literalOf } from "../compiler/ir/dims.ts";
 import { printKernels } from "../compiler/passes/print-kernels.ts";
-import type { Planned } from "../compiler/pipeline.ts";
+import { type Planned, passNames, runPasses } from "../compiler/pipeline.ts";
 import { assertPlanned } from "./passes/compare.ts";
 import { apply, GraphBuilder, int, scalar, size, window } from "./passes/graph-builder.ts";
 
@@ -229,6 +229,14 @@ test("names of kernels are stable and unique", () => {
   g.output("b", g.call("neg", [g.call("transpose", [g.input("z", [4, "N"])], { perm: [1, 0] })]));
   const planned = assertPlanned(g.graph(), { N: 2 });
   assert.equal(names(planned), ["neg", "neg_1"]);
+});
+
+test("the list of passes is their order", () => {
+  const g = new GraphBuilder();
+  g.output("y", g.call("neg", [g.input("x", ["N"])]));
+  const ran: string[] = [];
+  runPasses(g.graph(), { verify: true, after: (name) => ran.push(name) });
+  assert.equal(ran, passNames);
 });
 
 test("the library compiles text to programs, or says what is wrong with it", async () => {

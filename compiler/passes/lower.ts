@@ -5,6 +5,7 @@
 import { addAffine, affineKey, affineOf, axisIndex, scalarIndex, scaleAffine, substituteAxes } from "../ir/affine.ts";
 import { type Dim, dimOf, divideExactly, equalDims, isLiteral, literalOf, mulDims, ONE } from "../ir/dims.ts";
 import type { ConstantData, Graph, ValueId } from "../ir/graph.ts";
+import { scalarKey } from "../ir/keys.ts";
 import type { BufferId, LoopNest, LoopScalar } from "../ir/loops.ts";
 import type { Affine, Axis, AxisId, Combine, Reduction, ScalarId } from "../ir/nest.ts";
 import type { DType, TensorType } from "../ir/types.ts";
@@ -271,22 +272,4 @@ class Lowering {
 
 function raise2(value: ValueId): never {
   throw new NeedsBuffer(value);
-}
-
-/** Equal keys, equal scalars. */
-export function scalarKey(scalar: LoopScalar): string {
-  switch (scalar.op) {
-    case "constant":
-      return `c ${scalar.dtype} ${Object.is(scalar.value, -0) ? "-0" : scalar.value}`;
-    case "index":
-      return `i ${affineKey(scalar.at)}`;
-    case "dim":
-      return `d ${scalar.dtype} ${scalar.dim.key}`;
-    case "load":
-      return `l ${scalar.buffer} ${scalar.at.map(affineKey).join(",")} ${scalar.outside ?? ""}`;
-    case "apply":
-      return `a ${scalar.fn} ${scalar.dtype} ${scalar.args.join(",")}`;
-    case "reduced":
-      return `r ${scalar.reduction}`;
-  }
 }

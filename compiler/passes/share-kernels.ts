@@ -4,8 +4,9 @@
  */
 import { affineKey } from "../ir/affine.ts";
 import { type Dim, dimSymbols } from "../ir/dims.ts";
+import { scalarKey } from "../ir/keys.ts";
 import type { KernelCall, KernelProgram } from "../ir/loops.ts";
-import type { Affine, Kernel, KernelOperand, Nest, NestScalar } from "../ir/nest.ts";
+import type { Affine, Kernel, KernelOperand, Nest } from "../ir/nest.ts";
 import type { AddressedStep } from "./choose-layout.ts";
 import type { PackedProgram } from "./pack.ts";
 
@@ -65,25 +66,6 @@ function dimsOf(nest: Nest): Dim[] {
   }
   for (const store of nest.stores) addAffine(store.access.address);
   return dims;
-}
-
-function scalarKey(scalar: NestScalar): string {
-  switch (scalar.op) {
-    case "constant":
-      return `c ${scalar.dtype} ${Object.is(scalar.value, -0) ? "-0" : scalar.value}`;
-    case "index":
-      return `i ${affineKey(scalar.at)}`;
-    case "dim":
-      return `d ${scalar.dtype} ${scalar.dim.key}`;
-    case "read": {
-      const guards = scalar.guards.map((guard) => `${affineKey(guard.index)}<${guard.extent.key}`);
-      return `l ${scalar.dtype} ${scalar.access.operand} ${affineKey(scalar.access.address)} ${guards.join()} ${scalar.outside ?? ""}`;
-    }
-    case "apply":
-      return `a ${scalar.dtype} ${scalar.fn} ${scalar.args.join()}`;
-    case "reduced":
-      return `r ${scalar.dtype} ${scalar.reduction}`;
-  }
 }
 
 function nestKey(nest: Nest): string {

@@ -5,9 +5,9 @@
  */
 import { axisIndex, renameScalars, substituteAxes } from "../ir/affine.ts";
 import { equalDims } from "../ir/dims.ts";
+import { scalarKey } from "../ir/keys.ts";
 import { dependsOn, type LoopNest, type LoopScalar } from "../ir/loops.ts";
 import type { Affine, AxisId, Reduction, ScalarId } from "../ir/nest.ts";
-import { scalarKey } from "./lower.ts";
 
 export function unifyRows(nest: LoopNest): LoopNest {
   const stored = [...new Set(nest.stores.flatMap((store) => store.over))];
