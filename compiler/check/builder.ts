@@ -233,6 +233,9 @@ export class GraphBuilder {
       inputs: this.inputs,
       variables,
       outputs: this.outputs.map((output) => ({ ...output, value: renumbered.get(output.value) ?? 0 })),
+      steps: [],
+      updates: [],
+      assertions: [],
       values,
       calls,
     };

@@ -7,6 +7,36 @@ export interface Needs {
   readonly variables: ReadonlySet<string>;
 }
 
+/** Names that can be fetched: outputs, then steps. */
+export const fetchNames = (graph: Graph): readonly string[] => [
+  ...graph.outputs.map((output) => output.name),
+  ...graph.steps.map((step) => step.name),
+];
+
+/** Every value that something outside of the graph asks for. */
+export const rootsOf = (graph: Graph): readonly ValueId[] => [
+  ...graph.outputs.map((output) => output.value),
+  ...graph.updates.map((update) => update.value),
+  ...graph.assertions.map((assertion) => assertion.condition),
+];
+
+/** The values that a run of one fetch computes: its own, and those of the updates and assertions that go with it. */
+export function rootsOfFetch(graph: Graph, name: string): readonly ValueId[] {
+  const goes = ({ when }: { readonly when: readonly string[] }): boolean => when.includes(name);
+  return [
+    ...graph.outputs.filter((output) => output.name === name).map((output) => output.value),
+    ...graph.updates.filter(goes).map((update) => update.value),
+    ...graph.assertions.filter(goes).map((assertion) => assertion.condition),
+  ];
+}
+
+/** What a run of one fetch needs. The variables that it updates have to be there too. */
+export function needsOfFetch(graph: Graph, name: string): Needs {
+  const { inputs, variables } = needsOf(graph, rootsOfFetch(graph, name));
+  const updated = graph.updates.filter(({ when }) => when.includes(name)).map(({ variable }) => variable);
+  return { inputs, variables: new Set([...variables, ...updated]) };
+}
+
 export function needsOf(graph: Graph, fetched: readonly ValueId[]): Needs {
   const inputs = new Set<string>();
   const variables = new Set<string>();

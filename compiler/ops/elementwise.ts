@@ -120,6 +120,32 @@ export const select: Primitive = {
   },
 };
 
+/** `if c then a else b` on a scalar condition of the run: one of two values of one type. */
+export const branch: Primitive = {
+  name: "if",
+  doc: "`if c then a else b`: `a` where the scalar `c` holds, else `b`; both of one type. The other one need not be computed.",
+  signature: [
+    { name: "condition", kind: "tensor" },
+    { name: "then", kind: "tensor" },
+    { name: "else", kind: "tensor" },
+  ],
+  class: "map",
+  infer(call) {
+    const [condition, ...branches] = call.operands;
+    if (!condition || condition.type.shape.length > 0) throw new Error("a condition is a scalar");
+    if (condition.type.dtype !== "bool") failClass(call, condition, "bool");
+    const dtype = commonDType(call, branches, "any");
+    return { type: { dtype, shape: branches[0]?.type.shape ?? [] } };
+  },
+  meaning([condition, then, otherwise]) {
+    const taken = condition?.data[0] ? then : otherwise;
+    return Float64Array.from(taken?.data ?? []);
+  },
+  nest(build, value, at) {
+    return build.apply("select", value.type.dtype, build.operand(0, []), build.operand(1, at), build.operand(2, at));
+  },
+};
+
 export const clamp: Primitive = {
   name: "clamp",
   callee: "clamp",
