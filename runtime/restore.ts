@@ -29,6 +29,8 @@ export interface Weights {
   readonly name: string;
   readonly format: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** What a safetensors file says beside its tensors. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** Further names by which a tensor is known: TF 2 saves by the path of objects, programs know names of variables. */
   readonly aliases?: ReadonlyMap<string, string>;
 }

@@ -129,7 +129,7 @@ export const branch: Primitive = {
     { name: "then", kind: "tensor" },
     { name: "else", kind: "tensor" },
   ],
-  class: "map",
+  class: "branch",
   infer(call) {
     const [condition, ...branches] = call.operands;
     if (!condition || condition.type.shape.length > 0) throw new Error("a condition is a scalar");

@@ -158,9 +158,10 @@ export interface Primitive {
   /**
    * The class decides how it fuses: a `view` moves indices, a `map` works element by element, a `reduce` folds axes
    * of one operand, a `contraction` sums products of two, a `leaf` has no operands, a `routine` is no nest. A `move`
-   * copies elements, as a view does, but from several operands, with guards or from data-dependent positions.
+   * copies elements, as a view does, but from several operands, with guards or from data-dependent positions. A
+   * `branch` is one of two operands, the other of which need not be computed.
    */
-  readonly class: "view" | "map" | "move" | "reduce" | "contraction" | "comprehension" | "leaf" | "routine";
+  readonly class: "view" | "map" | "move" | "reduce" | "contraction" | "comprehension" | "leaf" | "routine" | "branch";
   /** The elements in row-major order are those of the operand: the result of a plain buffer is that buffer. */
   readonly keepsOrder?: boolean;
   infer(call: PrimitiveCall): Inferred;
@@ -171,4 +172,13 @@ export interface Primitive {
    * `part`: the nest of a `part` value is that of its operand, with the part's index and the operand's operands.
    */
   nest?(build: NestBuilder, value: Value, at: readonly Affine[], result?: number): ScalarId;
+  /**
+   * For a result that is its first operand but for a part: what is stored at which index, for the element `at` of the
+   * second operand. Where the result lies in the memory of its first operand, that is all there is to do.
+   */
+  part?(
+    build: NestBuilder,
+    value: Value,
+    at: readonly Affine[],
+  ): { readonly at: readonly Affine[]; readonly value: ScalarId };
 }
