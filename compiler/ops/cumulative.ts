@@ -1,18 +1,18 @@
 /** Running sums. */
 import { literalOf } from "../ir/dims.ts";
 import type { Value } from "../ir/graph.ts";
-import { convert, constant, type Expr, load, type Local, op, plus, times, use } from "../ir/stmt.ts";
+import { convert, constant, type Expr, load, op, plus, times, use } from "../ir/stmt.ts";
 import { isFloat } from "../ir/types.ts";
 import { argNumber, numberOf } from "./attributes.ts";
 import { failClass } from "./complaints.ts";
 import { forEachPoint, stridesOf } from "./points.ts";
 import type { Primitive, RoutineBuilder } from "./primitive.ts";
-import { each, int, kindOf, less, rowsAlong } from "./routine.ts";
+import { each, int, kindOf, rowsAlong } from "./routine.ts";
 import { belongsTo, scalarFunction } from "./scalar.ts";
 import { firstOf } from "./shape.ts";
 
-/** Rows side by side whose sums are carried at once: half a cache line of them. */
-const COLUMNS = 8;
+/** Rows side by side whose sums are carried at once: a cache line of them. */
+const COLUMNS = 16;
 /** Elements of one row that are summed before the carry joins them, so that it is one addition for all. */
 const BLOCK = 4;
 
@@ -65,24 +65,57 @@ function runningSum(build: RoutineBuilder, value: Value): void {
   }
 
   const stride = code.let(times(inner, int(word)), "stride");
+  /** Sums `count` columns from `j` on, as vectors of four or one by one. */
   const columns = (o: Expr, j: Expr, count: number): void => {
     const start = code.let(plus(times(o, size), times(j, int(word))), "start");
     const x = code.let(plus(build.operand(0), start), "x");
     const y = code.let(plus(build.result(0), start), "y");
-    const carries = Array.from({ length: count }, (): Local => code.variable("carry", zero));
+    const steps = count === 1 ? [oneColumn(build, isWide)] : fourColumns(build, isWide, count);
     code.loop("i", int(0), size, stride, (i) => {
       const from = code.let(plus(x, i), "from");
       const to = code.let(plus(y, i), "to");
-      for (const [k, carry] of carries.entries()) {
-        code.set(carry, op("add", use(carry), read(from, k)));
-        write(to, k, use(carry));
-      }
+      for (const step of steps) step(from, to);
     });
   };
-  const whole = code.let(op("and", inner, int(~(COLUMNS - 1))), "whole");
   each(build, "o", outer, (o) => {
-    code.loop("j", int(0), whole, int(COLUMNS), (j) => columns(o, j, COLUMNS));
-    code.when(less(whole, inner), () => code.loop("j", whole, inner, int(1), (j) => columns(o, j, 1)));
+    let from: Expr = int(0);
+    for (const width of build.lanes === 4 ? [COLUMNS, 4] : []) {
+      const whole = code.let(op("and", inner, int(~(width - 1))), "whole");
+      const start = from;
+      code.loop("j", start, whole, int(width), (j) => columns(o, j, width));
+      from = whole;
+    }
+    code.loop("j", from, inner, int(1), (j) => columns(o, j, 1));
+  });
+}
+
+type ColumnStep = (from: Expr, to: Expr) => void;
+
+function oneColumn({ code }: RoutineBuilder, isWide: boolean): ColumnStep {
+  const carry = code.variable("carry", constant(isWide ? "f64" : "i32", 0));
+  return (from, to) => {
+    const x = load(isWide ? "f32" : "i32", from, 0);
+    code.set(carry, op("add", use(carry), isWide ? convert("promote", "f64", [x]) : x));
+    code.store(to, 0, isWide ? convert("demote", "f32", [use(carry)]) : use(carry));
+  };
+}
+
+/** `count` columns, four to a step. */
+function fourColumns({ code, word }: RoutineBuilder, isWide: boolean, count: number): readonly ColumnStep[] {
+  const kind = isWide ? "f64x2" : "i32x4";
+  return Array.from({ length: count / 4 }, (_, k): ColumnStep => {
+    const offset = 4 * k * word;
+    const carries = (isWide ? (["promote_low", "promote_high"] as const) : [undefined]).map((half) => ({
+      half,
+      carry: code.variable("carry", code.constant(kind, 0)),
+    }));
+    return (from, to) => {
+      const x = code.let(load(isWide ? "f32x4" : "i32x4", from, offset), "x");
+      for (const { half, carry } of carries)
+        code.set(carry, op("add", use(carry), half ? convert(half, "f64x2", [x]) : x));
+      const sums = carries.map(({ carry }) => use(carry));
+      code.store(to, offset, isWide ? convert("demote_pair", "f32x4", sums) : (sums[0] ?? x));
+    };
   });
 }
 

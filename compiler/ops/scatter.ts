@@ -1,7 +1,7 @@
 /** Positions that depend on data: `scatter_add` writes at them, `nonzero` finds them. */
 import { dimOf, formatDim, mulDims, ONE } from "../ir/dims.ts";
 import type { Value } from "../ir/graph.ts";
-import { compare, type Expr, load, op, plus, times, use } from "../ir/stmt.ts";
+import { compare, convert, type Expr, load, op, plus, select, times, use } from "../ir/stmt.ts";
 import { argDim } from "./attributes.ts";
 import { failArgument, failClass, failMixed, failRank, failShapes } from "./complaints.ts";
 import { checkIds } from "./index.ts";
@@ -74,29 +74,52 @@ export const scatterAdd: Primitive = {
 
 // ---- nonzero ----------------------------------------------------------------------------------------------
 
-/** One pass over the mask; the coordinates of a true element are the counters of the loops around it. */
+/**
+ * One pass over the mask; the coordinates of an element are the counters of the loops around it. Every coordinate is
+ * written, to the place of the next one if its element is false: random masks would mislead any branch. Four false ones
+ * in a row are skipped. What does not fit goes to scratch.
+ */
 function findTrue(build: RoutineBuilder, value: Value): void {
-  const { code, word } = build;
+  const { code, word, lanes } = build;
   const { shape } = build.typeOf(0);
   const most = build.size(value.type.shape[0] ?? ONE);
-  const found = build.size(mulDims(...value.type.shape));
-  eachWord(build, "i", found, "i32", (at, kind) => code.store(plus(build.result(0), at), 0, code.constant(kind, 0)));
+  const places = build.size(mulDims(...value.type.shape));
   const at = code.variable("at", build.operand(0));
   const count = code.variable("count", int(0));
-  const visit = (axis: number, index: readonly Expr[]): void => {
-    if (axis < shape.length) {
-      each(build, `i${axis}`, build.size(shape[axis] ?? ONE), (i) => visit(axis + 1, [...index, i]));
+  const visit = (index: readonly Expr[], mask: Expr): void => {
+    const next = elementAt(build, build.result(0), times(use(count), int(shape.length)));
+    const to = code.let(select(less(use(count), most), next, build.scratch(0)), "to");
+    for (const [k, i] of index.entries()) code.store(to, k * word, i);
+    code.set(count, plus(use(count), mask));
+  };
+  const loops = (axis: number, index: readonly Expr[]): void => {
+    const extent = build.size(shape[axis] ?? ONE);
+    if (axis < shape.length - 1) {
+      each(build, `i${axis}`, extent, (i) => loops(axis + 1, [...index, i]));
       return;
     }
-    code.when(op("and", compare("ne", load("i32", use(at), 0), int(0)), less(use(count), most)), () => {
-      const to = code.let(elementAt(build, build.result(0), times(use(count), int(shape.length))), "to");
-      for (const [k, i] of index.entries()) code.store(to, k * word, i);
-      code.set(count, plus(use(count), int(1)));
+    let from: Expr = int(0);
+    if (lanes === 4) {
+      const whole = code.let(op("and", extent, int(~3)), "whole");
+      code.loop(`i${axis}`, from, whole, int(4), (i) => {
+        code.when(convert("any_true", "i32", [load("i32x4", use(at), 0)]), () => {
+          for (let k = 0; k < 4; k++) visit([...index, plus(i, int(k))], load("i32", use(at), k * word));
+        });
+        code.set(at, plus(use(at), int(4 * word)));
+      });
+      from = whole;
+    }
+    code.loop(`i${axis}`, from, extent, int(1), (i) => {
+      visit([...index, i], load("i32", use(at), 0));
+      code.set(at, plus(use(at), int(word)));
     });
-    code.set(at, plus(use(at), int(word)));
   };
-  visit(0, []);
-  code.store(build.result(1), 0, use(count));
+  loops(0, []);
+  const found = code.let(select(less(use(count), most), use(count), most), "found");
+  code.store(build.result(1), 0, found);
+  // A coordinate that was written for a false element is cleared with the rest.
+  const rest = code.let(times(found, int(shape.length)), "rest");
+  code.loop("i", rest, places, int(1), (i) => code.store(elementAt(build, build.result(0), i), 0, int(0)));
 }
 
 export const nonzero: Primitive = {
@@ -132,5 +155,6 @@ export const nonzero: Primitive = {
     });
     return [indices, Float64Array.of(count)];
   },
+  scratch: (_, [mask]) => [dimOf(mask?.shape.length ?? 1)],
   routine: findTrue,
 };
