@@ -4,7 +4,7 @@
  * A buffer is row-major. Where readers look outside of it for a constant (`x[i - 1] ?? 0.0`), it gets a halo: the
  * kernel that writes it fills the halo too, and the readers' guards vanish. The halo is the maximum that its
  * readers ask for. A buffer that must stay plain (an output, a feed, a variable, one with another name for the
- * same memory) is copied once into one with a halo; so is one whose readers ask for two different fills.
+ * same memory, one that a routine reads or writes) is copied once into one with a halo; so is one whose readers ask for two different fills.
  */
 import { addAffine, affineOf, affineRange, axisIndex, isNonNegative, largerDim, scaleAffine } from "../ir/affine.ts";
 import { addDims, type Dim, isLiteral, mulDims, ONE, scaleDim, subDims, ZERO } from "../ir/dims.ts";
@@ -18,6 +18,7 @@ import {
   type LoopScalar,
   type LoopStep,
   type RegionId,
+  type RoutineCall,
 } from "../ir/loops.ts";
 import type { Affine, AxisId, Guard, Nest, NestScalar } from "../ir/nest.ts";
 
@@ -25,6 +26,7 @@ import type { Affine, AxisId, Guard, Nest, NestScalar } from "../ir/nest.ts";
 export interface AddressedStep {
   readonly name: string;
   readonly nests: readonly Nest[];
+  readonly routine?: RoutineCall;
   readonly operands: readonly BufferId[];
   readonly spans: LoopStep["spans"];
   readonly region?: RegionId;
@@ -55,12 +57,19 @@ function padBuffers(program: LoopProgram): LoopProgram {
 
   const aliased = new Set(program.buffers.flatMap((buffer) => (buffer.alias === undefined ? [] : [buffer.alias])));
   const outputs = new Set(program.outputs);
+  const inRoutines = new Set(
+    program.steps.flatMap(({ routine }) => [...(routine?.reads ?? []), ...(routine?.writes ?? [])]),
+  );
   // A copy runs right after what writes its source; copies of feeds and variables run first.
   const writerOf = (id: BufferId): number => {
     const source = program.buffers[id]?.alias ?? id;
     const loop = program.buffers[source]?.stackedIn;
     if (loop !== undefined) return program.steps.findLastIndex((step) => isWithin(program.regions, step.region, loop));
-    return program.steps.findIndex((step) => step.nests.some((nest) => nest.stores.some((s) => s.buffer === source)));
+    return program.steps.findIndex(
+      (step) =>
+        step.routine?.writes.includes(source) ||
+        step.nests.some((nest) => nest.stores.some((s) => s.buffer === source)),
+    );
   };
   /** Where readers with a fill go: the buffer itself or its copy. */
   const target = new Map<string, BufferId>();
@@ -80,7 +89,8 @@ function padBuffers(program: LoopProgram): LoopProgram {
         buffer.alias !== undefined ||
         buffer.stackedIn !== undefined ||
         aliased.has(id) ||
-        outputs.has(id);
+        outputs.has(id) ||
+        inRoutines.has(id);
       if (i === 0 && !isPlain) {
         buffers[id] = { ...buffer, halo };
         target.set(`${id} ${wish.fill}`, id);
@@ -247,6 +257,9 @@ function addressOf(buffer: Buffer, at: readonly Affine[]): Affine {
 }
 
 function addressStep(buffers: readonly Buffer[], step: LoopStep): AddressedStep {
+  const { routine, name, spans } = step;
+  const region = step.region === undefined ? {} : { region: step.region };
+  if (routine) return { name, nests: [], routine, operands: [...routine.reads, ...routine.writes], spans, ...region };
   const operands: BufferId[] = [];
   const operandOf = (buffer: BufferId): number => {
     const at = operands.indexOf(buffer);
@@ -278,8 +291,7 @@ function addressStep(buffers: readonly Buffer[], step: LoopStep): AddressedStep 
     }));
     return { axes: nest.axes, scalars, reductions: nest.reductions, stores };
   });
-  const region = step.region === undefined ? {} : { region: step.region };
-  return { name: step.name, nests, operands, spans: step.spans, ...region };
+  return { name, nests, operands, spans, ...region };
 }
 
 /** The dims in which an index is not proved to be inside. */

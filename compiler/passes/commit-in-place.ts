@@ -94,9 +94,11 @@ function inPlace(
   )
     return undefined;
   const reads = (other: LoopStep | undefined): boolean =>
+    other?.routine?.reads.some((id) => memoryOf(id) === memoryOf(target)) ||
     other?.nests.some((one) =>
       one.scalars.some((scalar) => scalar.op === "load" && memoryOf(scalar.buffer) === memoryOf(target)),
-    ) ?? false;
+    ) ||
+    false;
   // What has its new value in this memory already reads that one, and does so after it was written.
   const readsOld = (other: LoopStep | undefined): boolean =>
     other?.nests.some((one) =>

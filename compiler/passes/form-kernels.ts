@@ -20,6 +20,7 @@ import { primitives } from "../ops/table.ts";
 import { copyNest } from "./choose-layout.ts";
 import type { Commit, FormedProgram } from "./commit-in-place.ts";
 import { counterName, lower, lowerCopy, type Lowered, NeedsBuffer } from "./lower.ts";
+import { operandsOfRoutines, routineOf, routineStep, withSiblings } from "./routines.ts";
 import { unifyRows } from "./unify-rows.ts";
 
 /** The results of a loop lie where its carries and stacks do: nothing computes them. */
@@ -32,7 +33,7 @@ export function formKernels(
   roots: ReadonlySet<ValueId>,
   derived: ReadonlySet<ValueId>,
 ): FormedProgram {
-  const isDerived = withProducers(graph, roots, derived);
+  const isDerived = withSiblings(graph, withProducers(graph, roots, derived));
   const { buffers, bufferOf, add } = placeValues(graph, loops, roots, isDerived);
   const stepOf = (id: ValueId, { nest, inlined, owners }: Lowered, region?: RegionId): LoopStep => {
     const unified = unifyRows(nest);
@@ -56,17 +57,36 @@ export function formKernels(
   };
   const isKernel = (id: ValueId): boolean =>
     roots.has(id) && buffers[bufferOf.get(id) ?? -1]?.alias === undefined && bufferOf.has(id);
-  const kernel = (id: ValueId, region?: RegionId): LoopStep =>
-    stepOf(
-      id,
-      lower(graph, id, (value) => bufferOf.get(value)),
-      region,
+  const called = new Set<ValueId>();
+  /** None for a further result of a routine, which writes them all at once. */
+  const kernel = (id: ValueId, region?: RegionId): readonly LoopStep[] => {
+    const routine = routineOf(graph, id);
+    if (routine === undefined)
+      return [
+        stepOf(
+          id,
+          lower(graph, id, (value) => bufferOf.get(value)),
+          region,
+        ),
+      ];
+    if (called.has(routine)) return [];
+    called.add(routine);
+    const name = kernelName(graph, routine, new Set([routine]));
+    const place = isDerived.has(id) ? "derived" : "arena";
+    const step = routineStep(
+      graph,
+      routine,
+      name,
+      (value) => bufferOf.get(value),
+      (made) => add({ ...made, name, place }),
     );
+    return [region === undefined ? step : { ...step, region }];
+  };
 
   const derive = [...roots]
     .sort((a, b) => a - b)
     .filter((id) => isDerived.has(id) && isKernel(id))
-    .map((id) => kernel(id));
+    .flatMap((id) => kernel(id));
   const regions: Region[] = [];
   const flows: Flow[] = [];
   const commits: Commit[] = [];
@@ -89,10 +109,10 @@ export function formKernels(
   const emit = (ids: readonly ValueId[], within: RegionId | undefined): void => {
     for (const id of ids) {
       const value = valueOf(graph, id);
-      const region = guarded(id, within);
+      const region = guarded(routineOf(graph, id) ?? id, within);
       const loop = value.op === "loop" ? loops.loops.get(loopOfLeaf(value)) : undefined;
       if (loop) emitLoop(loop, region);
-      else if (isKernel(id) && !isDerived.has(id)) steps.push(kernel(id, region));
+      else if (isKernel(id) && !isDerived.has(id)) steps.push(...kernel(id, region));
     }
   };
 
@@ -255,6 +275,7 @@ function placeValues(graph: Graph, { loops }: Loops, roots: ReadonlySet<ValueId>
   };
   const add = (buffer: Buffer): BufferId => buffers.push({ ...buffer, name: unique(buffer.name) }) - 1;
   const isOutput = new Set(graph.outputs.map((output) => output.value));
+  const inRoutines = operandsOfRoutines(graph);
   const isUpdated = new Set(graph.updates.map((update) => update.variable));
   graph.values.forEach((value, id) => {
     const { dtype, shape: dims } = value.type;
@@ -272,7 +293,7 @@ function placeValues(graph: Graph, { loops }: Loops, roots: ReadonlySet<ValueId>
       const carry = bufferOf.get(loop?.carries[index] ?? -1);
       if (carry !== undefined) bufferOf.set(id, carry);
       else place({ ...common, name: value.name ?? "stack", place: "arena" });
-    } else if (value.op === "constant" && (dims.length > 0 || isOutput.has(id))) {
+    } else if (value.op === "constant" && (dims.length > 0 || isOutput.has(id) || inRoutines.has(id))) {
       const data = value.attributes.data as NonNullable<Buffer["data"]>;
       place({ ...common, name: value.name ?? "constant", place: "constant", data });
     } else if (roots.has(id)) {

@@ -16,6 +16,7 @@ import { primitives } from "../ops/table.ts";
 import { commitInPlace } from "./commit-in-place.ts";
 import { formKernels, isLoopResult } from "./form-kernels.ts";
 import { NeedsBuffer } from "./lower.ts";
+import { operandsOfRoutines } from "./routines.ts";
 
 type How = "same" | "inner" | "repeated";
 interface Use {
@@ -26,7 +27,7 @@ interface Use {
 }
 
 export function fuse(graph: Graph): LoopProgram {
-  const forced = new Set<ValueId>();
+  const forced = new Set(operandsOfRoutines(graph));
   const loops = loopsOf(graph);
   const derived = derivedValues(graph, countReaders(graph));
   // A value that could not be inlined after all (an index that is not affine, a reduction that would be repeated)
@@ -177,8 +178,8 @@ function decideRoots(graph: Graph, { loops, loopOf }: Loops, forced: ReadonlySet
   };
   for (let id = graph.values.length - 1; id >= 0; id--) {
     const own = valueOf(graph, id);
-    // A size that is fetched is written by a kernel of its own.
-    if ((own.op === "dim" || own.op === "counter") && outputs.has(id)) roots.add(id);
+    // A size that is fetched, or that a routine reads, is written by a kernel of its own.
+    if ((own.op === "dim" || own.op === "counter") && (outputs.has(id) || forced.has(id))) roots.add(id);
     if (readers[id] === 0 && !outputs.has(id)) continue;
     // A carry begins as a copy of its operand, which is made before the loop.
     if (own.op === "carry") use(own.args[0], id, "same", loops.get(loopOfLeaf(own))?.parent);
