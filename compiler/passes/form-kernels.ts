@@ -184,15 +184,6 @@ export function formKernels(
     return value.op === "loop" && loops.loops.get(loopOfLeaf(value))?.parent === loop.id;
   };
 
-  emit(
-    graph.values.flatMap((value, id) =>
-      loops.loopOf[id] === undefined ||
-      (value.op === "loop" && loops.loops.get(loopOfLeaf(value))?.parent === undefined)
-        ? [id]
-        : [],
-    ),
-    undefined,
-  );
   const isUpdated = new Set(graph.updates.map((update) => update.variable));
   const outputs = graph.outputs.map((output) => {
     const buffer = bufferOf.get(output.value);
@@ -205,6 +196,20 @@ export function formKernels(
     steps.push(copy(output.value, target, undefined));
     return target;
   });
+  // What only updates need comes last, so that they find nothing left that reads the old values.
+  const fetched = new Set(graph.outputs.flatMap(({ value }) => [...neededFor(graph, value)]));
+  const outermost = graph.values.flatMap((value, id) => {
+    const loop = value.op === "loop" ? loops.loops.get(loopOfLeaf(value))?.parent : loops.loopOf[id];
+    return loop === undefined ? [id] : [];
+  });
+  emit(
+    outermost.filter((id) => fetched.has(id)),
+    undefined,
+  );
+  emit(
+    outermost.filter((id) => !fetched.has(id)),
+    undefined,
+  );
   const updates = graph.updates.map(({ variable, value }) => {
     const target = buffers.findIndex(
       (buffer) =>
