@@ -177,8 +177,10 @@ export function checkAssertions(
       if (typeof expr === "number") return;
       const [op, at, right] = expr;
       if (op === "d") values.set(String(program.dims[at]), Number(dims[at]));
-      else if (op === "v") values.set(String(program.variables[at]?.name), (known[at] = valueOf(at)));
-      else if (right !== undefined) {
+      else if (op === "v") {
+        known[at] = valueOf(at);
+        values.set(String(program.variables[at]?.name), known[at]);
+      } else if (right !== undefined) {
         note(at as Expr);
         note(right);
       }
