@@ -24,9 +24,6 @@ const UNBUILT: ReadonlyMap<string, Unbuilt> = new Map([
   ...["random_bits", "categorical", "shuffle"].map(
     (name) => [name, later("random nodes are not built yet", "feed the random numbers as an `input`")] as const,
   ),
-  ...["sort", "topk", "nonzero", "solve", "cholesky", "scatter_add"].map(
-    (name) => [name, later("this primitive is not built yet")] as const,
-  ),
 ]);
 
 export const unbuiltFunction = (name: string): Unbuilt | undefined => UNBUILT.get(name);
