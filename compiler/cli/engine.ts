@@ -23,7 +23,7 @@ import { library } from "../std/sources.ts";
 import type { ModuleKernels } from "../targets/module.ts";
 import { readSource } from "./files.ts";
 import type { Terminal } from "./terminal.ts";
-import { didYouMean } from "./usage.ts";
+import { didYouMean, UsageError } from "./usage.ts";
 
 export const stages: readonly string[] = passNames;
 
@@ -86,6 +86,23 @@ export function fetching(graph: Graph, names: readonly string[]): Graph {
     const hint = didYouMean(error.node, known) || `; there are ${known.join(", ")}`;
     throw new TfgError("TFG0809", `unknown fetch "${error.node}"${hint}`, { graph: graph.name, fetch: error.node });
   }
+}
+
+/** The graph called `name`; without a name the only one. */
+export function chooseGraph(graphs: readonly Graph[], name: string | undefined): Graph {
+  const names = graphs.map((graph) => graph.name);
+  const [first] = graphs;
+  if (name === undefined) {
+    if (graphs.length > 1) throw new UsageError(`several graphs; say which with --graph: ${names.join(", ")}`);
+    if (first === undefined) throw new UsageError("the file has no graph");
+    return first;
+  }
+  const found = graphs.find((graph) => graph.name === name);
+  if (found === undefined)
+    throw new UsageError(
+      `there is no graph ${name}${didYouMean(name, names) || `; the graphs are ${names.join(", ")}`}`,
+    );
+  return found;
 }
 
 export const namesOf = (graph: Graph): readonly string[] => nodeNames(graph);

@@ -69,6 +69,8 @@ export interface LoopStep {
   readonly name: string;
   readonly nests: readonly LoopNest[];
   readonly spans: readonly Span[];
+  /** The values of the graph that it computes, in their order; none for a copy. */
+  readonly values: readonly ValueId[];
 }
 
 export interface LoopProgram {
@@ -85,6 +87,8 @@ export interface LoopProgram {
 export interface KernelCall {
   readonly kernel: number;
   readonly operands: readonly BufferId[];
+  /** The values of the graph that this call computes. */
+  readonly values: readonly ValueId[];
 }
 
 /** After layouts, addresses and sharing. */

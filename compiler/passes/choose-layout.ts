@@ -17,6 +17,7 @@ export interface AddressedStep {
   readonly nests: readonly Nest[];
   readonly operands: readonly BufferId[];
   readonly spans: LoopStep["spans"];
+  readonly values: LoopStep["values"];
 }
 
 export interface AddressedProgram extends Omit<LoopProgram, "steps" | "derive"> {
@@ -62,7 +63,7 @@ function padBuffers(program: LoopProgram): LoopProgram {
       const copy = buffers.push({ name, dtype: buffer.dtype, dims: buffer.dims, place: "arena", halo }) - 1;
       target.set(`${id} ${wish.fill}`, copy);
       const before = copies.get(id) ?? [];
-      copies.set(id, [...before, { name: "pad", nests: [copyNest(buffer, id, copy)], spans: [] }]);
+      copies.set(id, [...before, { name: "pad", nests: [copyNest(buffer, id, copy)], spans: [], values: [] }]);
     });
   }
   // A copy runs right after what writes its source; copies of feeds and variables run first.
@@ -250,7 +251,7 @@ function addressStep(buffers: readonly Buffer[], step: LoopStep): AddressedStep 
     }));
     return { axes: nest.axes, scalars, reductions: nest.reductions, stores };
   });
-  return { name: step.name, nests, operands, spans: step.spans };
+  return { name: step.name, nests, operands, spans: step.spans, values: step.values };
 }
 
 /** The dims in which an index is not proved to be inside. */

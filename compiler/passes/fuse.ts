@@ -303,10 +303,12 @@ function formKernels(graph: Graph, roots: ReadonlySet<ValueId>, derived: Readonl
     const { nest, inlined, owners } = lower(graph, id, (value) => bufferOf.get(value));
     const unified = unifyRows(nest);
     requireHoisted(unified, owners, id);
+    const values = [...inlined].sort((a, b) => a - b);
     (isDerived.has(id) ? derive : steps).push({
       name: kernelName(graph, id, inlined),
       nests: [unified],
-      spans: [...inlined].sort((a, b) => a - b).map((value) => valueOf(graph, value).span),
+      spans: values.map((value) => valueOf(graph, value).span),
+      values,
     });
   }
   const outputs = graph.outputs.map((output) => {

@@ -40,7 +40,7 @@ export function shareKernels(program: PackedProgram): KernelProgram {
         }) - 1;
       known.set(key, kernel);
     }
-    return { kernel, operands: step.operands };
+    return { kernel, operands: step.operands, values: step.values };
   };
   const derive = program.derive.map(call);
   const steps = program.steps.map(call);
