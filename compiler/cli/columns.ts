@@ -37,15 +37,16 @@ export function countText(count: number): string {
   return `${value.toFixed(1)} ${units[unit]}`;
 }
 
-/** A polynomial with the numbers in front: `15,680 N + 12`. Where it is longer than `width`, its last terms are left out. */
+/** A polynomial with the numbers in front: `15,680 N + 12`. What does not fit in `width` stands as `…`. */
 export function polynomialText(dim: Dim, width = Number.POSITIVE_INFINITY): string {
   let text = "";
-  for (const [i, { coefficient, atoms }] of dim.terms.entries()) {
+  for (const { coefficient, atoms } of dim.terms) {
     const size = Math.abs(coefficient);
     const symbols = atoms.length === 0 ? "" : formatDim(dimOfTerm(1, atoms));
     const term = symbols === "" ? grouped(size) : size === 1 ? symbols : `${grouped(size)} ${symbols}`;
-    const sign = coefficient < 0 ? (i === 0 ? "-" : " - ") : i === 0 ? "" : " + ";
-    if (i > 0 && text.length + sign.length + term.length > width) return `${text} + …`;
+    const isFirst = text === "";
+    const sign = coefficient < 0 ? (isFirst ? "-" : " - ") : isFirst ? "" : " + ";
+    if (text.length + sign.length + term.length > width) return isFirst ? "…" : `${text} + …`;
     text += sign + term;
   }
   return text || "0";

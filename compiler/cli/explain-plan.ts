@@ -106,6 +106,7 @@ function planAsJson(report: PlanReport, module: ModuleSize): string {
 
 /** Polynomials in columns are cut here. */
 const WIDTH = 28;
+const LONG = 60;
 const LINE = 80;
 
 function planAsText(report: PlanReport, module: ModuleSize): string {
@@ -150,6 +151,8 @@ function planAsText(report: PlanReport, module: ModuleSize): string {
   }
   lines.push("", ...memoryLines(report.memory, report.dims, bold), "");
   lines.push(`kernels   ${bytesText(module.wasm)} of WebAssembly, ${bytesText(module.gzip)} gzip`);
+  if (lines.some((line) => line.includes("…")))
+    lines.push("", "… stands for terms that are too long here: --dims makes them numbers, --json has them all");
   return `${lines.join("\n")}\n`;
 }
 
@@ -186,7 +189,7 @@ function fusedLines(parts: readonly FusedPart[]): string[] {
 function memoryLines(memory: MemoryReport, dims: PlanReport["dims"], bold: (text: string) => string): string[] {
   const bytes = (dim: Dim): string => {
     const value = literalOf(dim);
-    return value === undefined ? `${polynomialText(dim)} B` : bytesText(value);
+    return value === undefined ? `${polynomialText(dim, LONG)} B` : bytesText(value);
   };
   const end = 1 + memory.steps;
   const rows = [
@@ -211,7 +214,7 @@ function memoryLines(memory: MemoryReport, dims: PlanReport["dims"], bold: (text
   const names = unbounded.join(", ");
   return [
     ...lines,
-    `  nothing bounds ${names}: memory follows the feeds; \`where ${unbounded[0]} <= …\` would bound it (TFG0902)`,
+    `  nothing bounds ${names}: memory follows the feeds; \`where ${unbounded[0]} <= 1024\` would bound it (TFG0902)`,
   ];
 }
 

@@ -10,7 +10,7 @@
  */
 import { isNonNegative } from "../ir/affine.ts";
 import { addDims, type Dim, minDims, mulDims, ONE, scaleDim, subDims, ZERO } from "../ir/dims.ts";
-import type { Affine, AxisId, Kernel, Nest } from "../ir/nest.ts";
+import type { Affine, AxisId, Kernel, Nest, ScalarId } from "../ir/nest.ts";
 import { WORD } from "../passes/plan-memory.ts";
 import { axesOfScalars } from "../tile/roles.ts";
 
@@ -20,7 +20,7 @@ export interface Work {
   readonly written: Dim;
 }
 
-/** `elements` and `buffer` of an operand by position: operands of one buffer are counted as one. */
+/** `operands` by position; those of one buffer are counted as one. */
 export function workOf(kernel: Kernel, operands: readonly { readonly buffer: number; readonly elements: Dim }[]): Work {
   const flops = kernel.nests.map(flopsOf);
   const touched = { read: new Map<number, Dim>(), written: new Map<number, Dim>() };
@@ -47,9 +47,34 @@ export function workOf(kernel: Kernel, operands: readonly { readonly buffer: num
 
 function flopsOf(nest: Nest): Dim {
   const axes = axesOfScalars(nest);
-  const applied = nest.scalars.flatMap((scalar, id) => (scalar.op === "apply" ? [pointsOf(nest, axes[id] ?? [])] : []));
-  const reduced = nest.reductions.map(({ over, value }) => pointsOf(nest, new Set([...over, ...(axes[value] ?? [])])));
+  const { scalars, reductions } = computed(nest);
+  const applied = Array.from(scalars, (id) =>
+    nest.scalars[id]?.op === "apply" ? pointsOf(nest, axes[id] ?? []) : ZERO,
+  );
+  const reduced = Array.from(reductions, (position) => {
+    const reduction = nest.reductions[position];
+    return reduction ? pointsOf(nest, new Set([...reduction.over, ...(axes[reduction.value] ?? [])])) : ZERO;
+  });
   return addDims(...applied, ...reduced);
+}
+
+/** What the stored values are computed from, but for what only says where to read. */
+function computed(nest: Nest): { scalars: ReadonlySet<ScalarId>; reductions: ReadonlySet<number> } {
+  const scalars = new Set<ScalarId>();
+  const reductions = new Set<number>();
+  const visit = (id: ScalarId): void => {
+    if (scalars.has(id)) return;
+    scalars.add(id);
+    const scalar = nest.scalars[id];
+    if (scalar?.op === "apply") scalar.args.forEach(visit);
+    else if (scalar?.op === "read" && scalar.outside !== undefined) visit(scalar.outside);
+    else if (scalar?.op === "reduced") {
+      reductions.add(scalar.reduction);
+      visit(nest.reductions[scalar.reduction]?.value ?? -1);
+    }
+  };
+  for (const store of nest.stores) visit(store.value);
+  return { scalars, reductions };
 }
 
 /** The points of a domain. */
