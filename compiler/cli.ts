@@ -102,7 +102,13 @@ function defineCommands(terminal: Terminal): CAC {
   setting(
     cli
       .command("names <file>", "List the variables of a checkpoint, a safetensors file or a program")
-      .usage("names FILE [options]"),
+      .usage("names FILE [--diff OTHER] [options]")
+      .option(
+        "--diff <other>",
+        "What restoring FILE's variables from OTHER does: same, shape, dtype, missing, unused",
+        text,
+      )
+      .option("--json", "Print the list as JSON"),
   ).action(async (file: string, options: Record<string, unknown>) => {
     const { namesCommand } = await import("./cli/names.ts");
     return namesCommand(unguarded(file), new Options(options), terminal);
