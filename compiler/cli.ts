@@ -49,7 +49,11 @@ function defineCommands(terminal: Terminal): CAC {
       .option("--standalone", "Put the runtime into the module, which then imports nothing")
       .option("--checkpoints", "With --standalone: include the reader of TensorFlow checkpoints too")
       .option("--target <list>", "Kernels to embed: wasm,js (both unless given)", text)
-      .option("--emit <stage>", "Print syntax, graph, kernels, wat, js or ts", text)
+      .option(
+        "--emit <stage>",
+        "Print syntax, graph, kernels, wat, js, ts, or a picture for Graphviz: dot, dot-kernels",
+        text,
+      )
       .option("--print-after <pass>", "Print what a pass of the compiler made", text),
   )
     .example("  $ tfgc mnist.tfg -o generated")

@@ -19,6 +19,7 @@ import {
 } from "../index.ts";
 import { printGraph } from "../ir/print.ts";
 import { printKernels } from "../passes/print-kernels.ts";
+import { printDot, printKernelDot } from "../report/dot.ts";
 import { library } from "../std/sources.ts";
 import type { ModuleKernels } from "../targets/module.ts";
 import { readSource } from "./files.ts";
@@ -107,11 +108,15 @@ export function chooseGraph(graphs: readonly Graph[], name: string | undefined):
 
 export const namesOf = (graph: Graph): readonly string[] => nodeNames(graph);
 
+/** What `--emit` prints of each graph. */
+export const printedStages = ["graph", "kernels", "wat", "dot", "dot-kernels"] as const;
+type PrintedStage = (typeof printedStages)[number];
+
 /** A graph with its program and kernels. */
 export interface Built {
   readonly graph: Graph;
   readonly program: Program;
-  print(stage: "graph" | "kernels" | "wat"): string;
+  print(stage: PrintedStage): string;
   kernels(targets: readonly string[]): ModuleKernels;
   /** For a session in this process. */
   inProcess(device: "wasm" | "js"): Promise<Compiled>;
@@ -143,8 +148,10 @@ export async function buildGraph(
   };
 }
 
-function printStage({ planned, code }: CompiledGraph, stage: "graph" | "kernels" | "wat"): string {
+function printStage({ planned, code }: CompiledGraph, stage: PrintedStage): string {
   if (stage === "graph") return printGraph(planned.graph);
+  if (stage === "dot") return printDot(planned.graph);
+  if (stage === "dot-kernels") return printKernelDot(planned.kernels);
   if (stage === "kernels") return printKernels(planned.kernels, planned.memory);
   return `;; graph ${planned.graph.name}: the profile with fused multiply-add\n${code.wat.fma}`;
 }
