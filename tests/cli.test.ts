@@ -420,16 +420,21 @@ cli("weights that lack a variable are TFG0701, with the nearest name", async () 
 cli("names lists the variables of a program", async () => {
   assert.equal(await tfgc("names", at("variables.tfg")), {
     code: 0,
-    out: "dense/kernel    f32[4, 3]\ndense/bias      f32[3]\ndense_1/kernel  f32[3, 2]\ndense_1/bias    f32[2]\n",
+    out: `dense/kernel    f32[4, 3]  param  random_uniform(-0.9258, 0.9258)  12  48 B
+dense/bias      f32[3]     param  zeros                             3  12 B
+dense_1/kernel  f32[3, 2]  param  random_uniform(-1.095, 1.095)     6  24 B
+dense_1/bias    f32[2]     param  zeros                             2   8 B
+                                                                   23  92 B
+`,
     error: "",
   });
 });
 
 cli("names lists the tensors of a safetensors file and of a checkpoint", async () => {
-  assert.is((await tfgc("names", at("x.safetensors"))).out, "x  f32[2, 2]\n");
+  assert.is((await tfgc("names", at("x.safetensors"))).out, "x  f32[2, 2]  4  16 B\n              4  16 B\n");
   const { out } = await tfgc("names", join(root, "samples/mnist/checkpoint/variables"));
-  assert.match(out, /^Variable +f32\[6, 6, 1, 6\]$/m);
-  assert.match(out, /^Variable_9 +f32\[10\]$/m);
+  assert.match(out, /^Variable +f32\[6, 6, 1, 6\] +216 +864 B$/m);
+  assert.match(out, /^Variable_9 +f32\[10\] +10 +40 B$/m);
 });
 
 cli("names of what cannot be read is an error", async () => {

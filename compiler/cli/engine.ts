@@ -19,11 +19,12 @@ import {
 } from "../index.ts";
 import { printGraph } from "../ir/print.ts";
 import { printKernels } from "../passes/print-kernels.ts";
+import { printDot, printKernelDot } from "../report/dot.ts";
 import { library } from "../std/sources.ts";
 import type { ModuleKernels } from "../targets/module.ts";
 import { readSource } from "./files.ts";
 import type { Terminal } from "./terminal.ts";
-import { didYouMean } from "./usage.ts";
+import { didYouMean, UsageError } from "./usage.ts";
 
 export const stages: readonly string[] = passNames;
 
@@ -88,13 +89,34 @@ export function fetching(graph: Graph, names: readonly string[]): Graph {
   }
 }
 
+/** The graph called `name`; without a name the only one. */
+export function chooseGraph(graphs: readonly Graph[], name: string | undefined): Graph {
+  const names = graphs.map((graph) => graph.name);
+  const [first] = graphs;
+  if (name === undefined) {
+    if (graphs.length > 1) throw new UsageError(`several graphs; say which with --graph: ${names.join(", ")}`);
+    if (first === undefined) throw new UsageError("the file has no graph");
+    return first;
+  }
+  const found = graphs.find((graph) => graph.name === name);
+  if (found === undefined)
+    throw new UsageError(
+      `there is no graph ${name}${didYouMean(name, names) || `; the graphs are ${names.join(", ")}`}`,
+    );
+  return found;
+}
+
 export const namesOf = (graph: Graph): readonly string[] => nodeNames(graph);
+
+/** What `--emit` prints of each graph. */
+export const printedStages = ["graph", "kernels", "wat", "dot", "dot-kernels"] as const;
+type PrintedStage = (typeof printedStages)[number];
 
 /** A graph with its program and kernels. */
 export interface Built {
   readonly graph: Graph;
   readonly program: Program;
-  print(stage: "graph" | "kernels" | "wat"): string;
+  print(stage: PrintedStage): string;
   kernels(targets: readonly string[]): ModuleKernels;
   /** For a session in this process. */
   inProcess(device: "wasm" | "js"): Promise<Compiled>;
@@ -126,8 +148,10 @@ export async function buildGraph(
   };
 }
 
-function printStage({ planned, code }: CompiledGraph, stage: "graph" | "kernels" | "wat"): string {
+function printStage({ planned, code }: CompiledGraph, stage: PrintedStage): string {
   if (stage === "graph") return printGraph(planned.graph);
+  if (stage === "dot") return printDot(planned.graph);
+  if (stage === "dot-kernels") return printKernelDot(planned.kernels);
   if (stage === "kernels") return printKernels(planned.kernels, planned.memory);
   return `;; graph ${planned.graph.name}: the profile with fused multiply-add\n${code.wat.fma}`;
 }

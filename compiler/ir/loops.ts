@@ -105,6 +105,8 @@ export interface LoopStep {
   readonly nests: readonly LoopNest[];
   readonly routine?: RoutineCall;
   readonly spans: readonly Span[];
+  /** The values of the graph that it computes, in their order; none for a copy. */
+  readonly values: readonly ValueId[];
   /** Absent: run once. */
   readonly region?: RegionId;
 }
@@ -133,6 +135,8 @@ export interface LoopProgram {
 export interface KernelCall {
   readonly kernel: number;
   readonly operands: readonly BufferId[];
+  /** The values of the graph that this call computes. */
+  readonly values: readonly ValueId[];
   readonly region?: RegionId;
 }
 

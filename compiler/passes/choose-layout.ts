@@ -29,6 +29,7 @@ export interface AddressedStep {
   readonly routine?: RoutineCall;
   readonly operands: readonly BufferId[];
   readonly spans: LoopStep["spans"];
+  readonly values: LoopStep["values"];
   readonly region?: RegionId;
 }
 
@@ -102,7 +103,10 @@ function padBuffers(program: LoopProgram): LoopProgram {
       const before = copies.get(id) ?? [];
       const region = home(id);
       const within = region === undefined ? {} : { region };
-      copies.set(id, [...before, { name: "pad", nests: [copyNest(buffer, id, copy)], spans: [], ...within }]);
+      copies.set(id, [
+        ...before,
+        { name: "pad", nests: [copyNest(buffer, id, copy)], spans: [], values: [], ...within },
+      ]);
     });
   }
   const after = new Map<number, LoopStep[]>();
@@ -257,9 +261,10 @@ function addressOf(buffer: Buffer, at: readonly Affine[]): Affine {
 }
 
 function addressStep(buffers: readonly Buffer[], step: LoopStep): AddressedStep {
-  const { routine, name, spans } = step;
+  const { routine, name, spans, values } = step;
   const region = step.region === undefined ? {} : { region: step.region };
-  if (routine) return { name, nests: [], routine, operands: [...routine.reads, ...routine.writes], spans, ...region };
+  if (routine)
+    return { name, nests: [], routine, operands: [...routine.reads, ...routine.writes], spans, values, ...region };
   const operands: BufferId[] = [];
   const operandOf = (buffer: BufferId): number => {
     const at = operands.indexOf(buffer);
@@ -291,7 +296,7 @@ function addressStep(buffers: readonly Buffer[], step: LoopStep): AddressedStep 
     }));
     return { axes: nest.axes, scalars, reductions: nest.reductions, stores };
   });
-  return { name, nests, operands, spans, ...region };
+  return { name, nests, operands, spans, values, ...region };
 }
 
 /** The dims in which an index is not proved to be inside. */

@@ -38,10 +38,12 @@ export function formKernels(
   const stepOf = (id: ValueId, { nest, inlined, owners }: Lowered, region?: RegionId): LoopStep => {
     const unified = unifyRows(nest);
     requireHoisted(unified, owners, id);
+    const values = [...inlined].sort((a, b) => a - b);
     return {
       name: kernelName(graph, id, inlined),
       nests: [unified],
-      spans: [...inlined].sort((a, b) => a - b).map((value) => valueOf(graph, value).span),
+      spans: values.map((value) => valueOf(graph, value).span),
+      values,
       ...(region === undefined ? {} : { region }),
     };
   };
@@ -231,7 +233,7 @@ const raise = (message: string): never => {
 
 function copyStep(buffers: readonly Buffer[], from: BufferId, to: BufferId): LoopStep {
   const source = buffers[from] ?? raise("no such buffer");
-  return { name: "copy", nests: [copyNest(source, from, to)], spans: [] };
+  return { name: "copy", nests: [copyNest(source, from, to)], spans: [], values: [] };
 }
 
 /** Every value that a value is computed from, itself included. */

@@ -91,7 +91,13 @@ export function pack(program: AddressedProgram): PackedProgram {
           buffers.push({ name, dtype: "f32", dims: [plan.elements], place: plan.isDerived ? "derived" : "arena" }) - 1;
         packed.add(target);
         if (plan.isDerived) known.set(key, target);
-        const packing = { name: "pack", nests: [plan.nest], operands: [plan.source, target], spans: step.spans };
+        const packing = {
+          name: "pack",
+          nests: [plan.nest],
+          operands: [plan.source, target],
+          spans: step.spans,
+          values: [],
+        };
         (plan.isDerived ? derive : made).push(packing);
       }
       let operand = operands.indexOf(target);

@@ -56,7 +56,12 @@ export function shareKernels(program: PackedProgram): KernelProgram {
         }) - 1;
       known.set(key, kernel);
     }
-    return { kernel, operands: step.operands, ...(step.region === undefined ? {} : { region: step.region }) };
+    return {
+      kernel,
+      operands: step.operands,
+      values: step.values,
+      ...(step.region === undefined ? {} : { region: step.region }),
+    };
   };
   const derive = program.derive.map(call);
   const steps = program.steps.map(call);
