@@ -303,12 +303,6 @@ class GraphElaboration {
     const { name } = item;
     const accepts = acceptedType(frame, item);
     const standard = item.default ? this.#default(frame, item, item.default, type.dtype) : undefined;
-    if (type.dtype === "bf16")
-      fail(frame, {
-        code: "TFG0106",
-        message: "an input of `bf16` is not built yet",
-        primary: { span: item.type.name.span, text: "" },
-      });
     const input: Input = {
       name: name.text,
       type: { dtype: type.dtype, shape: type.shape.map((dim) => frame.facts.normal(dim)) },
