@@ -72,13 +72,7 @@ export function failClass(call: PrimitiveCall, operand: Operand, takes: DTypeCla
   const { dtype } = operand.type;
   const isStorage = isStorageOnly(dtype);
   const to: DType | undefined =
-    takes === "float"
-      ? "f32"
-      : takes === "bool"
-        ? undefined
-        : takes === "int"
-          ? "i32"
-          : "f32";
+    takes === "float" ? "f32" : takes === "bool" ? undefined : takes === "int" ? "i32" : "f32";
   const helps: Complaint["helps"] =
     to !== undefined && canCast(dtype, to)
       ? [castHelp(call.span, operand, to)]
