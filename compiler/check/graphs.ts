@@ -17,7 +17,14 @@ import { GraphBuilder, type GraphInfo } from "./builder.ts";
 import { BOTTOM, type Entity, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
 import { factsOf } from "./facts.ts";
 import { type Check, type DeclaredVariable, type Frame, type Module, Names, type Slot } from "./frame.ts";
-import { addSizeCheck, conjuncts, factsOfCondition, runAssert, type SizeCondition, sizeCondition } from "./obligations.ts";
+import {
+  addSizeCheck,
+  conjuncts,
+  factsOfCondition,
+  runAssert,
+  type SizeCondition,
+  sizeCondition,
+} from "./obligations.ts";
 import { emitValue, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
