@@ -1,6 +1,6 @@
 /** The session: owns the variables and the memory; checks a run before its first kernel, runs it, copies the results. */
 import { ABI_VERSION, type Compiled, type Expr, type VariableSpec } from "./abi.ts";
-import { arrayTypes, load, loadNumber, store, storeNumber, storeNumbers, toNumbers } from "./dtype.ts";
+import { alsoNames, arrayTypes, load, loadNumber, store, storeNumber, storeNumbers, toNumbers } from "./dtype.ts";
 import { TfgError } from "./errors.ts";
 import { feedBinder, keepFeeds } from "./feeds.ts";
 import { arrangePanels } from "./panels.ts";
@@ -219,8 +219,9 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
     const set: Param["set"] = (value) =>
       inOrder(() => {
         const count = countOf(shape);
-        if (!(value instanceof arrayTypes[dtype]) || value.length !== count)
-          throw new TfgError("TFG0808", `"${full}" takes a ${arrayTypes[dtype].name} of ${count} elements`, graph);
+        const kinds = [arrayTypes[dtype].name, alsoNames[dtype]];
+        if (!kinds.includes(Object(value)[Symbol.toStringTag]) || value.length !== count)
+          throw new TfgError("TFG0808", `"${full}" takes a ${kinds[0]} of ${count} elements`, graph);
         write(variable, toNumbers(dtype, value));
       });
     return [full, { dtype, shape, get, set }];

@@ -3,23 +3,25 @@
  * errors of TypeScript: a fetch whose feed is missing, a feed that no fetch uses, a misspelt name, a wrong array.
  */
 import type { DType } from "./abi.ts";
-import type { ArrayOf, HostArray } from "./dtype.ts";
+import type { AlsoArrayOf, ArrayOf, HostArray } from "./dtype.ts";
 import type { WeightsSource } from "./files.ts";
 import type { RestoreReport, WeightsMap } from "./restore.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Data together with its shape; a `Tensor` of an earlier run is one. */
 export interface Feed<D extends DType, S extends readonly number[], Also = never> {
-  readonly data: ArrayOf[D] | Also;
+  readonly data: ArrayOf[D] | AlsoArrayOf[D] | Also;
   readonly shape: S;
 }
 
 /**
  * What a run takes for an input: an array, whose length tells the one dim that is not known yet, or data with
- * its shape; for rank 0 a number. `Also` is the wide array that `@accepts` allows.
+ * its shape; for rank 0 a number. For f16 an array is a `Uint16Array` of bits or a `Float16Array`, for bf16 a
+ * `Uint16Array` of bits, for u8 a `Uint8Array` or a `Uint8ClampedArray`. `Also` is the wide array that `@accepts` allows.
  */
 export type FeedValue<D extends DType, S extends readonly number[], Also = never> =
   | ArrayOf[D]
+  | AlsoArrayOf[D]
   | Also
   | Feed<D, S, Also>
   | (S extends readonly [] ? (D extends "bool" ? number | boolean : number) : never);
@@ -70,7 +72,7 @@ export interface Param<D extends DType = DType, S extends readonly number[] = re
   /** A copy of its value. */
   get(): Promise<ArrayOf<ArrayBuffer>[D]>;
   /** Copies `value` into it; TFG0808 where dtype or length differ. */
-  set(value: ArrayOf[D]): Promise<void>;
+  set(value: ArrayOf[D] | AlsoArrayOf[D]): Promise<void>;
 }
 
 export interface Progress {

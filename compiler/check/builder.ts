@@ -203,7 +203,7 @@ export class GraphBuilder {
     if (literal !== undefined || !this.graph || facts.atLeast(scaleDim(dim, -1), 1 - minimum)) return false;
     const difference = subDims(dim, dimOf(minimum));
     this.addCheck({ difference, holds: ">= 0", text: orderText(difference), span });
-    facts.assume(difference);
+    facts.assume({ kind: "nonNegative", dim: difference });
     return true;
   }
 

@@ -14,6 +14,7 @@ import { factsOf } from "./facts.ts";
 import { type Check, type Frame, type Module, Names } from "./frame.ts";
 import { intrinsic, isPredefined, moduleItem, unknownName } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
+import { fail } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { boundTwice } from "./statements.ts";
@@ -164,7 +165,17 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
       ? [declaration.result.type]
       : (declaration.result?.parts.map((part) => part.type) ?? [])),
   ];
-  for (const type of types) guarded(() => checkTypeName(inner, type, dtypes));
+  const isDim = (name: string): boolean =>
+    declaration.generics.some((one) => one.kind === "dim" && one.name.text === name);
+  const known = new Set(dtypes);
+  for (const type of types)
+    guarded(() => {
+      // Each unknown type once.
+      if (known.has(type.name.text)) return;
+      known.add(type.name.text);
+      if (isDim(type.name.text)) failDimAsType(inner, type, declaration);
+      checkTypeName(inner, type, dtypes);
+    });
   const resolve = (scope: Names, expression: Expression): void =>
     resolveNames({ ...inner, names: scope }, expression, dtypes, declaration);
   for (const type of types) resolveDims(inner, type, dtypes, declaration);
@@ -210,6 +221,26 @@ function checkDims(frame: Frame, size: Expression): void {
 function checkTypeName(frame: Frame, type: TypeSyntax, dtypes: ReadonlySet<string>): void {
   const { text } = type.name;
   if (!isDType(text) && !isStaticType(text) && !dtypes.has(text)) failDType(frame, type);
+}
+
+/** TFG0211: a generic without a class is a dimension. */
+function failDimAsType(frame: Frame, type: TypeSyntax, owner: FunctionDeclaration): never {
+  const { text, span } = type.name;
+  const generic = owner.generics.find((one) => one.name.text === text);
+  return fail(frame, {
+    code: "TFG0211",
+    message: `\`${text}\` is a dimension, not a type`,
+    primary: { span, text: "an element type is expected" },
+    related: generic ? [{ span: generic.span, text: "declared here" }] : [],
+    helps: generic
+      ? [
+          {
+            text: `for an element type declare \`${text}: num\``,
+            edits: [{ span: generic.span, text: `${text}: num` }],
+          },
+        ]
+      : [],
+  });
 }
 
 /** Names in what a graph does not elaborate: branches that are not taken, messages of assertions that hold. */

@@ -294,11 +294,13 @@ function bindAll(
   };
   const given = params.filter((param) => bound.has(param.name.text));
   let failed = false;
-  for (const step of [0, 1, 2])
+  const isLate = new Set<FunctionParam>();
+  for (const step of [0, 1, 1.5, 2])
     for (const param of given) {
       const entity = entities.get(param.name.text);
       const arg = bound.get(param.name.text);
-      if (!entity || !arg || stage(param) !== step) continue;
+      if (step === 1 && stage(param) === 1 && binding.isAmbiguous(param.type)) isLate.add(param);
+      if (!entity || !arg || (isLate.has(param) ? 1.5 : stage(param)) !== step) continue;
       try {
         bind(param, entity, "expression" in arg ? arg.expression.span : arg.span, true);
       } catch (error) {

@@ -4,7 +4,7 @@ import { numberOf, textOf, argNumber, argText } from "./attributes.ts";
 import { broadcastIndex, broadcastOperands, mapPoints } from "./broadcast.ts";
 import { failArgument, failClass, failMixed, typeLabel } from "./complaints.ts";
 import type { Inferred, Operand, Parameter, Primitive, PrimitiveCall } from "./primitive.ts";
-import { belongsTo, canCast, roundTo, type ScalarFunction, scalarFunction, scalarFunctions } from "./scalar.ts";
+import { belongsTo, canCast, castNumber, type ScalarFunction, scalarFunction, scalarFunctions } from "./scalar.ts";
 
 const NAMES = ["a", "b", "c"];
 
@@ -207,26 +207,18 @@ export const cast: Primitive = {
     const [x] = call.operands;
     const to = DTYPES[argText(call, "to")];
     if (!x || !to) throw new Error("a cast has an operand and an element type");
-    if (!canCast(x.type.dtype, to)) {
-      if (to !== "bool")
-        call.fail({
-          code: "TFG0106",
-          message: `conversion to \`${to}\` is not built yet`,
-          primary: { span: call.spans?.to ?? call.operator, text: `\`${to}\` is a storage type` },
-          helps: [{ text: "`f32`, `i32` and `u32` can be computed with" }],
-        });
+    if (!canCast(x.type.dtype, to))
       call.fail({
         code: "TFG0304",
         message: `a number is not converted to \`bool\` by \`as\``,
         primary: typeLabel(x),
         helps: [{ text: "compare it: `!= 0`" }],
       });
-    }
     return { type: { dtype: to, shape: x.type.shape }, attributes: { to } };
   },
   meaning(args, value, { shape }) {
     const to = DTYPES[textOf(value, "to")] ?? value.type.dtype;
-    return mapPoints(args, shape, belongsTo(to, "int") ? (x) => roundTo(to, x) : (x) => x);
+    return mapPoints(args, shape, (x) => castNumber(to, x));
   },
   nest(build, value, at) {
     const from = build.typeOf(0).dtype;
