@@ -17,6 +17,7 @@ import { GraphBuilder, type GraphInfo } from "./builder.ts";
 import { BOTTOM, type Entity, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
 import { type Fact, factsOf } from "./facts.ts";
 import { type Check, type DeclaredVariable, type Frame, type Module, Names, type Slot } from "./frame.ts";
+import { lintInstances } from "./lints/instances.ts";
 import { addSizeCheck, conjuncts, runAssert, type SizeCondition, sizeCondition } from "./obligations.ts";
 import { emitValue, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
@@ -621,6 +622,7 @@ export function elaborateGraph(
     dims.map((dim) => ({ name: dim.name.text, span: dim.name.span })),
   );
   reportSameNames(frame, graph);
+  check.lints.push(...lintInstances(root, new Set(builder.variables.map((variable) => variable.scope))));
   return graph;
 }
 
