@@ -55,7 +55,9 @@ function defineCommands(terminal: Terminal): CAC {
     cli
       .command("check <...files>", "Report what is wrong with programs")
       .usage("check FILE.tfg… [options]")
-      .option("--json", "Print the messages as a JSON array on stdout"),
+      .option("--fix", "Apply what messages offer as [fix], as long as the number of errors goes down")
+      .option("--bounds", "Warn of run dims without an upper bound, too")
+      .option("--json", "Print the messages as a JSON array on stdout; with --fix as {fixed, diagnostics}"),
   ).action(async (files: readonly string[], options: Record<string, unknown>) => {
     const { checkCommand } = await import("./cli/check.ts");
     return checkCommand(files.map(unguarded), new Options(options), terminal);
@@ -88,6 +90,15 @@ function defineCommands(terminal: Terminal): CAC {
     const { namesCommand } = await import("./cli/names.ts");
     return namesCommand(unguarded(file), new Options(options), terminal);
   });
+  cli
+    .command("explain <what>", "Say what a message means")
+    .usage("explain TFG0311 [options]")
+    .option("--json", "Print it as JSON on stdout")
+    .example("  $ tfgc explain TFG0311")
+    .action(async (word: string, options: Record<string, unknown>) => {
+      const { explainCommand } = await import("./cli/explain.ts");
+      return explainCommand(unguarded(word), new Options(options), terminal);
+    });
   cli.option("-v, --version", "Print the version");
   cli.help((sections) => sections.slice(1));
   return cli;
@@ -139,7 +150,8 @@ export async function main(args: readonly string[], terminal: Terminal = standar
 function checkWords(cli: CAC, command: Command): void {
   const [first, second] = cli.args;
   if (!command.isDefaultCommand) {
-    if (first === undefined) throw new UsageError(`say which file: tfgc ${command.rawName}`);
+    if (first === undefined)
+      throw new UsageError(`say which ${command.name === "explain" ? "code" : "file"}: tfgc ${command.rawName}`);
     if (second !== undefined && command.name !== "check")
       throw new UsageError(`${command.name} takes one file, and ${unguarded(second)} is another word`);
     return;
