@@ -66,7 +66,9 @@ function defineCommands(terminal: Terminal): CAC {
     cli
       .command("check <...files>", "Report what is wrong with programs")
       .usage("check FILE.tfg… [options]")
-      .option("--json", "Print the messages as a JSON array on stdout"),
+      .option("--fix", "Apply what messages offer as [fix], as long as the number of errors goes down")
+      .option("--bounds", "Warn of run dims without an upper bound, too")
+      .option("--json", "Print the messages as a JSON array on stdout; with --fix as {fixed, diagnostics}"),
   ).action(async (files: readonly string[], options: Record<string, unknown>) => {
     const { checkCommand } = await import("./cli/check.ts");
     return checkCommand(files.map(unguarded), new Options(options), terminal);
@@ -93,12 +95,13 @@ function defineCommands(terminal: Terminal): CAC {
   });
   setting(
     cli
-      .command("explain <file>", "Show the plan of a run: kernels, what was fused, FLOPs, bytes, memory")
-      .usage("explain FILE.tfg [--fetch a,b] [options]")
+      .command("explain <what>", "Say what a message means (TFG0311), or show the plan of a program's runs (FILE.tfg)")
+      .usage("explain TFG0311 | FILE.tfg [--fetch a,b] [options]")
       .option("--graph <name>", "The graph, if the file has several", text)
       .option("--fetch <names>", "Nodes to compute, separated by commas; all outputs unless given", text)
       .option("--dims <N=SIZE,…>", "Known sizes; without them the plan is in terms of the dims", text)
-      .option("--json", "Print the plan as JSON"),
+      .option("--json", "Print it as JSON")
+      .example("  $ tfgc explain TFG0311"),
   ).action(async (subject: string, options: Record<string, unknown>) => {
     const { explainCommand } = await import("./cli/explain.ts");
     return explainCommand(unguarded(subject), new Options(options), terminal);
@@ -171,7 +174,10 @@ export async function main(args: readonly string[], terminal: Terminal = standar
 function checkWords(cli: CAC, command: Command): void {
   const [first, second] = cli.args;
   if (!command.isDefaultCommand) {
-    if (first === undefined) throw new UsageError(`say which file: tfgc ${command.rawName}`);
+    if (first === undefined)
+      throw new UsageError(
+        `say which ${command.name === "explain" ? "code or file" : "file"}: tfgc ${command.rawName}`,
+      );
     if (second !== undefined && command.name !== "check")
       throw new UsageError(`${command.name} takes one file, and ${unguarded(second)} is another word`);
     return;

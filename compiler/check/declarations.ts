@@ -1,7 +1,6 @@
 /** What can be said of declarations without elaborating them: every file is checked, called or not. */
 import type { Span } from "../../grammar/source.ts";
 import type {
-  Attribute,
   Block,
   Expression,
   FunctionDeclaration,
@@ -9,6 +8,7 @@ import type {
   GraphItem,
   TypeSyntax,
 } from "../../grammar/syntax.ts";
+import { checkAttributes } from "./attributes.ts";
 import { GraphBuilder } from "./builder.ts";
 import { factsOf } from "./facts.ts";
 import { type Check, type Frame, type Module, Names } from "./frame.ts";
@@ -73,7 +73,7 @@ export function checkDeclarations(check: Check, module: Module): void {
     }
   };
   for (const declaration of module.tree.declarations) {
-    checkAttributes(check, declaration.attributes);
+    checkAttributes(check, declaration);
     switch (declaration.kind) {
       case "function":
         checkFunction(frame, declaration, guarded);
@@ -89,6 +89,10 @@ export function checkDeclarations(check: Check, module: Module): void {
         for (const item of declaration.items) checkItemAttributes(check, item);
         resolveGraph(frame, declaration);
         break;
+      case "optimizer":
+      case "test":
+        for (const statement of statementsWithin(declaration.body)) checkAttributes(check, statement);
+        break;
       default:
     }
   }
@@ -97,44 +101,10 @@ export function checkDeclarations(check: Check, module: Module): void {
 
 // ---- attributes ------------------------------------------------------------------------------------------------
 
-const ATTRIBUTES: ReadonlySet<string> = new Set([
-  "name",
-  "accepts",
-  "kernel",
-  "gradient",
-  "checkpoint",
-  "accum",
-  "shared",
-  "layout",
-  "fuse",
-  "deprecated",
-  "allow",
-]);
-
-function checkAttributes(check: Check, attributes: readonly Attribute[]): void {
-  for (const { name, span } of attributes) {
-    if (name.text === "kernel")
-      check.reporter.report({
-        code: "TFG0106",
-        message: "`@kernel` is not built yet",
-        primary: { span, text: "" },
-        helps: [{ text: "remove it: the compiler chooses the kernel" }],
-      });
-    if (ATTRIBUTES.has(name.text)) continue;
-    const near = nearest(name.text, ATTRIBUTES);
-    check.reporter.report({
-      code: "TFG0212",
-      message: `unknown attribute \`@${name.text}\``,
-      primary: { span: name.span, text: near ? `did you mean \`@${near}\`?` : "not an attribute" },
-      helps: near ? [{ text: `@${near}`, edits: [{ span: name.span, text: near }] }] : [],
-    });
-  }
-}
-
 function checkItemAttributes(check: Check, item: GraphItem): void {
-  checkAttributes(check, item.attributes);
+  checkAttributes(check, item);
   for (const block of partsOf(item).blocks)
-    for (const statement of statementsWithin(block)) checkAttributes(check, statement.attributes);
+    for (const statement of statementsWithin(block)) checkAttributes(check, statement);
 }
 
 // ---- functions ---------------------------------------------------------------------------------------------------
@@ -155,7 +125,7 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
     if (generic.kind === "dtype") dtypes.add(generic.name.text);
   }
   for (const param of declaration.params) {
-    checkAttributes(check, param.attributes);
+    checkAttributes(check, param);
     declare(names, param.name.text, param.name.span);
   }
   const inner: Frame = { ...frame, names, form: declaration.form };
@@ -286,7 +256,7 @@ function resolveBlock(
 ): void {
   const { check, names } = frame;
   for (const statement of block.statements) {
-    if (owner) checkAttributes(check, statement.attributes);
+    if (owner) checkAttributes(check, statement);
     if ((statement.kind === "param" || statement.kind === "state") && owner?.form === "def") {
       const { file } = statement.span;
       const start = file.text.lastIndexOf(statement.kind, statement.name.span.start);

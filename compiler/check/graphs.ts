@@ -18,6 +18,7 @@ import { failOutside, settleEffects } from "./effects.ts";
 import { BOTTOM, type Entity, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
 import { factsOf } from "./facts.ts";
 import { type Check, type DeclaredVariable, type Frame, type Module, Names, type Slot } from "./frame.ts";
+import { lintInstances } from "./lints/instances.ts";
 import {
   addSizeCheck,
   conjuncts,
@@ -610,6 +611,7 @@ export function elaborateGraph(
     effects,
   );
   reportSameNames(frame, graph);
+  check.lints.push(...lintInstances(root, new Set(builder.variables.map((variable) => variable.scope))));
   return graph;
 }
 

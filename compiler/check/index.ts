@@ -11,6 +11,7 @@ import { evaluate, evaluateCallee } from "./evaluate.ts";
 import type { CallSite, Check, Frame } from "./frame.ts";
 import { callDeclared, callLambda, partialArguments } from "./functions.ts";
 import { elaborateGraph } from "./graphs.ts";
+import { lintProgram } from "./lints/index.ts";
 import { ItemValues } from "./items.ts";
 import { Modules } from "./modules.ts";
 import { callPrimitive } from "./primitive-calls.ts";
@@ -29,6 +30,8 @@ export interface CheckOptions {
   readonly set?: ReadonlyMap<string, string>;
   /** Nodes at graph level to add to the outputs of every graph that has them, so that they can be fetched. */
   readonly nodes?: ReadonlySet<string>;
+  /** Whether to warn of run dims without an upper bound (TFG0902): of interest to who asks for the memory of a run. */
+  readonly bounds?: boolean;
 }
 
 export interface Checked {
@@ -53,6 +56,7 @@ export function checkProgram(options: CheckOptions): Checked {
     modules,
     settings: options.set ?? new Map(),
     unusable: new Set(),
+    lints: [],
     evaluate,
     evaluateCallee,
     whyRank,
@@ -61,14 +65,15 @@ export function checkProgram(options: CheckOptions): Checked {
     apply: applyPrimitive,
     itemEntity: (frame, item, use) => values.entity(frame, item, use),
   };
+  const nodes = options.nodes ?? new Set();
   const root = modules.entry(options.path);
   const graphs: Graph[] = [];
   if (root) {
     checkSettings(check, root);
     for (const module of modules.users()) checkDeclarations(check, module);
     for (const declaration of root.tree.declarations)
-      if (declaration.kind === "graph")
-        graphs.push(elaborateGraph(check, root, declaration, options.nodes ?? new Set()));
+      if (declaration.kind === "graph") graphs.push(elaborateGraph(check, root, declaration, nodes));
+    lintProgram(check, root, graphs, { nodes, bounds: options.bounds ?? false });
   }
   return { graphs, diagnostics: reporter.sorted(modules.files), files: modules.files };
 }

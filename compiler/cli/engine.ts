@@ -28,7 +28,7 @@ import { didYouMean, UsageError } from "./usage.ts";
 
 export const stages: readonly string[] = passNames;
 
-export const render = (diagnostic: Diagnostic): string =>
+const render = (diagnostic: Diagnostic): string =>
   renderText(diagnostic, { color: process.stderr.isTTY === true && picocolors.isColorSupported });
 
 function readOrUndefined(path: string): string | undefined {
@@ -49,13 +49,40 @@ export interface CheckSettings {
   readonly set: ReadonlyMap<string, string>;
   /** Nodes at graph level that are to be fetched though they are no outputs. */
   readonly nodes?: readonly string[];
+  /** The text of the file, if it is not the one that is stored. */
+  readonly text?: string;
+  /** Whether to warn of run dims without an upper bound. */
+  readonly bounds?: boolean;
 }
 
 /** Everything there is to say about a program. */
-export async function diagnose(path: string, { set, nodes = [] }: CheckSettings): Promise<Checked> {
-  const source = await readSource(path);
-  if ("problem" in source) return { graphs: [], diagnostics: [source.problem] };
-  return checkProgram({ path, read: readOrUndefined, library, set, nodes: new Set(nodes) });
+export async function diagnose(path: string, settings: CheckSettings): Promise<Checked> {
+  const { set, nodes = [], text, bounds = false } = settings;
+  if (text === undefined) {
+    const source = await readSource(path);
+    if ("problem" in source) return { graphs: [], diagnostics: [source.problem] };
+  }
+  const read = (other: string): string | undefined => (other === path ? text : undefined) ?? readOrUndefined(other);
+  return checkProgram({ path, read, library, set, nodes: new Set(nodes), bounds });
+}
+
+/** More messages than anyone mends before the next run. */
+const mostShown = 20;
+
+/** The messages, at most `mostShown` of each file. */
+export function printDiagnostics(diagnostics: readonly Diagnostic[], terminal: Terminal): void {
+  const byFile = new Map<string, Diagnostic[]>();
+  for (const diagnostic of diagnostics) {
+    const { path } = diagnostic.primary.span.file;
+    byFile.set(path, [...(byFile.get(path) ?? []), diagnostic]);
+  }
+  for (const [path, all] of byFile) {
+    for (const diagnostic of all.slice(0, mostShown)) terminal.error(`${render(diagnostic)}\n`);
+    const rest = all.slice(mostShown);
+    if (rest.length === 0) continue;
+    const what = rest.some(({ severity }) => severity === "error") ? "error" : "warning";
+    terminal.error(`${path}: ${rest.length} more ${what}${rest.length === 1 ? "" : "s"}\n`);
+  }
 }
 
 /** The graphs of a program whose messages are printed; undefined if there are errors. */
@@ -65,7 +92,7 @@ export async function checkSource(
   terminal: Terminal,
 ): Promise<readonly Graph[] | undefined> {
   const { graphs, diagnostics } = await diagnose(path, settings);
-  for (const diagnostic of diagnostics) terminal.error(`${render(diagnostic)}\n`);
+  printDiagnostics(diagnostics, terminal);
   return diagnostics.some(({ severity }) => severity === "error") ? undefined : graphs;
 }
 
@@ -73,7 +100,7 @@ export async function printSyntax(path: string, terminal: Terminal): Promise<str
   const source = await readSource(path);
   const { tree, diagnostics } =
     "file" in source ? parse(source.file) : { tree: undefined, diagnostics: [source.problem] };
-  for (const diagnostic of diagnostics) terminal.error(`${render(diagnostic)}\n`);
+  printDiagnostics(diagnostics, terminal);
   return tree && printTree(tree);
 }
 
