@@ -16,6 +16,7 @@ import { Modules } from "./modules.ts";
 import { callPrimitive } from "./primitive-calls.ts";
 import { Reporter } from "./report.ts";
 import { checkDeclarations, checkSettings } from "./declarations.ts";
+import { elaborateTests, type TestGraph } from "./tests.ts";
 import { whyRank } from "./why.ts";
 
 export interface CheckOptions {
@@ -29,11 +30,15 @@ export interface CheckOptions {
   readonly set?: ReadonlyMap<string, string>;
   /** Nodes at graph level to add to the outputs of every graph that has them, so that they can be fetched. */
   readonly nodes?: ReadonlySet<string>;
+  /** Whether the `test` blocks of the root file are wanted too. */
+  readonly tests?: boolean;
 }
 
 export interface Checked {
   /** In the order of the root file; only those without errors are complete. */
   readonly graphs: readonly Graph[];
+  /** In the order of the root file; none unless they were asked for. */
+  readonly tests: readonly TestGraph[];
   /** Of all files, by position; empty or warnings only if the graphs may be compiled. */
   readonly diagnostics: readonly Diagnostic[];
   readonly files: readonly SourceFile[];
@@ -63,14 +68,16 @@ export function checkProgram(options: CheckOptions): Checked {
   };
   const root = modules.entry(options.path);
   const graphs: Graph[] = [];
+  const tests: TestGraph[] = [];
   if (root) {
     checkSettings(check, root);
     for (const module of modules.users()) checkDeclarations(check, module);
     for (const declaration of root.tree.declarations)
       if (declaration.kind === "graph")
         graphs.push(elaborateGraph(check, root, declaration, options.nodes ?? new Set()));
+    if (options.tests) tests.push(...elaborateTests(check, root));
   }
-  return { graphs, diagnostics: reporter.sorted(modules.files), files: modules.files };
+  return { graphs, tests, diagnostics: reporter.sorted(modules.files), files: modules.files };
 }
 
 function invoke(frame: Frame, fn: FunctionEntity, args: readonly Supplied[], site: CallSite): Entity {

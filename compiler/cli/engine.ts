@@ -1,5 +1,5 @@
 /** The compiler as the commands use it: a path in, graphs and built programs out, messages on stderr. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import picocolors from "picocolors";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { printSyntax as printTree } from "../../grammar/print.ts";
@@ -7,6 +7,7 @@ import { parse } from "../../grammar/read.ts";
 import type { Compiled, Program } from "../../runtime/index.ts";
 import { TfgError } from "../../runtime/index.ts";
 import { checkProgram } from "../check/index.ts";
+import type { TestGraph } from "../check/tests.ts";
 import { render as renderText } from "../diagnostics/render.ts";
 import {
   type CompiledGraph,
@@ -40,6 +41,7 @@ function readOrUndefined(path: string): string | undefined {
 
 export interface Checked {
   readonly graphs: readonly Graph[];
+  readonly tests: readonly TestGraph[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -48,13 +50,17 @@ export interface CheckSettings {
   readonly set: ReadonlyMap<string, string>;
   /** Nodes at graph level that are to be fetched though they are no outputs. */
   readonly nodes?: readonly string[];
+  /** Whether the `test` blocks are elaborated too. */
+  readonly tests?: boolean;
 }
 
-/** Everything there is to say about a program. */
-export async function diagnose(path: string, { set, nodes = [] }: CheckSettings): Promise<Checked> {
-  const source = await readSource(path);
-  if ("problem" in source) return { graphs: [], diagnostics: [source.problem] };
-  return checkProgram({ path, read: readOrUndefined, library, set, nodes: new Set(nodes) });
+/** Everything there is to say about a program: a file, or a module of the library such as `std/nn.tfg`. */
+export async function diagnose(path: string, { set, nodes = [], tests = false }: CheckSettings): Promise<Checked> {
+  const ofLibrary = library.get(path.replace(/\.tfg$/, ""));
+  const source = ofLibrary === undefined || existsSync(path) ? await readSource(path) : undefined;
+  if (source && "problem" in source) return { graphs: [], tests: [], diagnostics: [source.problem] };
+  const read = source ? readOrUndefined : (name: string) => (name === path ? ofLibrary : readOrUndefined(name));
+  return checkProgram({ path, read, library, set, nodes: new Set(nodes), tests });
 }
 
 /** The graphs of a program whose messages are printed; undefined if there are errors. */
