@@ -12,6 +12,9 @@ const PRELUDE = [
   "std/math",
   "std/reduce",
   "std/activations",
+  "std/losses",
+  "std/metrics",
+  "std/init",
   "std/nn",
   "std/optim",
 ];

@@ -182,7 +182,11 @@ function conditionOf(frame: Frame, entity: Entity, span: Span): ValueId {
 function comparison(frame: Frame, condition: ValueId, number: number): Compared | undefined {
   const { builder } = frame;
   let id = condition;
-  for (let value = builder.valueAt(id); value.op === "reduce_all" && value.args[0] !== undefined; value = builder.valueAt(id))
+  for (
+    let value = builder.valueAt(id);
+    value.op === "reduce_all" && value.args[0] !== undefined;
+    value = builder.valueAt(id)
+  )
     id = value.args[0];
   const { op, args } = builder.valueAt(id);
   const operator = OPERATORS.get(op);

@@ -3,10 +3,15 @@ import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { type Span, spanText } from "../../grammar/source.ts";
 import type { DType } from "../../runtime/abi.ts";
 import { toNumbers } from "../../runtime/dtype.ts";
-import { openSession, Tensor, TfgError } from "../../runtime/index.ts";
+import { type HostArray, openSession, Tensor, TfgError } from "../../runtime/index.ts";
 import type { Compared, Side, TestAssertion, TestGraph } from "../check/tests.ts";
 import type { Graph } from "../index.ts";
 import { interpret } from "../interpret.ts";
+import { literalOf } from "../ir/dims.ts";
+import type { ConstantData, Input, Value } from "../ir/graph.ts";
+import { needsOf } from "../ir/needs.ts";
+import type { NdArray } from "../ops/primitive.ts";
+import { roundTo } from "../ops/scalar.ts";
 import { buildGraph, fetching } from "./engine.ts";
 import { type Shown, typeText } from "./show.ts";
 import { variableValues } from "./weights.ts";
@@ -24,9 +29,10 @@ export async function runTest(test: TestGraph, targets: readonly TestTarget[], s
     if (same) same.on.push(target);
     else found.set(key, { diagnostic, on: [target] });
   };
+  const graph = withoutTensorLiterals(test.graph);
   if (open.length > 0)
     for (const target of targets)
-      for (const diagnostic of await failuresOn(test.graph, open, target, seed, test.span)) add(diagnostic, target);
+      for (const diagnostic of await failuresOn(graph, open, target, seed, test.span)) add(diagnostic, target);
   return [
     ...decided.map((assertion) => failure(assertion, "false when compiling")),
     ...[...found.values()].map(({ diagnostic, on }) =>
@@ -47,8 +53,35 @@ function failure({ span, message }: TestAssertion, text: string): Diagnostic {
   };
 }
 
+interface Fed {
+  readonly graph: Graph;
+  readonly feeds: ReadonlyMap<string, NdArray>;
+}
+
+/**
+ * The graph with its literal tensors as inputs, and their elements. Left as they are, the compiler would fold most of
+ * a test to the bool that it asserts, and the kernels would never run.
+ */
+function withoutTensorLiterals(graph: Graph): Fed {
+  const inputs: Input[] = [...graph.inputs];
+  const feeds = new Map<string, NdArray>();
+  const values = graph.values.map((value, id): Value => {
+    const shape = value.type.shape.map(literalOf);
+    const { dtype } = value.type;
+    if (value.op !== "constant" || shape.length === 0 || !LITERALS.has(dtype)) return value;
+    const name = `literal ${id}`;
+    const { data } = value.attributes.data as ConstantData;
+    feeds.set(name, { dtype, shape: shape.map(Number), data: Float64Array.from(data, (x) => roundTo(dtype, x)) });
+    inputs.push({ name, type: value.type, doc: "", span: value.span });
+    return { ...value, op: "input", attributes: { name } };
+  });
+  return { graph: { ...graph, values, inputs }, feeds };
+}
+
+const LITERALS: ReadonlySet<DType> = new Set(["f32", "i32", "u32", "bool"]);
+
 async function failuresOn(
-  graph: Graph,
+  graph: Fed,
   assertions: readonly TestAssertion[],
   target: TestTarget,
   seed: number,
@@ -78,18 +111,23 @@ const outputsOf = ({ left, right, apart }: Compared): string[] =>
   [left, right, ...(apart ?? [])].map(({ output }) => output);
 
 async function evaluate(
-  whole: Graph,
+  whole: Fed,
   fetches: readonly string[],
   target: TestTarget,
   seed: number,
 ): Promise<ReadonlyMap<string, Shown>> {
   if (fetches.length === 0) return new Map();
-  const graph = fetching(whole, fetches);
+  const graph = fetching(whole.graph, fetches);
+  const needed = needsOf(
+    graph,
+    graph.outputs.map(({ value }) => value),
+  ).inputs;
+  const feeds = new Map([...whole.feeds].filter(([name]) => needed.has(name)));
   if (target === "interpret") {
     const variables = await variableValues(graph, { seed });
     return interpret(graph, {
       fetches,
-      feeds: new Map(),
+      feeds,
       variables: new Map(
         Array.from(variables, ([name, { dtype, shape, data }]) => [
           name,
@@ -102,11 +140,19 @@ async function evaluate(
   const built = await buildGraph(graph, { targets: [target], observe: () => {} });
   const session = await openSession(await built.inProcess(target), { device: target, seed });
   try {
-    const results = await session.run(fetches, {});
+    const results = await session.run(
+      fetches,
+      Object.fromEntries(Array.from(feeds, ([name, fed]) => [name, { shape: fed.shape, data: hostArray(fed) }])),
+    );
     return new Map(fetches.map((name) => [name, shown(results[name], dtypeOf(graph, name))]));
   } finally {
     session[Symbol.dispose]();
   }
+}
+
+function hostArray({ dtype, data }: NdArray): HostArray {
+  if (dtype === "bool") return Uint8Array.from(data);
+  return dtype === "f32" ? Float32Array.from(data) : dtype === "u32" ? Uint32Array.from(data) : Int32Array.from(data);
 }
 
 const dtypeOf = (graph: Graph, name: string): DType => {
