@@ -120,6 +120,18 @@ function defineCommands(terminal: Terminal): CAC {
     const { namesCommand } = await import("./cli/names.ts");
     return namesCommand(unguarded(file), new Options(options), terminal);
   });
+  setting(
+    cli
+      .command("test <...files>", "Run the test blocks of programs, on every target")
+      .usage("test FILE.tfg… | std | std/NAME [options]")
+      .option("--target <list>", "Of wasm,js,interpret; all of them unless given", text)
+      .option("--filter <text>", "Only tests with this in their name", text)
+      .option("--seed <n>", "Seed of initial values and random nodes, 0 unless given", text)
+      .option("--json", "Print the outcomes as JSON"),
+  ).action(async (files: readonly string[], options: Record<string, unknown>) => {
+    const { testCommand } = await import("./cli/test.ts");
+    return testCommand(files.map(unguarded), new Options(options), terminal);
+  });
   cli.option("-v, --version", "Print the version");
   cli.help((sections) => [
     ...sections.slice(1),
@@ -178,7 +190,7 @@ function checkWords(cli: CAC, command: Command): void {
       throw new UsageError(
         `say which ${command.name === "explain" ? "code or file" : "file"}: tfgc ${command.rawName}`,
       );
-    if (second !== undefined && command.name !== "check")
+    if (second !== undefined && !command.rawName.includes("..."))
       throw new UsageError(`${command.name} takes one file, and ${unguarded(second)} is another word`);
     return;
   }

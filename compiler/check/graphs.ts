@@ -2,6 +2,7 @@
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type {
+  AssertStatement,
   Attribute,
   BindingStatement,
   Expression,
@@ -59,6 +60,9 @@ interface Use {
   readonly at: Span;
 }
 
+/** What becomes of an `assert`. */
+type RunAssert = (frame: Frame, statement: AssertStatement) => void;
+
 class GraphElaboration {
   readonly frame: Frame;
   readonly declaration: GraphDeclaration;
@@ -66,10 +70,12 @@ class GraphElaboration {
   /** Everything to do, in the order of the text. */
   readonly #tasks: (() => void)[] = [];
   readonly #items: LazyItem[] = [];
+  readonly #assert: RunAssert;
 
-  constructor(frame: Frame, declaration: GraphDeclaration) {
+  constructor(frame: Frame, declaration: GraphDeclaration, assert: RunAssert) {
     this.frame = frame;
     this.declaration = declaration;
+    this.#assert = assert;
     frame.builder.elaborateBefore = (statement) => this.#forceBefore(statement);
   }
 
@@ -259,7 +265,7 @@ class GraphElaboration {
         });
         return;
       case "assert":
-        this.#tasks.push(() => this.#at(start, () => runAssert(frame, item)));
+        this.#tasks.push(() => this.#at(start, () => this.#assert(frame, item)));
         return;
       case "update":
         this.#tasks.push(() => failOutside(frame, item));
@@ -546,6 +552,7 @@ export function elaborateGraph(
   module: Module,
   declaration: GraphDeclaration,
   extra: ReadonlySet<string>,
+  assert: RunAssert = runAssert,
 ): Graph {
   const dims = declaration.generics.flatMap((generic) => {
     if (generic.kind === "dim") return [generic];
@@ -599,7 +606,7 @@ export function elaborateGraph(
   const frame: Frame = { ...bare, facts, names: new Names(outer) };
   for (const { condition, clause } of constraints) addSizeCheck({ ...frame, facts: factsOf([]) }, condition, clause);
 
-  new GraphElaboration(frame, declaration).run(extra);
+  new GraphElaboration(frame, declaration, assert).run(extra);
   reportUnused(frame, declaration, inputs);
   root.settle();
   const effects = settleEffects(frame);

@@ -17,6 +17,7 @@ import { Modules } from "./modules.ts";
 import { callPrimitive } from "./primitive-calls.ts";
 import { Reporter } from "./report.ts";
 import { checkDeclarations, checkSettings } from "./declarations.ts";
+import { elaborateTests, type TestGraph } from "./tests.ts";
 import { whyRank } from "./why.ts";
 
 export interface CheckOptions {
@@ -32,11 +33,15 @@ export interface CheckOptions {
   readonly nodes?: ReadonlySet<string>;
   /** Whether to warn of run dims without an upper bound (TFG0902): of interest to who asks for the memory of a run. */
   readonly bounds?: boolean;
+  /** Whether the `test` blocks of the root file are wanted too. */
+  readonly tests?: boolean;
 }
 
 export interface Checked {
   /** In the order of the root file; only those without errors are complete. */
   readonly graphs: readonly Graph[];
+  /** In the order of the root file; none unless they were asked for. */
+  readonly tests: readonly TestGraph[];
   /** Of all files, by position; empty or warnings only if the graphs may be compiled. */
   readonly diagnostics: readonly Diagnostic[];
   readonly files: readonly SourceFile[];
@@ -68,14 +73,16 @@ export function checkProgram(options: CheckOptions): Checked {
   const nodes = options.nodes ?? new Set();
   const root = modules.entry(options.path);
   const graphs: Graph[] = [];
+  const tests: TestGraph[] = [];
   if (root) {
     checkSettings(check, root);
     for (const module of modules.users()) checkDeclarations(check, module);
     for (const declaration of root.tree.declarations)
       if (declaration.kind === "graph") graphs.push(elaborateGraph(check, root, declaration, nodes));
+    if (options.tests) tests.push(...elaborateTests(check, root));
     lintProgram(check, root, graphs, { nodes, bounds: options.bounds ?? false });
   }
-  return { graphs, diagnostics: reporter.sorted(modules.files), files: modules.files };
+  return { graphs, tests, diagnostics: reporter.sorted(modules.files), files: modules.files };
 }
 
 function invoke(frame: Frame, fn: FunctionEntity, args: readonly Supplied[], site: CallSite): Entity {

@@ -1,5 +1,5 @@
 /** The compiler as the commands use it: a path in, graphs and built programs out, messages on stderr. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import picocolors from "picocolors";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { printSyntax as printTree } from "../../grammar/print.ts";
@@ -7,6 +7,7 @@ import { parse } from "../../grammar/read.ts";
 import type { Compiled, Program } from "../../runtime/index.ts";
 import { TfgError } from "../../runtime/index.ts";
 import { checkProgram } from "../check/index.ts";
+import type { TestGraph } from "../check/tests.ts";
 import { render as renderText } from "../diagnostics/render.ts";
 import {
   type CompiledGraph,
@@ -41,6 +42,7 @@ function readOrUndefined(path: string): string | undefined {
 
 export interface Checked {
   readonly graphs: readonly Graph[];
+  readonly tests: readonly TestGraph[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -53,17 +55,22 @@ export interface CheckSettings {
   readonly text?: string;
   /** Whether to warn of run dims without an upper bound. */
   readonly bounds?: boolean;
+  /** Whether the `test` blocks are elaborated too. */
+  readonly tests?: boolean;
 }
 
-/** Everything there is to say about a program. */
+/** Everything there is to say about a program: a file, or a module of the library such as `std/nn.tfg`. */
 export async function diagnose(path: string, settings: CheckSettings): Promise<Checked> {
-  const { set, nodes = [], text, bounds = false } = settings;
-  if (text === undefined) {
+  const { set, nodes = [], text, bounds = false, tests = false } = settings;
+  const ofLibrary = library.get(path.replace(/\.tfg$/, ""));
+  const isOfLibrary = ofLibrary !== undefined && !existsSync(path);
+  if (text === undefined && !isOfLibrary) {
     const source = await readSource(path);
-    if ("problem" in source) return { graphs: [], diagnostics: [source.problem] };
+    if ("problem" in source) return { graphs: [], tests: [], diagnostics: [source.problem] };
   }
-  const read = (other: string): string | undefined => (other === path ? text : undefined) ?? readOrUndefined(other);
-  return checkProgram({ path, read, library, set, nodes: new Set(nodes), bounds });
+  const given = text ?? (isOfLibrary ? ofLibrary : undefined);
+  const read = (other: string): string | undefined => (other === path ? given : undefined) ?? readOrUndefined(other);
+  return checkProgram({ path, read, library, set, nodes: new Set(nodes), bounds, tests });
 }
 
 /** More messages than anyone mends before the next run. */
