@@ -15,6 +15,7 @@ import type {
   Variable,
 } from "../ir/graph.ts";
 import type { DType, TensorType } from "../ir/types.ts";
+import type { CallRule } from "../differentiate/differentiate.ts";
 import type { Facts } from "./facts.ts";
 import { joinPath, type ScopeNode, type TextOrder } from "./scopes.ts";
 
@@ -85,6 +86,8 @@ export class GraphBuilder {
   readonly explanations = new Map<ValueId, () => Explanation>();
   /** Results of `stop_gradient`: no path to a parameter leads through them. */
   readonly barriers = new Set<ValueId>();
+  /** Gradients given by hand, by the results of the calls that they are for. */
+  readonly rules = new Map<ValueId, CallRule>();
   #sequence = 0;
   readonly graph: GraphInfo | undefined;
   /** Offset in the text of the graph item under elaboration. */
@@ -132,6 +135,12 @@ export class GraphBuilder {
       ...(scope ? { scope } : {}),
     });
     return this.#calls.length - 1;
+  }
+
+  callAt(id: CallId): { readonly name: string; readonly span: Span; readonly parent?: CallId } {
+    const call = this.#calls[id];
+    if (!call) throw new Error(`no call ${id}`);
+    return call;
   }
 
   closeCall(id: CallId, results: readonly ValueId[]): void {
