@@ -124,7 +124,7 @@ class Reverse {
     }
     const vjp = primitives[value.op]?.vjp;
     if (vjp === "zero") return;
-    if (!vjp) source.fail(value);
+    if (!vjp) return source.fail(value);
     const emit = source.emitterFor(value);
     const { type } = value;
     const pulled = vjp({
