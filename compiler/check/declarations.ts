@@ -13,6 +13,7 @@ import { GraphBuilder } from "./builder.ts";
 import { factsOf } from "./facts.ts";
 import { type Check, type Frame, type Module, Names } from "./frame.ts";
 import { intrinsic, isPredefined, moduleItem, unknownName } from "./lookup.ts";
+import { checkGradientAttribute, gradientAttribute } from "./gradients.ts";
 import { nearest } from "./nearest.ts";
 import { fail } from "./operands.ts";
 import { Failure } from "./report.ts";
@@ -154,6 +155,8 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
     checkDims(inner, clause);
     resolve(names, clause);
   }
+  checkGradientAttribute(frame, declaration);
+  for (const { value } of gradientAttribute(declaration)?.args ?? []) resolve(names, value);
   if (declaration.body.kind !== "block") resolve(names, declaration.body);
   else resolveBlock(inner, declaration.body, dtypes, declaration);
 }

@@ -11,9 +11,7 @@ const later = (text: string, ...helps: readonly string[]): Unbuilt => ({
 });
 
 const UNBUILT: ReadonlyMap<string, Unbuilt> = new Map([
-  ...["grad", "adjoint", "minimize"].map(
-    (name) => [name, later("differentiation and training are not built yet")] as const,
-  ),
+  ...["minimize"].map((name) => [name, later("differentiation and training are not built yet")] as const),
   ...["scan", "while"].map(
     (name) =>
       [

@@ -29,7 +29,7 @@ import { didYouMean, UsageError } from "./usage.ts";
 
 export const stages: readonly string[] = passNames;
 
-const render = (diagnostic: Diagnostic): string =>
+export const render = (diagnostic: Diagnostic): string =>
   renderText(diagnostic, { color: process.stderr.isTTY === true && picocolors.isColorSupported });
 
 function readOrUndefined(path: string): string | undefined {

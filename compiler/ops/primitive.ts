@@ -1,7 +1,7 @@
 /** What a primitive is. One record each; the table is `ops/table.ts`. */
 import type { Span } from "../../grammar/source.ts";
 import type { Dim } from "../ir/dims.ts";
-import type { Attributes, Comprehension, ConstantData, Value } from "../ir/graph.ts";
+import type { Attributes, Comprehension, ConstantData, Value, ValueId } from "../ir/graph.ts";
 import type { Affine, AxisId, Combine, ScalarId } from "../ir/nest.ts";
 import type { CodeBuilder, Expr } from "../ir/stmt.ts";
 import type { DType, TensorType } from "../ir/types.ts";
@@ -166,6 +166,46 @@ export interface RoutineBuilder {
   size(dim: Dim): Expr;
 }
 
+// ---- differentiation ------------------------------------------------------------------------------------
+
+/** Appends values to a graph, each typed by its primitive's rule: what gradients are written with. */
+export interface Emitter {
+  /** A primitive by its name, with its arguments as the signature binds them. */
+  apply(name: string, operands: readonly ValueId[], args?: Readonly<Record<string, Argument>>): ValueId;
+  typeOf(value: ValueId): TensorType;
+  /** A number as a scalar. */
+  constant(value: number, dtype: DType): ValueId;
+  /** A size as a scalar. */
+  dim(dim: Dim, dtype: DType): ValueId;
+  /** Proves from the facts in force; false means "cannot prove". */
+  readonly facts: Pick<PrimitiveCall["facts"], "equal" | "atLeast">;
+}
+
+/** A value whose cotangent (the gradient of the result with respect to it) is to be handed on to its operands. */
+export interface Pullback {
+  readonly emit: Emitter;
+  readonly value: Value;
+  readonly id: ValueId;
+  /** The cotangent of the first result. */
+  readonly cotangent: ValueId;
+  /** Of all results; absent for those that nothing depends on. */
+  readonly cotangents: readonly (ValueId | undefined)[];
+  /** Whether the cotangent of operand `k` is wanted. */
+  wants(k: number): boolean;
+}
+
+/**
+ * The vector-Jacobian product: the cotangents of the operands. One may have the shape of the result where the operand
+ * was broadcast to it; `differentiate` sums it up.
+ */
+export type Vjp = (pullback: Pullback) => readonly (ValueId | undefined)[];
+
+/**
+ * What is known of a value as a function of one tensor: it does not depend on it, depends on it linearly, or is zero,
+ * which is both.
+ */
+export type Dependence = "fixed" | "linear" | "zero";
+
 // ---- the record ------------------------------------------------------------------------------------------
 
 export interface Primitive {
@@ -206,4 +246,11 @@ export interface Primitive {
     value: Value,
     at: readonly Affine[],
   ): { readonly at: readonly Affine[]; readonly value: ScalarId };
+  /** The gradient; "zero" where the result is piecewise constant or no float. Absent for leaves. */
+  readonly vjp?: Vjp | "zero";
+  /**
+   * Whether the result is linear in the operands that are, of which there is at least one; a span says where it is
+   * not. Absent: never.
+   */
+  linear?(value: Value, operands: readonly Dependence[]): boolean | Span;
 }

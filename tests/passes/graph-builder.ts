@@ -63,6 +63,10 @@ export class GraphBuilder {
     return this.#push({ op: "constant", args: [], attributes: { data: { data: Float64Array.from(data) } }, type });
   }
 
+  dim(dim: Dim, dtype: DType): ValueId {
+    return this.#push({ op: "dim", args: [], attributes: { dim }, type: { dtype, shape: [] } });
+  }
+
   call(op: string, args: readonly ValueId[], given: Readonly<Record<string, Argument>> = {}): ValueId {
     const operands = args.map((arg) => this.type(arg));
     const { type, attributes = {}, more } = primitiveOf(op).infer(callOf(operands, given));
