@@ -16,6 +16,7 @@ import {
 } from "./entity.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { distribute, suppliedEntity } from "./functions.ts";
+import { callLoop } from "./loops.ts";
 import { ceilDiv, NoValue } from "./numbers.ts";
 import { fail, toTensor } from "./operands.ts";
 import { callEinsum, callRearrange } from "./patterns.ts";
@@ -55,6 +56,7 @@ export function callBuiltin(
 ): Entity {
   if (fn.name === "einsum") return callEinsum(frame, args, site);
   if (fn.name === "rearrange") return callRearrange(frame, args, site);
+  if (fn.name === "scan" || fn.name === "while") return callLoop(frame, fn.name, args, site);
   const bound = distribute(frame, site, PARAMETERS[fn.name] ?? [], args, BUILTINS.get(fn.name) ?? fn.name);
   const entities = new Map<string, { readonly entity: Entity; readonly span: Span }>();
   for (const arg of args) {
