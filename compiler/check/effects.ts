@@ -23,7 +23,7 @@ export function runUpdate(frame: Frame, statement: UpdateStatement): void {
   const variable = updatedVariable(frame, statement);
   const { name, operator, value } = statement;
   const span: Span = { file: statement.span.file, start: name.span.start, end: operator.end };
-  const { owner, builder } = frame;
+  const { builder } = frame;
   if (frame.loop)
     fail(frame, {
       code: "TFG0411",
@@ -33,7 +33,7 @@ export function runUpdate(frame: Frame, statement: UpdateStatement): void {
         { text: `carry it: \`${frame.loop.spelling}\` hands the value from turn to turn, update with the last one` },
       ],
     });
-  if (!owner) return failOutside(frame, statement);
+  const owner = frame.owner ?? failOutside(frame, statement);
   const before = builder.updates.find((other) => other.variable === variable && sameOwner(other.owner, owner));
   if (before) failTwice(frame, name.text, span, before.span);
   const entity = frame.check.evaluate({ ...frame, place: frame.place.binding(name.text) }, value);

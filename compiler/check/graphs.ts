@@ -150,7 +150,7 @@ class GraphElaboration {
     item.state = "running";
     this.#running.push({ item, at: use });
     try {
-      item.entity = item.evaluateNow();
+      item.entity = this.frame.check.reporter.outsideOfTrials(item.evaluateNow);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       item.entity = BOTTOM;

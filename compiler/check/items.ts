@@ -63,8 +63,9 @@ export class ItemValues {
     known.set(declaration, { state: "running", entity: BOTTOM });
     let entity: Entity = BOTTOM;
     try {
-      entity =
-        declaration.kind === "config" ? configValue(frame, declaration, module) : itemConst(frame, declaration, module);
+      entity = frame.check.reporter.outsideOfTrials(() =>
+        declaration.kind === "config" ? configValue(frame, declaration, module) : itemConst(frame, declaration, module),
+      );
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
     }

@@ -33,6 +33,12 @@ export class Place {
     return place;
   }
 
+  /** Takes a call back whose elaboration came to nothing. */
+  forget(call: Place): void {
+    const at = this.#calls.indexOf(call);
+    if (at >= 0) this.#calls.splice(at, 1);
+  }
+
   /** `dropout/random_uniform`; when the graph is complete and its scopes are settled. */
   get path(): string {
     if (this.#parent instanceof ScopeNode) return this.#parent.path;
