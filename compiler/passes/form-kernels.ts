@@ -109,13 +109,20 @@ export function formKernels(
     }, within);
 
   const emit = (ids: readonly ValueId[], within: RegionId | undefined): void => {
-    for (const id of ids) {
+    const waiting = new Set(ids);
+    const emitOne = (id: ValueId): void => {
+      if (!waiting.delete(id)) return;
+      // What decides whether it runs is known before.
+      for (const { node } of guards[routineOf(graph, id) ?? id] ?? [])
+        for (const needed of [...neededFor(graph, valueOf(graph, node).args[0] ?? -1)].sort((a, b) => a - b))
+          emitOne(needed);
       const value = valueOf(graph, id);
       const region = guarded(routineOf(graph, id) ?? id, within);
       const loop = value.op === "loop" ? loops.loops.get(loopOfLeaf(value)) : undefined;
       if (loop) emitLoop(loop, region);
       else if (isKernel(id) && !isDerived.has(id)) steps.push(...kernel(id, region));
-    }
+    };
+    for (const id of ids) emitOne(id);
   };
 
   const emitLoop = (loop: Loop, parent: RegionId | undefined): void => {

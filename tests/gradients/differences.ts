@@ -86,7 +86,12 @@ export function checkGradients(
   const run = (with_: ReadonlyMap<string, NdArray>, fetches: readonly string[]) =>
     interpret(graph, { feeds: with_, variables: new Map(), dims, fetches });
   const valueAt = (with_: ReadonlyMap<string, NdArray>): number =>
-    [...run(with_, seeds.map((_, i) => `y${i}`)).values()].reduce((sum, { data }) => sum + (data[0] ?? Number.NaN), 0);
+    [
+      ...run(
+        with_,
+        seeds.map((_, i) => `y${i}`),
+      ).values(),
+    ].reduce((sum, { data }) => sum + (data[0] ?? Number.NaN), 0);
   for (const [k, [name]] of wanted.entries()) {
     const x = fed.get(name) ?? assert.unreachable(`${name} is fed`);
     const direction = Float64Array.from(x.data, () => next() * 2 - 1);
