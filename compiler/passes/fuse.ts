@@ -314,7 +314,7 @@ function formKernels(graph: Graph, roots: ReadonlySet<ValueId>, derived: Readonl
         routine,
         name,
         (value) => bufferOf.get(value),
-        (made) => buffers.push({ ...made, name: unique(name), place }) - 1,
+        (made) => buffers.push({ ...made, name: unique(made.name), place }) - 1,
       );
       (place === "derived" ? derive : steps).push(step);
       continue;
