@@ -14,7 +14,7 @@ function checkMatrix(call: PrimitiveCall, a: Operand): void {
   const { dtype, shape } = a.type;
   if (!belongsTo(dtype, "float")) failClass(call, a, "float");
   const rank = shape.length;
-  if (rank < 2) failRank(call, a, "a matrix");
+  if (rank < 2) failRank(call, a, "at least two dimensions");
   if (!call.facts.equal(shape[rank - 2] ?? ONE, shape[rank - 1] ?? ONE))
     failShapes(call, "the matrix must be square", [a]);
 }

@@ -80,7 +80,7 @@ export function formKernels(
       routine,
       name,
       (value) => bufferOf.get(value),
-      (made) => add({ ...made, name, place }),
+      (made) => add({ ...made, place }),
     );
     return [region === undefined ? step : { ...step, region }];
   };
