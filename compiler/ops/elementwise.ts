@@ -118,7 +118,8 @@ export const integerPower: Primitive = {
     if (exponent === 0) return [undefined];
     if (exponent === 1) return [cotangent];
     const [x] = value.args;
-    const lower = exponent === 2 && x !== undefined ? x : emit.apply("integer_power", value.args, { exponent: exponent - 1 });
+    const lower =
+      exponent === 2 && x !== undefined ? x : emit.apply("integer_power", value.args, { exponent: exponent - 1 });
     return [emit.apply("mul", [emit.apply("mul", [emit.constant(exponent, value.type.dtype), cotangent]), lower])];
   },
   linear: (value) => numberOf(value, "exponent") === 1,

@@ -99,7 +99,9 @@ export function randomComprehension(seed: number): RandomComprehension {
       : expression(axes, 2);
     const body = isNested ? apply("mul", "f32", innermost, element(axes.slice(0, -1))) : innermost;
     const folded = scalar({ kind: "reduce", monoid, axes: isNested ? over.slice(0, 1) : over, body, dtype: "f32" });
-    return next() < 0.5 ? folded : apply("mul", "f32", apply("tanh", "f32", apply("mul", "f32", folded, f32(0.1))), element(outer));
+    return next() < 0.5
+      ? folded
+      : apply("mul", "f32", apply("tanh", "f32", apply("mul", "f32", folded, f32(0.1))), element(outer));
   });
   return { builder, value, inputs, feeds };
 }
