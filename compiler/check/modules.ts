@@ -8,7 +8,7 @@ import type { Reporter } from "./report.ts";
 import { expressionsOfDeclaration } from "./walk.ts";
 
 /** What `std/prelude` consists of, in the order in which a name is looked up. */
-const PRELUDE = ["std/math", "std/reduce", "std/nn", "std/optim"];
+const PRELUDE = ["std/math", "std/reduce", "std/nn", "std/random", "std/optim"];
 
 export interface Sources {
   /** Text of a file by its path, joined to the folder of the file that imports it; undefined if it cannot be read. */
