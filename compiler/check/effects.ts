@@ -6,6 +6,7 @@ import { type Span, spanText } from "../../grammar/source.ts";
 import type { UpdateStatement } from "../../grammar/syntax.ts";
 import { dimOf, formatDim, formatShape, literalOf } from "../ir/dims.ts";
 import type { CallId, ValueId } from "../ir/graph.ts";
+import { mentionedBy } from "../ir/needs.ts";
 import { type DType, isFloat, isInteger } from "../ir/types.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
 import type { Effects, Going, GraphBuilder, UpdateDraft, VariableDraft } from "./builder.ts";
@@ -181,6 +182,11 @@ export function settleEffects(frame: Frame): Effects {
   const { builder } = frame;
   const updates = builder.updates.map((draft) => ({ draft, when: new Set<string>() }));
   const assertions = builder.assertions.map((draft) => ({ draft, when: new Set<string>() }));
+  const mentioned = (ids: Iterable<ValueId>): Set<string> => {
+    const dims = new Set<string>();
+    for (const id of ids) mentionedBy(builder.valueAt(id), dims);
+    return dims;
+  };
   const fetches: { readonly name: string; readonly value?: ValueId }[] = [...builder.outputs, ...builder.steps];
   for (const { name, value } of fetches) {
     const evaluated = new Set<CallId>();
@@ -198,7 +204,7 @@ export function settleEffects(frame: Frame): Effects {
       }
     };
     const goes = (owner: Owner | undefined): boolean =>
-      owner === undefined || (owner.kind === "step" ? owner.name === name : evaluated.has(owner.call));
+      owner !== undefined && (owner.kind === "step" ? owner.name === name : evaluated.has(owner.call));
     if (value !== undefined) need(value);
     for (let before = -1; before !== known.size; ) {
       before = known.size;
@@ -213,6 +219,11 @@ export function settleEffects(frame: Frame): Effects {
           need(draft.condition);
         }
     }
+    // One at graph level asks for no feed of its own: `step reset { position := 0 }` does not need to know T.
+    const dims = mentioned(known);
+    for (const { draft, when } of assertions)
+      if (!draft.owner && [...mentioned(builder.needed([draft.condition]))].every((dim) => dims.has(dim)))
+        when.add(name);
   }
   const going = <Draft>({ draft, when }: { draft: Draft; when: ReadonlySet<string> }): Going<Draft>[] =>
     when.size === 0 ? [] : [{ ...draft, when: [...when] }];

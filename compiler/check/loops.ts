@@ -267,7 +267,7 @@ function elaborateWith(
   dtypes: readonly (DType | undefined)[],
   place: Place,
 ): Entity {
-  const { frame, site, spelling, times, init, isList, xs } = loop;
+  const { frame, site, times, init, isList, xs } = loop;
   const { builder } = frame;
   const number = builder.openLoop();
   const starts = items.map((item, i) => toTensor(frame, item, init.span, dtypes[i]));
