@@ -148,7 +148,7 @@ function fitting(frame: Frame, entity: Entity, variable: VariableDraft, name: st
 }
 
 /** `0` as a float is `0.0`. */
-const numberText = (span: Span, dtype: DType): string => {
+export const numberText = (span: Span, dtype: DType): string => {
   const text = spanText(span);
   return isFloat(dtype) && /^-?\d+$/.test(text) ? `${text}.0` : text;
 };
@@ -180,6 +180,7 @@ export function ownResult(inner: Frame, entity: Entity, before: number, span: Sp
 /** Settles updates and assertions of a graph whose items are all elaborated. Reports TFG0406 and TFG0317. */
 export function settleEffects(frame: Frame): Effects {
   const { builder } = frame;
+  if (builder.updates.length + builder.assertions.length === 0) return { updates: [], assertions: [] };
   const updates = builder.updates.map((draft) => ({ draft, when: new Set<string>() }));
   const assertions = builder.assertions.map((draft) => ({ draft, when: new Set<string>() }));
   const mentioned = (ids: Iterable<ValueId>): Set<string> => {
@@ -235,9 +236,12 @@ export function settleEffects(frame: Frame): Effects {
 
 /** TFG0406 for two updates of a variable on the path of one fetch. */
 function reportTwice(frame: Frame, updates: readonly Going<UpdateDraft>[]): void {
-  for (const [i, update] of updates.entries())
-    for (const first of updates.slice(0, i)) {
-      if (first.variable !== update.variable || !first.when.some((name) => update.when.includes(name))) continue;
+  const byVariable = new Map<VariableDraft, Going<UpdateDraft>[]>();
+  for (const update of updates) {
+    const before = byVariable.get(update.variable) ?? [];
+    byVariable.set(update.variable, [...before, update]);
+    for (const first of before) {
+      if (!first.when.some((name) => update.when.includes(name))) continue;
       const isSameText = first.span.start === update.span.start && first.span.file === update.span.file;
       const site = ({ owner, span }: UpdateDraft): Span => (isSameText && owner.kind === "call" ? owner.span : span);
       frame.check.reporter.report({
@@ -254,6 +258,7 @@ function reportTwice(frame: Frame, updates: readonly Going<UpdateDraft>[]): void
         notes: ["the right-hand side of both reads the value from before the run"],
       });
     }
+  }
 }
 
 // ---- what the host can read before a run ---------------------------------------------------------------------
