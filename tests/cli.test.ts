@@ -333,6 +333,33 @@ cli("the same seed gives the same variables on every target, another one others"
   assert.is.not((await tfgc(...args, "--seed", "1")).out, outs[0]?.out);
 });
 
+cli("a fetched step has no result, and only its feeds are asked for", async () => {
+  const path = at("steps.tfg");
+  writeFileSync(
+    path,
+    `graph g[N] {
+  input x: f32[N]
+  state total: f32 = 1.0
+  assert N < 5
+  output y = 2 * x
+  step add { total := total + sum(x) }
+  step clear { total := 0.0 }
+}
+`,
+  );
+  const run = (fetch: string, ...rest: readonly string[]) =>
+    tfgc("run", path, "--target", "interpret", "--fetch", fetch, ...rest);
+  const feeds = ["--feeds", await feed("steps.safetensors", { ...x, shape: [4] })];
+  assert.equal(JSON.parse((await run("y,add", "--json", ...feeds)).out), {
+    y: { dtype: "f32", shape: [4], data: [2, 4, 6, 8] },
+  });
+  assert.equal(await run("clear", "--json"), { code: 0, out: "{}\n", error: "" });
+  assert.equal(await run("clear"), { code: 0, out: "", error: "" });
+  assert.match((await run("add")).error, "TFG0803");
+  assert.match((await run("clear", ...feeds)).error, "TFG0804");
+  assert.match((await run("add,clear", ...feeds)).error, "error[TFG0807]");
+});
+
 cli("results are printed readably", async () => {
   const { out } = await tfgc(
     "run",

@@ -47,7 +47,7 @@ export interface UpdateDraft {
 }
 
 export interface AssertionDraft extends Omit<Assertion, "when"> {
-  /** Undefined at graph level: it goes with every fetch. */
+  /** Undefined at graph level: it goes with every fetch that knows the dims it mentions. */
   readonly owner: Owner | undefined;
 }
 

@@ -308,7 +308,9 @@ class GraphElaboration {
           this.#at(start, () => {
             shared ??= boundEntities(frame, item);
             const entity = shared[i] ?? BOTTOM;
-            if (entity.kind === "tensor") frame.builder.nameValue(entity.value, name.text);
+            const isNode = entity.kind === "initial" && entity.init.fn !== "orthogonal";
+            const tensor = isNode ? toTensor(frame, entity, name.span) : entity;
+            if (tensor.kind === "tensor") frame.builder.nameValue(tensor.value, name.text);
             return entity;
           }),
         { isData: !isFunction },
@@ -418,7 +420,14 @@ class GraphElaboration {
     );
     if (!slot || isStep || frame.builder.outputs.some((output) => output.name === name)) return;
     const entity = slot.get(slot.span);
-    if (entity.kind !== "tensor" && !isNumber(entity) && entity.kind !== "list" && entity.kind !== "bool") return;
+    if (
+      entity.kind !== "tensor" &&
+      entity.kind !== "initial" &&
+      !isNumber(entity) &&
+      entity.kind !== "list" &&
+      entity.kind !== "bool"
+    )
+      return;
     this.#guarded(() => {
       const tensor = toTensor(frame, entity, slot.span);
       frame.builder.outputs.push({ name, value: tensor.value, doc: "", span: slot.span });

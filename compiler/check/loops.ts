@@ -2,11 +2,12 @@
  * `scan` and `while` (language.md 5.5, 6.1): the function is elaborated once, on leaves that stand for a value of each
  * iteration. What depends on them is the body; nothing has to be cut out.
  */
-import { type Span, spanText } from "../../grammar/source.ts";
+import type { Span } from "../../grammar/source.ts";
 import { dimOf, type Dim, formatDim, literalOf, subDims } from "../ir/dims.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 import { resolveAxis } from "../ops/axes.ts";
 import { BUILTINS } from "./builtins.ts";
+import { numberText } from "./effects.ts";
 import {
   BOTTOM,
   type DimLabel,
@@ -267,7 +268,7 @@ function elaborateWith(
   dtypes: readonly (DType | undefined)[],
   place: Place,
 ): Entity {
-  const { frame, site, spelling, times, init, isList, xs } = loop;
+  const { frame, site, times, init, isList, xs } = loop;
   const { builder } = frame;
   const number = builder.openLoop();
   const starts = items.map((item, i) => toTensor(frame, item, init.span, dtypes[i]));
@@ -431,7 +432,7 @@ function nextCarry(
   const isCertain = shape.length !== start.type.shape.length || !isUnsure;
   const which = isList ? `carry ${index + 1} of \`${spelling}\`` : `the carry of \`${spelling}\``;
   return fail(frame, {
-    code: dtype !== start.type.dtype ? "TFG0304" : isCertain ? "TFG0301" : "TFG0311",
+    code: isSameShape ? "TFG0304" : isCertain ? "TFG0301" : "TFG0311",
     message: `${which} is ${formatType(start.type)} at first and ${formatType(next.type)} after one turn`,
     primary: { span: next.origin.file === fn.span.file ? next.origin : fn.span, text: formatType(next.type) },
     related: [{ span: init.span, text: `starts as ${formatType(start.type)}` }],
@@ -439,7 +440,7 @@ function nextCarry(
       shape.length > 0 && start.type.shape.length === 0
         ? [
             {
-              text: `start with all of them: \`broadcast(${spanText(init.span)}, [${shape.map(formatDim).join(", ")}])\``,
+              text: `start with all of them: \`broadcast(${numberText(init.span, dtype)}, [${shape.map(formatDim).join(", ")}])\``,
             },
           ]
         : [],

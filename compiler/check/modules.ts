@@ -16,6 +16,7 @@ const PRELUDE = [
   "std/metrics",
   "std/init",
   "std/nn",
+  "std/random",
   "std/optim",
 ];
 
