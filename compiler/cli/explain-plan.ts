@@ -1,7 +1,7 @@
 /** `tfgc explain FILE.tfg --fetch a,b`: the plan of a run, for people and as JSON. */
 import { gzipSync } from "node:zlib";
 import picocolors from "picocolors";
-import { TfgError } from "../../runtime/index.ts";
+import { TfgError } from "../../runtime/errors.ts";
 import { compileGraph, type Graph } from "../index.ts";
 import { type Dim, DimOverflow, dimSymbols, evaluateDim, formatShape, literalOf } from "../ir/dims.ts";
 import {

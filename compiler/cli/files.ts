@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { type SourceFile, sourceFile } from "../../grammar/source.ts";
-import { TfgError } from "../../runtime/index.ts";
+import { TfgError } from "../../runtime/errors.ts";
 
 /** A source, or the message why there is none (TFG0601). */
 export type Source = { readonly file: SourceFile } | { readonly problem: Diagnostic };

@@ -4,7 +4,8 @@ import { openSession, readWeights, type SessionOptions, Tensor, TfgError } from 
 import { toNumbers } from "../../runtime/dtype.ts";
 import { interpret } from "../interpret.ts";
 import type { Graph } from "../ir/graph.ts";
-import { buildGraph, checkSource, chooseGraph, fetching, namesOf } from "./engine.ts";
+import { buildGraph } from "./build.ts";
+import { checkSource, chooseGraph, fetching, namesOf } from "./engine.ts";
 import { writeOutput } from "./files.ts";
 import { resultsAsJson, resultsAsText, type Shown } from "./show.ts";
 import { Progress, type Terminal } from "./terminal.ts";
