@@ -10,7 +10,7 @@ export async function checkCommand(paths: readonly string[], options: Options, t
   if (paths.length === 0) throw new UsageError("say which file to check");
   const set = options.settings("set");
   const diagnostics: Diagnostic[] = [];
-  for (const path of paths) diagnostics.push(...diagnose(path, { set }).diagnostics);
+  for (const path of paths) diagnostics.push(...(await diagnose(path, { set })).diagnostics);
   if (options.isSet("json")) terminal.out(diagnosticsAsJson(diagnostics));
   else for (const diagnostic of diagnostics) terminal.error(`${render(diagnostic)}\n`);
   return diagnostics.some(({ severity }) => severity === "error") ? 1 : 0;

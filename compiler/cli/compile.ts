@@ -33,11 +33,11 @@ export async function compileCommand(path: string, options: Options, terminal: T
   const form = options.isSet("js") || emit === "js" ? "js" : "ts";
 
   if (emit === "syntax") {
-    const printed = printSyntax(path, terminal);
+    const printed = await printSyntax(path, terminal);
     if (printed !== undefined) terminal.out(printed);
     return printed === undefined ? 1 : 0;
   }
-  const checked = checkSource(path, { set: options.settings("set") }, terminal);
+  const checked = await checkSource(path, { set: options.settings("set") }, terminal);
   if (checked === undefined) return 1;
 
   const progress = new Progress(terminal);

@@ -38,21 +38,25 @@ export interface CheckSettings {
 }
 
 /** Everything there is to say about a program. */
-export function diagnose(path: string, { set, nodes = [] }: CheckSettings): Checked {
-  const source = readSource(path);
+export async function diagnose(path: string, { set, nodes = [] }: CheckSettings): Promise<Checked> {
+  const source = await readSource(path);
   if ("problem" in source) return { graphs: [], diagnostics: [source.problem] };
   return checkProgram({ path, read: readOrUndefined, library, set, nodes: new Set(nodes) });
 }
 
 /** The graphs of a program whose messages are printed; undefined if there are errors. */
-export function checkSource(path: string, settings: CheckSettings, terminal: Terminal): readonly Graph[] | undefined {
-  const { graphs, diagnostics } = diagnose(path, settings);
+export async function checkSource(
+  path: string,
+  settings: CheckSettings,
+  terminal: Terminal,
+): Promise<readonly Graph[] | undefined> {
+  const { graphs, diagnostics } = await diagnose(path, settings);
   for (const diagnostic of diagnostics) terminal.error(`${render(diagnostic)}\n`);
   return diagnostics.some(({ severity }) => severity === "error") ? undefined : graphs;
 }
 
-export function printSyntax(path: string, terminal: Terminal): string | undefined {
-  const source = readSource(path);
+export async function printSyntax(path: string, terminal: Terminal): Promise<string | undefined> {
+  const source = await readSource(path);
   const { tree, diagnostics } =
     "file" in source ? parse(source.file) : { tree: undefined, diagnostics: [source.problem] };
   for (const diagnostic of diagnostics) terminal.error(`${render(diagnostic)}\n`);

@@ -29,7 +29,7 @@ export async function explainPlan(path: string, options: Options, terminal: Term
   const fetches = [...new Set(options.list("fetch"))];
   if (options.text("fetch") !== undefined && fetches.length === 0) throw new UsageError("--fetch names no node");
   const given = options.sizes("dims");
-  const checked = checkSource(path, { set: options.settings("set"), nodes: fetches }, terminal);
+  const checked = await checkSource(path, { set: options.settings("set"), nodes: fetches }, terminal);
   if (checked === undefined) return 1;
   const whole = chooseGraph(checked, options.text("graph"));
   const outputs = whole.outputs.map(({ name }) => name);

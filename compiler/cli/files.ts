@@ -10,7 +10,7 @@ import { TfgError } from "../../runtime/errors.ts";
 export type Source = { readonly file: SourceFile } | { readonly problem: Diagnostic };
 
 /** Read at once: to wait would be to start Node's pool of threads, which costs more than reading a source. */
-export function readSource(path: string): Source {
+export async function readSource(path: string): Promise<Source> {
   try {
     const bytes = readFileSync(path);
     return { file: sourceFile(path, new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };

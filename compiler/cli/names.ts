@@ -42,7 +42,7 @@ export async function namesCommand(path: string, options: Options, terminal: Ter
 
 async function list(path: string, set: ReadonlyMap<string, string>, terminal: Terminal): Promise<Listed | undefined> {
   if (/\.tfg$/.test(path)) {
-    const graphs = checkSource(path, { set }, terminal);
+    const graphs = await checkSource(path, { set }, terminal);
     return graphs && { entries: reportVariables(graphs) };
   }
   const { tensors, aliases } = await readWeights(path);

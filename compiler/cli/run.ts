@@ -21,7 +21,7 @@ export async function runCommand(path: string, options: Options, terminal: Termi
   const graphName = options.text("graph");
   const progress = new Progress(terminal);
 
-  const checked = checkSource(path, { set, nodes: fetches }, terminal);
+  const checked = await checkSource(path, { set, nodes: fetches }, terminal);
   if (checked === undefined) return 1;
   const whole = chooseGraph(checked, graphName);
   if (fetches.length === 0)
