@@ -399,10 +399,20 @@ function evaluateMember(frame: Frame, expression: MemberExpression): Entity {
       name.text,
       [...value.module.items.keys()].filter((key) => !key.startsWith("_")),
     );
+    const isPrivate = name.text.startsWith("_") && value.module.items.has(name.text);
     return fail(frame, {
       code: "TFG0602",
-      message: `\`${spanText(expression.value.span)}\` has no \`${name.text}\``,
-      primary: { span: name.span, text: near ? `did you mean \`${near}\`?` : "not found there" },
+      message: isPrivate
+        ? `\`${name.text}\` is private to \`${spanText(expression.value.span)}\``
+        : `\`${spanText(expression.value.span)}\` has no \`${name.text}\``,
+      primary: {
+        span: name.span,
+        text: isPrivate
+          ? "names that start with `_` are not exported"
+          : near
+            ? `did you mean \`${near}\`?`
+            : "not found there",
+      },
       helps: near ? [{ text: near, edits: [{ span: name.span, text: near }] }] : [],
     });
   }

@@ -20,6 +20,14 @@ export interface Module {
   readonly tree: SyntaxFile;
   readonly isLibrary: boolean;
   readonly items: ReadonlyMap<string, ModuleItem>;
+  /** Values of its configs from the import that made it: `"./gpt2.tfg?LAYERS=6"`. */
+  readonly settings: ReadonlyMap<string, ModuleSetting>;
+}
+
+export interface ModuleSetting {
+  readonly value: string;
+  /** Of the import's path. */
+  readonly span: Span;
 }
 
 export type ModuleItem =

@@ -22,6 +22,7 @@ import { printKernels } from "../passes/print-kernels.ts";
 import { library } from "../std/sources.ts";
 import type { ModuleKernels } from "../targets/module.ts";
 import { readSource } from "./files.ts";
+import { resolvePackage } from "./imports.ts";
 import type { Terminal } from "./terminal.ts";
 import { didYouMean } from "./usage.ts";
 
@@ -54,7 +55,7 @@ export interface CheckSettings {
 export async function diagnose(path: string, { set, nodes = [] }: CheckSettings): Promise<Checked> {
   const source = await readSource(path);
   if ("problem" in source) return { graphs: [], diagnostics: [source.problem] };
-  return checkProgram({ path, read: readOrUndefined, library, set, nodes: new Set(nodes) });
+  return checkProgram({ path, read: readOrUndefined, resolve: resolvePackage, library, set, nodes: new Set(nodes) });
 }
 
 /** The graphs of a program whose messages are printed; undefined if there are errors. */
