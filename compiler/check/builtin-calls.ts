@@ -15,10 +15,11 @@ import {
   type Supplied,
 } from "./entity.ts";
 import type { CallSite, Frame } from "./frame.ts";
+import { callEinsum } from "./einsum.ts";
 import { distribute, suppliedEntity } from "./functions.ts";
 import { ceilDiv, NoValue } from "./numbers.ts";
 import { fail, toTensor } from "./operands.ts";
-import { callEinsum, callRearrange } from "./patterns.ts";
+import { callRearrange } from "./rearrange.ts";
 import { packDims } from "./types.ts";
 
 /** More turns than any network is deep. */
