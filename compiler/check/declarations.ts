@@ -337,7 +337,7 @@ function resolveNames(
       case "comprehension": {
         const inner = new Names(scope);
         for (const binder of expression.binders) {
-          visit(binder.extent, scope, false);
+          visit(binder.extent, inner, false);
           inner.bind(binder.name.text, binder.name.span, { kind: "bottom" });
         }
         visit(expression.body, inner, false);

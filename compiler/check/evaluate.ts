@@ -31,7 +31,7 @@ import {
   str,
   type Supplied,
 } from "./entity.ts";
-import { evaluateComprehension, toScalar } from "./comprehension.ts";
+import { assuming, evaluateComprehension, toScalar } from "./comprehension.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { lookUp, lookUpCallee } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
@@ -193,7 +193,9 @@ function evaluateBinary(frame: Frame, expression: BinaryExpression): Entity {
     // What is known decides before the other side is looked at.
     if (left.kind === "bool" && (operator === "&&" || operator === "||") && left.value === (operator === "||"))
       continue;
-    left = binary(frame, node, left, evaluate(frame, node.right));
+    const isLogical = operator === "&&" || operator === "||";
+    const inner = isLogical ? assuming(frame, left, operator === "&&") : frame;
+    left = binary(frame, node, left, evaluate(inner, node.right));
   }
   return left;
 }
@@ -466,7 +468,9 @@ function evaluateConditional(frame: Frame, expression: ConditionalExpression): E
             ? [{ text: `compare it: \`${spanText(expression.condition.span)} != 0\`` }]
             : [],
     });
-  return select(frame, expression, condition, evaluate(frame, expression.then), evaluate(frame, expression.else));
+  const yes = evaluate(assuming(frame, condition, true), expression.then);
+  const no = evaluate(assuming(frame, condition, false), expression.else);
+  return select(frame, expression, condition, yes, no);
 }
 
 /** A condition of the run: both branches exist and one is chosen. They must have one type. */

@@ -9,6 +9,7 @@ import type { GraphBuilder } from "./builder.ts";
 import type { ComprehensionDraft } from "./comprehension.ts";
 import type { BoundArgument, DimLabel, Entity, FunctionEntity, Supplied, TensorEntity } from "./entity.ts";
 import type { Facts } from "./facts.ts";
+import type { Assumption } from "./inside.ts";
 import type { Modules } from "./modules.ts";
 import type { Reporter } from "./report.ts";
 import type { ScopeNode } from "./scopes.ts";
@@ -117,6 +118,8 @@ export interface Frame {
   readonly activation?: Activation;
   readonly call?: CallId;
   readonly comprehension?: ComprehensionDraft;
+  /** Conditions on the indices of the comprehension that hold here: in a branch of an `if`. */
+  readonly assumed?: readonly Assumption[];
   /** Function declarations being elaborated, the innermost last. */
   readonly depth: number;
 }

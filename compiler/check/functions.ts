@@ -602,7 +602,7 @@ export function callLambda(
     for (const [k, name] of pattern.names.entries()) names.bind(name.text, name.span, parts?.[k] ?? BOTTOM);
   }
   // Names are those of where it was written; variables and values belong to where it is called.
-  const { call: _call, reuse: _reuse, comprehension: _comprehension, ...lexical } = home;
+  const { call: _call, reuse: _reuse, comprehension: _comprehension, assumed: _assumed, ...lexical } = home;
   const inner: Frame = {
     ...lexical,
     names,
@@ -613,6 +613,7 @@ export function callLambda(
     ...(frame.reuse ? { reuse: frame.reuse } : {}),
     ...(frame.call === undefined ? {} : { call: frame.call }),
     ...(frame.comprehension ? { comprehension: frame.comprehension } : {}),
+    ...(frame.assumed ? { assumed: frame.assumed } : {}),
   };
   return lambda.body.kind === "block" ? runBlock(inner, lambda.body) : inner.check.evaluate(inner, lambda.body);
 }
