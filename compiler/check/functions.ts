@@ -612,7 +612,14 @@ export function callLambda(
     for (const [k, name] of pattern.names.entries()) names.bind(name.text, name.span, parts?.[k] ?? BOTTOM);
   }
   // Names are those of where it was written; variables and values belong to where it is called.
-  const { call: _call, reuse: _reuse, comprehension: _comprehension, loop: _loop, ...lexical } = home;
+  const {
+    call: _call,
+    reuse: _reuse,
+    comprehension: _comprehension,
+    loop: _loop,
+    assumed: _assumed,
+    ...lexical
+  } = home;
   const inner: Frame = {
     ...lexical,
     names,
@@ -625,6 +632,7 @@ export function callLambda(
     ...(frame.comprehension ? { comprehension: frame.comprehension } : {}),
     ...(frame.loop ? { loop: frame.loop } : {}),
     place: frame.place,
+    ...(frame.assumed ? { assumed: frame.assumed } : {}),
   };
   return lambda.body.kind === "block" ? runBlock(inner, lambda.body) : inner.check.evaluate(inner, lambda.body);
 }
