@@ -1,5 +1,6 @@
 /** Files and their top-level names: reading, imports, the implicit prelude. */
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { Outline } from "../../grammar/read.ts";
 import { type SourceFile, type Span, sourceFile } from "../../grammar/source.ts";
 import type { Declaration, ImportDeclaration, SyntaxFile } from "../../grammar/syntax.ts";
 import { nearest } from "./nearest.ts";
@@ -16,6 +17,10 @@ const PRELUDE = [
   "std/metrics",
   "std/init",
   "std/nn",
+  "std/pooling",
+  "std/image",
+  "std/attention",
+  "std/rnn",
   "std/optim",
 ];
 
@@ -24,8 +29,8 @@ export interface Sources {
   read(path: string): string | undefined;
   readonly library: ReadonlyMap<string, string>;
   parse(file: SourceFile, part?: Span): { readonly tree: SyntaxFile; readonly diagnostics: readonly Diagnostic[] };
-  /** Where the declarations of a library file stand, so that each is read when it is first used. */
-  outline(file: SourceFile): ReadonlyMap<string, Span> | undefined;
+  /** Where the parts of a library file stand, so that each is read when it is first used. */
+  outline(file: SourceFile): Outline | undefined;
 }
 
 interface MutableModule extends Module {
@@ -111,11 +116,11 @@ export class Modules {
   }
 
   /** A file of the library: a program uses few of its declarations, and only those are read. */
-  #loadLazily(path: string, file: SourceFile, parts: ReadonlyMap<string, Span>): Module {
+  #loadLazily(path: string, file: SourceFile, parts: Outline): Module {
     const tree: SyntaxFile = { kind: "file", declarations: [], span: { file, start: 0, end: file.text.length } };
     const module: MutableModule = { path, file, tree, isLibrary: true, items: new Map() };
     this.#loaded.set(path, module);
-    for (const [name, part] of parts) {
+    for (const [name, part] of parts.declarations) {
       let known: Declaration | undefined;
       const read = (): Declaration => {
         known ??= this.#sources.parse(file, part).tree.declarations[0];
@@ -132,6 +137,9 @@ export class Modules {
         module,
       });
     }
+    for (const part of parts.imports)
+      for (const declaration of this.#sources.parse(file, part).tree.declarations)
+        if (declaration.kind === "import") this.#import(module, declaration);
     return module;
   }
 
