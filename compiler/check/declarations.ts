@@ -23,13 +23,16 @@ import { childrenOf, expressionsOfType, namesOfDim, partsOf, statementsWithin, w
 
 /** Where consts and configs of a file are tried without a graph. */
 export function emptyFrame(check: Check, module: Module): Frame {
+  const builder = new GraphBuilder();
+  const scope = new ScopeNode(undefined, "", true, [0, 0]);
   return {
     check,
     module,
     names: new Names(),
-    builder: new GraphBuilder(),
+    builder,
     facts: factsOf([]),
-    scope: new ScopeNode(undefined, "", true, [0, 0]),
+    scope,
+    place: builder.placeOf(scope),
     form: "file",
     depth: 0,
   };
@@ -224,7 +227,7 @@ function resolveGraph(frame: Frame, declaration: GraphDeclaration): void {
   declaration.items.forEach(bindItem);
   const inner: Frame = { ...frame, names, form: "graph" };
   for (const item of declaration.items) {
-    if (item.kind === "train" || item.kind === "step") continue;
+    if (item.kind === "train") continue;
     for (const expression of valuesOf(item)) resolveNames(inner, expression, new Set(), undefined);
     for (const block of partsOf(item).blocks)
       resolveBlock({ ...inner, names: new Names(names) }, block, new Set(), undefined);

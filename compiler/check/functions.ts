@@ -5,6 +5,7 @@ import type { FunctionDeclaration, FunctionParam, LambdaExpression, ResultSyntax
 import { formatDim, formatShape, literalOf, subDims } from "../ir/dims.ts";
 import type { CallId } from "../ir/graph.ts";
 import { TooLarge } from "./builder.ts";
+import { ownResult } from "./effects.ts";
 import {
   type BoundArgument,
   BOTTOM,
@@ -188,7 +189,7 @@ export function callDeclared(
     args: boundArguments,
   };
   const names = new Names();
-  const { reuse: _reuse, call: _call, ...base } = frame;
+  const { reuse: _reuse, call: _call, owner: _owner, ...base } = frame;
   const operands = [...entities.values()].flatMap((entity) => (entity.kind === "tensor" ? [entity.value] : []));
   const region: CallId | undefined = frame.builder.openCall(
     declaration.name.text,
@@ -206,10 +207,16 @@ export function callDeclared(
     form: declaration.form,
     activation,
     call: region,
+    owner: { kind: "call", call: region, span: site.span },
+    place: isLayer
+      ? frame.builder.placeOf(scope.node)
+      : frame.place.call(declaration.name.text, frame.builder.textOrder()),
     depth: frame.depth + 1,
   };
   const binding = new Binding(inner, frame, declaration);
   const before = frame.builder.values.length;
+  const effects = (): number => frame.builder.updates.length + frame.builder.assertions.length;
+  const effectsBefore = effects();
   try {
     bindAll(binding, params, bound, entities, boundArguments, site);
     settlePending(binding);
@@ -220,7 +227,8 @@ export function callDeclared(
     const returned = body.kind === "block" ? runBlock(inner, body) : inner.check.evaluate(inner, body);
     const result = returned.kind === "bottom" ? returned : checkResult(inner, declaration, returned);
     if (result.kind === "bottom") throw new Failure();
-    const outer = outward(binding, result, site.span, before);
+    const own = effects() > effectsBefore ? ownResult(inner, result, before, site.span) : result;
+    const outer = outward(binding, own, site.span, before);
     frame.builder.closeCall(region, tensorsOf(outer));
     if (outer.kind === "tensor" && outer.value >= before) explainSizes(inner, declaration, outer.value);
     return outer;
@@ -600,7 +608,7 @@ export function callLambda(
     for (const [k, name] of pattern.names.entries()) names.bind(name.text, name.span, parts?.[k] ?? BOTTOM);
   }
   // Names are those of where it was written; variables and values belong to where it is called.
-  const { call: _call, reuse: _reuse, comprehension: _comprehension, ...lexical } = home;
+  const { call: _call, reuse: _reuse, comprehension: _comprehension, loop: _loop, ...lexical } = home;
   const inner: Frame = {
     ...lexical,
     names,
@@ -611,6 +619,8 @@ export function callLambda(
     ...(frame.reuse ? { reuse: frame.reuse } : {}),
     ...(frame.call === undefined ? {} : { call: frame.call }),
     ...(frame.comprehension ? { comprehension: frame.comprehension } : {}),
+    ...(frame.loop ? { loop: frame.loop } : {}),
+    place: frame.place,
   };
   return lambda.body.kind === "block" ? runBlock(inner, lambda.body) : inner.check.evaluate(inner, lambda.body);
 }

@@ -15,6 +15,7 @@ import { type Dim, dimSymbol, formatDim, literalOf, subDims } from "../ir/dims.t
 import type { Graph, Input } from "../ir/graph.ts";
 import { isFloat, isInteger } from "../ir/types.ts";
 import { GraphBuilder, type GraphInfo } from "./builder.ts";
+import { failOutside, settleEffects } from "./effects.ts";
 import { BOTTOM, type Entity, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
 import { type Fact, factsOf } from "./facts.ts";
 import { type Check, type DeclaredVariable, type Frame, type Module, Names, type Slot } from "./frame.ts";
@@ -23,7 +24,7 @@ import { emitValue, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue } from "./statements.ts";
-import { checkStep, checkTrain } from "./steps.ts";
+import { checkTrain, failStepAsValue, runStep } from "./steps.ts";
 import { checkDimNames, writtenType } from "./types.ts";
 import { mentionsName } from "./walk.ts";
 import { freshVariable } from "./variables.ts";
@@ -141,7 +142,7 @@ class GraphElaboration {
     item.state = "running";
     this.#running.push({ item, at: use });
     try {
-      item.entity = item.evaluateNow();
+      item.entity = this.frame.check.reporter.outsideOfTrials(item.evaluateNow);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       item.entity = BOTTOM;
@@ -235,10 +236,14 @@ class GraphElaboration {
       case "scope": {
         let scope: ScopeNode | undefined;
         // Names of a scope's block belong to the graph; only the path of its variables is longer.
-        const inner: Frame = Object.defineProperty({ ...frame }, "scope", {
-          get: () => (scope ??= this.#at(start, () => blockScope(frame, item))),
-          enumerable: true,
-        });
+        const opened = (): ScopeNode => (scope ??= this.#at(start, () => blockScope(frame, item)));
+        const inner: Frame = Object.defineProperties(
+          { ...frame },
+          {
+            scope: { get: opened, enumerable: true },
+            place: { get: () => frame.builder.placeOf(opened()), enumerable: true },
+          },
+        );
         for (const part of item.body.statements) this.#register(inner, part);
         return;
       }
@@ -254,21 +259,22 @@ class GraphElaboration {
       case "assert":
         this.#tasks.push(() => this.#at(start, () => this.#assert(frame, item)));
         return;
-      case "update": {
-        const text = spanText(item.span);
-        frame.check.reporter.report({
-          code: "TFG0403",
-          message: `\`${item.name.text}\` is updated outside of a step`,
-          primary: { span: item.operator, text: "in a graph an update belongs to a named step" },
-          helps: [{ text: `step update { ${text} }`, edits: [{ span: item.span, text: `step update { ${text} }` }] }],
-        });
+      case "update":
+        this.#tasks.push(() => failOutside(frame, item));
         return;
-      }
       case "step":
-        this.#define(frame, item, item.name, () => checkStep(frame, item), { isData: true });
-        return;
       case "train":
-        this.#define(frame, item, item.name, () => this.#at(start, () => checkTrain(frame, item)), { isData: true });
+        this.#define(
+          frame,
+          item,
+          item.name,
+          () => this.#at(start, () => (item.kind === "step" ? runStep(frame, item) : checkTrain(frame, item))),
+          {
+            isData: true,
+            get: (use) =>
+              frame.check.reporter.isDamaged(item.span) ? BOTTOM : failStepAsValue(frame, item.name.text, use),
+          },
+        );
         return;
       case "return":
         frame.check.reporter.report({
@@ -294,7 +300,9 @@ class GraphElaboration {
           this.#at(start, () => {
             shared ??= boundEntities(frame, item);
             const entity = shared[i] ?? BOTTOM;
-            if (entity.kind === "tensor") frame.builder.nameValue(entity.value, name.text);
+            const isNode = entity.kind === "initial" && entity.init.fn !== "orthogonal";
+            const tensor = isNode ? toTensor(frame, entity, name.span) : entity;
+            if (tensor.kind === "tensor") frame.builder.nameValue(tensor.value, name.text);
             return entity;
           }),
         { isData: !isFunction },
@@ -390,7 +398,7 @@ class GraphElaboration {
       name,
       () =>
         this.#at(start, () => {
-          const entity = frame.check.evaluate(frame, value);
+          const entity = frame.check.evaluate({ ...frame, place: frame.place.binding(name.text) }, value);
           if (entity.kind === "bottom") return BOTTOM;
           const tensor = add(entity, value.span);
           frame.builder.nameValue(tensor.value, name.text);
@@ -405,9 +413,19 @@ class GraphElaboration {
   #addNode(name: string): void {
     const { frame } = this;
     const slot = frame.names.own.get(name);
-    if (!slot || frame.builder.outputs.some((output) => output.name === name)) return;
+    const isStep = this.declaration.items.some(
+      (item) => (item.kind === "step" || item.kind === "train") && item.name.text === name,
+    );
+    if (!slot || isStep || frame.builder.outputs.some((output) => output.name === name)) return;
     const entity = slot.get(slot.span);
-    if (entity.kind !== "tensor" && !isNumber(entity) && entity.kind !== "list" && entity.kind !== "bool") return;
+    if (
+      entity.kind !== "tensor" &&
+      entity.kind !== "initial" &&
+      !isNumber(entity) &&
+      entity.kind !== "list" &&
+      entity.kind !== "bool"
+    )
+      return;
     this.#guarded(() => {
       const tensor = toTensor(frame, entity, slot.span);
       frame.builder.outputs.push({ name, value: tensor.value, doc: "", span: slot.span });
@@ -610,6 +628,7 @@ export function elaborateGraph(
     builder,
     facts: factsOf([]),
     scope: root,
+    place: builder.placeOf(root),
     form: "graph",
     depth: 0,
   };
@@ -621,11 +640,13 @@ export function elaborateGraph(
   new GraphElaboration(frame, declaration, assert).run(extra);
   reportUnused(frame, declaration, inputs);
   root.settle();
+  const effects = settleEffects(frame);
   const graph = builder.finish(
     declaration.name.text,
     declaration.doc,
     declaration.name.span,
     dims.map((dim) => ({ name: dim.name.text, span: dim.name.span })),
+    effects,
   );
   reportSameNames(frame, graph);
   return graph;

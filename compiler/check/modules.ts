@@ -21,6 +21,7 @@ const PRELUDE = [
   "std/image",
   "std/attention",
   "std/rnn",
+  "std/random",
   "std/optim",
 ];
 

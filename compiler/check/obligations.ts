@@ -3,6 +3,8 @@ import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { AssertStatement, Expression } from "../../grammar/syntax.ts";
 import { type Dim, formatDim, literalOf, ONE, subDims } from "../ir/dims.ts";
+import { isHostScalar, mayBeHost } from "./effects.ts";
+import { describe } from "./entity.ts";
 import type { Frame } from "./frame.ts";
 import { Failure } from "./report.ts";
 
@@ -253,41 +255,44 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
   }
   const clauses = conjuncts(statement.condition);
   const conditions = clauses.map((clause) => sizeCondition(frame, clause));
-  if (frame.builder.graph && conditions.every((condition) => condition !== undefined)) {
+  // A step's assertion is of the runs that fetch it, a check of the feeds of all.
+  if (frame.builder.graph && frame.owner?.kind !== "step" && conditions.every(isCheckOfFeeds)) {
     for (const [i, condition] of conditions.entries())
       if (condition) addSizeCheck(frame, condition, clauses[i] ?? statement.condition);
     return;
   }
-  if (entity.kind === "tensor" && readsHostScalars(frame, entity.value))
-    throwOutward(frame, {
-      code: "TFG0106",
-      message: "assertions on a `state` are not built yet",
-      span: statement.condition.span,
-      text: "depends on a value of the session",
-      related: [],
-      helps: [{ text: "compare sizes and compile-time values only" }],
+  const { span } = statement.condition;
+  if (
+    frame.builder.graph &&
+    entity.kind === "tensor" &&
+    entity.type.dtype === "bool" &&
+    isHostScalar(frame.builder, entity.value, mayBeHost)
+  ) {
+    const own = spanText(span);
+    frame.builder.assertions.push({
+      condition: entity.value,
+      message: text ?? own,
+      text: own,
+      owner: frame.owner,
+      span,
     });
+    return;
+  }
   throwOutward(frame, {
     code: "TFG0317",
     message: "this assertion cannot be decided before a run",
-    span: statement.condition.span,
-    text: "it depends on values of the graph",
+    span,
+    text: entity.kind === "tensor" ? "it depends on values of the graph" : `this is ${describe(entity)}`,
     related: [],
-    helps: [{ text: "compare sizes and compile-time values only" }],
+    helps: [{ text: "assert on sizes, compile-time values, and integer states of rank 0" }],
   });
 }
 
-/** Whether a value depends on nothing but sizes and integer states of rank 0, which the host could read. */
-function readsHostScalars(frame: Frame, id: number): boolean {
-  const { op, type, args } = frame.builder.valueAt(id);
-  if (
-    type.shape.length > 0 ||
-    op === "input" ||
-    (type.dtype !== "i32" && type.dtype !== "u32" && type.dtype !== "bool")
-  )
-    return false;
-  return args.every((arg) => readsHostScalars(frame, arg));
-}
+/** Whether the feeds can be checked for it: what they cannot is asserted before each run. */
+const isCheckOfFeeds = (condition: SizeCondition | undefined): boolean =>
+  condition?.kind === "divisible"
+    ? literalOf(condition.by) !== undefined
+    : condition !== undefined && condition.operator !== "!=";
 
 /** A condition on run dims as a check of the feeds, and as a fact from here on. */
 export function addSizeCheck(frame: Frame, condition: SizeCondition, clause: Expression): boolean {

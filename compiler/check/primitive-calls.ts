@@ -311,7 +311,7 @@ function axesArgument(
 }
 
 /** The axes that `over=T`, `over=[H, W]`, `over=[..B]` names: by the declared dim an axis bears, else by its size. */
-function overAxes(
+export function overAxes(
   frame: Frame,
   expression: Expression,
   tensor: TensorEntity,

@@ -34,7 +34,8 @@ function merged(expression: IndexExpression): IndexExpression {
 
 export function evaluateIndex(frame: Frame, written: IndexExpression): Entity {
   const expression = frame.comprehension ? merged(written) : written;
-  const array = frame.check.evaluate(frame, expression.value);
+  const indexed = frame.check.evaluate(frame, expression.value);
+  const array = indexed.kind === "initial" ? toTensor(frame, indexed, expression.value.span) : indexed;
   if (array.kind === "bottom") return BOTTOM;
   if (
     array.kind === "fn" ||

@@ -6,7 +6,7 @@ import type { Span } from "../../grammar/source.ts";
 import type { Dim } from "./dims.ts";
 import type { PanelSpec } from "../../runtime/abi.ts";
 import type { ConstantData, Graph, ValueId } from "./graph.ts";
-import type { Affine, Axis, AxisId, Kernel, NestScalar, Reduction, ScalarId } from "./nest.ts";
+import type { Affine, Axis, AxisId, Kernel, NestScalar, Reduction, Routine, ScalarId } from "./nest.ts";
 import type { DType } from "./types.ts";
 
 /** Position in `buffers`. */
@@ -64,10 +64,18 @@ export interface LoopNest {
   readonly stores: readonly LoopStore[];
 }
 
-/** One kernel call to be. */
+/** A routine with its buffers, in the order of its operands. */
+export interface RoutineCall extends Routine {
+  readonly reads: readonly BufferId[];
+  /** Results and scratch. */
+  readonly writes: readonly BufferId[];
+}
+
+/** One kernel call to be: nests, or a routine and no nests. */
 export interface LoopStep {
   readonly name: string;
   readonly nests: readonly LoopNest[];
+  readonly routine?: RoutineCall;
   readonly spans: readonly Span[];
 }
 

@@ -42,6 +42,8 @@ export type Arithmetic =
   | "quotient_u"
   | "remainder"
   | "remainder_u"
+  /** The high word of the product of two i32 without sign. */
+  | "mulhi_u"
   | "neg"
   | "abs"
   | "sqrt"
@@ -181,7 +183,7 @@ export function times(a: Expr, b: Expr): Expr {
 
 /** Names that no local takes: words of JavaScript, and what printed kernels refer to. */
 const reserved = (
-  "F I Math NaN Infinity nearest block arguments await break case catch class const continue debugger default delete do else " +
+  "F I Math NaN Infinity nearest mulHigh block arguments await break case catch class const continue debugger default delete do else " +
   "enum eval export extends false finally for function if implements import in instanceof interface let new null package " +
   "private protected public return static super switch this throw true try typeof undefined var void while with yield"
 ).split(" ");

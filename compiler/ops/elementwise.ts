@@ -43,9 +43,23 @@ function lifted(fn: ScalarFunction, callee?: string): Primitive {
   };
 }
 
-/** Function names by which `.tfg` calls a lifted function; the others are operators. */
+/** Function names by which `.tfg` calls a lifted function; the others are operators, or for other records to use. */
 const CALLEES: Readonly<Record<string, string>> = { maximum: "max", minimum: "min" };
-const OPERATORS = new Set(["neg", "not", "add", "sub", "mul", "div", "mod", "pow", "and", "or"]);
+const OPERATORS = new Set([
+  "neg",
+  "not",
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "mod",
+  "pow",
+  "and",
+  "or",
+  "bit_and",
+  "bit_xor",
+  "mulhi",
+]);
 
 const liftable = [...scalarFunctions.values()].filter(({ name }) => name !== "select" && name !== "cast");
 

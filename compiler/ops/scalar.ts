@@ -305,6 +305,29 @@ const list: readonly ScalarFunction[] = [
     meaning: () => (a, b) => a | b,
   }),
 
+  binary({
+    name: "bit_and",
+    doc: "The bits that are set in both `a` and `b`.",
+    takes: "int",
+    laws: { commutative: true, associative: true, idempotent: true },
+    meaning: byDType<Binary>({ float: (a, b) => a & b, u32: (a, b) => (a & b) >>> 0 }),
+  }),
+  binary({
+    name: "bit_xor",
+    doc: "The bits that are set in one of `a` and `b`.",
+    takes: "int",
+    laws: { commutative: true, associative: true, identity: 0 },
+    meaning: byDType<Binary>({ float: (a, b) => a ^ b, u32: (a, b) => (a ^ b) >>> 0 }),
+  }),
+  binary({
+    name: "mulhi",
+    doc: "The high word of the 64-bit product of `a` and `b`; with a power of two as `b`, a shift to the right.",
+    takes: "int",
+    cost: 4,
+    laws: { commutative: true },
+    meaning: () => (a, b) => Number((BigInt(a) * BigInt(b)) >> 32n),
+  }),
+
   comparison("equal", "Whether `a == b`; NaN equals nothing.", "any", (a, b) => a === b, { commutative: true }),
   comparison("not_equal", "Whether `a != b`; NaN differs from everything.", "any", (a, b) => a !== b, {
     commutative: true,

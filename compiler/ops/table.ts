@@ -7,6 +7,7 @@ import { leaves } from "./leaves.ts";
 import { matmul } from "./matmul.ts";
 import { slice, split, unstack } from "./part.ts";
 import type { Primitive } from "./primitive.ts";
+import { randomBits } from "./random.ts";
 import { reductions } from "./reduce.ts";
 import { broadcast, reshape, reverse, stridedSlice, transpose } from "./shape.ts";
 
@@ -38,6 +39,7 @@ const all: readonly Primitive[] = [
   oneHot,
   iota,
   cumsum,
+  randomBits,
 ];
 
 /** By name, as in `Value.op`. */

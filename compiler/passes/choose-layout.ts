@@ -4,17 +4,18 @@
  * A buffer is row-major. Where readers look outside of it for a constant (`x[i - 1] ?? 0.0`), it gets a halo: the
  * kernel that writes it fills the halo too, and the readers' guards vanish. The halo is the maximum that its
  * readers ask for. A buffer that must stay plain (an output, a feed, a variable, one with another name for the
- * same memory) is copied once into one with a halo; so is one whose readers ask for two different fills.
+ * same memory, one that a routine reads or writes) is copied once into one with a halo; so is one whose readers ask for two different fills.
  */
 import { addAffine, affineOf, affineRange, axisIndex, isNonNegative, largerDim, scaleAffine } from "../ir/affine.ts";
 import { addDims, type Dim, isLiteral, mulDims, ONE, scaleDim, subDims, ZERO } from "../ir/dims.ts";
-import type { Buffer, BufferId, Halo, LoopNest, LoopProgram, LoopScalar, LoopStep } from "../ir/loops.ts";
+import type { Buffer, BufferId, Halo, LoopNest, LoopProgram, LoopScalar, LoopStep, RoutineCall } from "../ir/loops.ts";
 import type { Affine, AxisId, Guard, Nest, NestScalar } from "../ir/nest.ts";
 
 /** A step whose accesses are addresses: operands of its nests are positions in `operands`. */
 export interface AddressedStep {
   readonly name: string;
   readonly nests: readonly Nest[];
+  readonly routine?: RoutineCall;
   readonly operands: readonly BufferId[];
   readonly spans: LoopStep["spans"];
 }
@@ -44,6 +45,9 @@ function padBuffers(program: LoopProgram): LoopProgram {
 
   const aliased = new Set(program.buffers.flatMap((buffer) => (buffer.alias === undefined ? [] : [buffer.alias])));
   const outputs = new Set(program.outputs);
+  const inRoutines = new Set(
+    program.steps.flatMap(({ routine }) => [...(routine?.reads ?? []), ...(routine?.writes ?? [])]),
+  );
   /** Where readers with a fill go: the buffer itself or its copy. */
   const target = new Map<string, BufferId>();
   const copies = new Map<BufferId, LoopStep[]>();
@@ -52,7 +56,12 @@ function padBuffers(program: LoopProgram): LoopProgram {
     if (!buffer) continue;
     list.forEach((wish, i) => {
       const halo = { sides: wish.sides, fill: wish.fill };
-      const isPlain = buffer.place !== "arena" || buffer.alias !== undefined || aliased.has(id) || outputs.has(id);
+      const isPlain =
+        buffer.place !== "arena" ||
+        buffer.alias !== undefined ||
+        aliased.has(id) ||
+        outputs.has(id) ||
+        inRoutines.has(id);
       if (i === 0 && !isPlain) {
         buffers[id] = { ...buffer, halo };
         target.set(`${id} ${wish.fill}`, id);
@@ -68,7 +77,11 @@ function padBuffers(program: LoopProgram): LoopProgram {
   // A copy runs right after what writes its source; copies of feeds and variables run first.
   const writerOf = (id: BufferId): number => {
     const source = program.buffers[id]?.alias ?? id;
-    return program.steps.findIndex((step) => step.nests.some((nest) => nest.stores.some((s) => s.buffer === source)));
+    return program.steps.findIndex(
+      (step) =>
+        step.routine?.writes.includes(source) ||
+        step.nests.some((nest) => nest.stores.some((s) => s.buffer === source)),
+    );
   };
   const after = new Map<number, LoopStep[]>();
   for (const [id, list] of copies) after.set(writerOf(id), [...(after.get(writerOf(id)) ?? []), ...list]);
@@ -219,6 +232,9 @@ function addressOf(buffer: Buffer, at: readonly Affine[]): Affine {
 }
 
 function addressStep(buffers: readonly Buffer[], step: LoopStep): AddressedStep {
+  const { routine } = step;
+  if (routine)
+    return { name: step.name, nests: [], routine, operands: [...routine.reads, ...routine.writes], spans: step.spans };
   const operands: BufferId[] = [];
   const operandOf = (buffer: BufferId): number => {
     const at = operands.indexOf(buffer);

@@ -13,6 +13,7 @@ import { type Buffer, type BufferId, dependsOn, type LoopNest, type LoopProgram,
 import { scalarFunctions } from "../ops/scalar.ts";
 import { primitives } from "../ops/table.ts";
 import { lower, NeedsBuffer } from "./lower.ts";
+import { operandsOfRoutines, routineOf, routineStep, withSiblings } from "./routines.ts";
 import { unifyRows } from "./unify-rows.ts";
 
 type How = "same" | "inner" | "repeated";
@@ -22,7 +23,7 @@ interface Use {
 }
 
 export function fuse(graph: Graph): LoopProgram {
-  const forced = new Set<ValueId>();
+  const forced = new Set(operandsOfRoutines(graph));
   const derived = derivedValues(graph, countReaders(graph));
   // A value that could not be inlined after all (an index that is not affine, a reduction that would be repeated)
   // is given a buffer, and the kernels are formed again.
@@ -167,8 +168,8 @@ function decideRoots(graph: Graph, forced: ReadonlySet<ValueId>): ReadonlySet<Va
   };
 
   for (let id = graph.values.length - 1; id >= 0; id--) {
-    // A size that is fetched is written by a kernel of its own.
-    if (valueOf(graph, id).op === "dim" && outputs.has(id)) roots.add(id);
+    // A size that is fetched, or that a routine reads, is written by a kernel of its own.
+    if (valueOf(graph, id).op === "dim" && (outputs.has(id) || forced.has(id))) roots.add(id);
     if (isLeaf(valueOf(graph, id)) || (readers[id] === 0 && !outputs.has(id))) continue;
     const value = sourceOf(graph, id);
     const isRoot = decide(id, value);
@@ -262,7 +263,8 @@ function ownRows(graph: Graph, value: Value): "contraction" | number {
 function formKernels(graph: Graph, roots: ReadonlySet<ValueId>, derived: ReadonlySet<ValueId>): LoopProgram {
   const buffers: Buffer[] = [];
   const bufferOf = new Map<ValueId, BufferId>();
-  const isDerived = withProducers(graph, roots, derived);
+  const isDerived = withSiblings(graph, withProducers(graph, roots, derived));
+  const inRoutines = operandsOfRoutines(graph);
   const names = new Set<string>();
   const unique = (wanted: string): string => {
     let name = wanted;
@@ -280,7 +282,7 @@ function formKernels(graph: Graph, roots: ReadonlySet<ValueId>, derived: Readonl
     if (value.op === "input" || value.op === "variable") {
       const place = value.op === "input" ? "feed" : "variable";
       add(id, { name: unique(String(value.attributes.name)), dtype, dims, place, value: id });
-    } else if (value.op === "constant" && (dims.length > 0 || isOutput.has(id))) {
+    } else if (value.op === "constant" && (dims.length > 0 || isOutput.has(id) || inRoutines.has(id))) {
       const data = value.attributes.data as NonNullable<Buffer["data"]>;
       add(id, { name: named("constant"), dtype, dims, place: "constant", value: id, data });
     } else if (roots.has(id)) {
@@ -297,9 +299,26 @@ function formKernels(graph: Graph, roots: ReadonlySet<ValueId>, derived: Readonl
   });
   const derive: LoopStep[] = [];
   const steps: LoopStep[] = [];
+  const called = new Set<ValueId>();
   for (const id of [...roots].sort((a, b) => a - b)) {
     const buffer = buffers[bufferOf.get(id) ?? -1];
     if (buffer?.alias !== undefined) continue;
+    const routine = routineOf(graph, id);
+    if (routine !== undefined) {
+      if (called.has(routine)) continue;
+      called.add(routine);
+      const name = kernelName(graph, routine, new Set([routine]));
+      const place = isDerived.has(id) ? "derived" : "arena";
+      const step = routineStep(
+        graph,
+        routine,
+        name,
+        (value) => bufferOf.get(value),
+        (made) => buffers.push({ ...made, name: unique(name), place }) - 1,
+      );
+      (place === "derived" ? derive : steps).push(step);
+      continue;
+    }
     const { nest, inlined, owners } = lower(graph, id, (value) => bufferOf.get(value));
     const unified = unifyRows(nest);
     requireHoisted(unified, owners, id);

@@ -110,7 +110,8 @@ function onlyPanels(program: AddressedProgram): ReadonlySet<BufferId> {
   program.buffers.forEach((buffer) => {
     if (buffer.alias !== undefined) others.add(buffer.alias);
   });
-  for (const step of [...program.derive, ...program.steps])
+  for (const step of [...program.derive, ...program.steps]) {
+    for (const id of step.routine?.reads ?? []) others.add(id);
     for (const nest of step.nests) {
       const plan = planPanel(program.buffers, step, nest);
       nest.scalars.forEach((scalar, id) => {
@@ -121,6 +122,7 @@ function onlyPanels(program: AddressedProgram): ReadonlySet<BufferId> {
         else others.add(source);
       });
     }
+  }
   const isStored = (id: BufferId): boolean => {
     const buffer = program.buffers[id];
     return (
@@ -276,6 +278,7 @@ function readPanel(nest: Nest, plan: PanelPlan, operand: number): Nest {
 
 /** Operands that no nest of the step names any more are dropped. */
 function dropUnread(step: AddressedStep): AddressedStep {
+  if (step.routine) return step;
   const used = new Set<number>();
   for (const nest of step.nests) {
     for (const scalar of nest.scalars) if (scalar.op === "read") used.add(scalar.access.operand);

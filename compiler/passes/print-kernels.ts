@@ -12,7 +12,8 @@ export function printSteps(program: AddressedProgram): string {
       dtype: program.buffers[id]?.dtype ?? "f32",
       access: "read" as const,
     }));
-    lines.push(printKernel({ name: step.name, nests: step.nests, operands, dims: [], spans: step.spans }));
+    const routine = step.routine ? { routine: step.routine } : {};
+    lines.push(printKernel({ name: step.name, nests: step.nests, ...routine, operands, dims: [], spans: step.spans }));
     lines.push(`  with ${step.operands.map((id) => program.buffers[id]?.name).join(", ")}`);
   }
   return `${lines.join("\n")}\n`;

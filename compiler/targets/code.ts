@@ -32,7 +32,7 @@ export interface GeneratedCode {
 
 /** Names of functions: readable, unique, no word of either language. */
 function functionNames(kernels: readonly Kernel[]): readonly string[] {
-  const taken = new Set(["run", "derive", "nearest"]);
+  const taken = new Set(["run", "derive", "nearest", "mulHigh"]);
   return kernels.map((kernel) => {
     const wanted = `k_${kernel.name.replace(/[^A-Za-z0-9_]+/g, "_")}`;
     let name = wanted;

@@ -13,8 +13,15 @@ const NEAREST = `const nearest = (x = 0) => {
   return up - x === 0.5 && up % 2 !== 0 ? up - 1 : up;
 };
 `;
+const MUL_HIGH = `const mulHigh = (a = 0, b = 0) => {
+  const low = Math.imul(a & 65535, b & 65535) >>> 0;
+  const middle = (Math.imul(a >>> 16, b & 65535) + (low >>> 16)) >>> 0;
+  const other = (Math.imul(a & 65535, b >>> 16) + (middle & 65535)) >>> 0;
+  return (Math.imul(a >>> 16, b >>> 16) + (middle >>> 16) + (other >>> 16)) | 0;
+};
+`;
 /** Definitions that printed functions need, by the name they call. */
-export const jsDefinitions: Readonly<Record<string, string>> = { nearest: NEAREST };
+export const jsDefinitions: Readonly<Record<string, string>> = { nearest: NEAREST, mulHigh: MUL_HIGH };
 
 const comparisons: Readonly<Partial<Record<Operator, string>>> = {
   eq: "===",
@@ -160,6 +167,8 @@ function operator(name: Operator, e: Expr & { readonly args: readonly Expr[] }):
       return { text: `${at(a, level.prefix + 1)} ** ${at(b, level.power)}`, level: level.power };
     case "nearest":
       return call("nearest", a);
+    case "mulhi_u":
+      return call("mulHigh", a, b);
     case "abs":
     case "sqrt":
     case "floor":

@@ -33,7 +33,7 @@ const comparisons = {
 } as const;
 const isComparison = (fn: string): fn is keyof typeof comparisons => fn in comparisons;
 
-/** `fn` at arguments of `dtype` (of the last argument, which is never a mask), giving `result`; `isConstant` tells of arguments that are known not to be NaN. */
+/** `fn` at arguments of `dtype` (of the last argument, which is never a mask), giving `result`; `literal` is the value of an argument that is a literal. */
 export function applyScalar(
   fn: string,
   dtype: DType,
@@ -41,7 +41,7 @@ export function applyScalar(
   args: readonly Expr[],
   code: CodeBuilder,
   target: Target,
-  isConstant: (arg: number) => boolean,
+  literal: (arg: number) => number | undefined,
 ): Expr {
   const [a, b, c] = args as readonly [Expr, Expr, Expr];
   const kind = a.kind;
@@ -78,6 +78,7 @@ export function applyScalar(
       case "minimum": {
         const name = fn === "maximum" ? "max" : "min";
         // NaN comes through as the first operand, so the one that may be NaN goes first; one of them cannot.
+        const isConstant = (arg: number): boolean => !Number.isNaN(literal(arg) ?? Number.NaN);
         if (kind === "f32x4" && isConstant(1)) return op(`p${name}`, a, b);
         if (kind === "f32x4" && isConstant(0)) return op(`p${name}`, b, a);
         return op(name, a, b);
@@ -112,6 +113,19 @@ export function applyScalar(
       return isUnsigned(dtype) ? choose(b, op("quotient_u", a, b), number(0)) : floorDivision(a, b, code).quotient;
     case "mod":
       return isUnsigned(dtype) ? choose(b, op("remainder_u", a, b), number(0)) : floorDivision(a, b, code).remainder;
+    case "bit_and":
+      return op("and", a, b);
+    case "bit_xor":
+      return op("xor", a, b);
+    case "mulhi": {
+      // The product with 2^(32 - n) without sign has x >>> n in its high word.
+      const by = isUnsigned(dtype) ? Math.log2(literal(1) ?? 0) : Number.NaN;
+      if (Number.isInteger(by) && by > 0) return op("shr_u", a, constant("i32", 32 - by));
+      const high = op("mulhi_u", a, b);
+      if (isUnsigned(dtype)) return high;
+      const ifNegative = (x: Expr, y: Expr): Expr => op("and", op("shr", x, constant("i32", 31)), y);
+      return op("sub", op("sub", high, ifNegative(a, b)), ifNegative(b, a));
+    }
     default:
       throw new Error(`no code for ${fn} of ${dtype}`);
   }

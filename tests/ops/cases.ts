@@ -22,6 +22,8 @@ export interface Case {
   readonly operands: readonly Given[];
   readonly args?: Readonly<Record<string, Argument>>;
   readonly seed: number;
+  /** In place of random elements, where an operation has a domain. */
+  readonly data?: () => readonly Float64Array[];
 }
 
 // ---- calling a record as the checker does --------------------------------------------------------------
@@ -96,10 +98,13 @@ function valueFor(dtype: DType, next: () => number): number {
   }
 }
 
-export function dataOf({ operands, seed }: Case): NdArray[] {
+export function dataOf({ operands, seed, data }: Case): NdArray[] {
   const next = randomNumbers(seed);
-  return operands.map(({ dtype, shape }) => {
+  const given = data?.();
+  return operands.map(({ dtype, shape }, k) => {
     const sizes = shape.map(sizeOf);
+    const own = given?.[k];
+    if (own) return { dtype, shape: sizes, data: own };
     return { dtype, shape: sizes, data: Float64Array.from({ length: elementsOf(sizes) }, () => valueFor(dtype, next)) };
   });
 }
@@ -416,5 +421,19 @@ export const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
     .tuple(anyShape(0, 3), anyDim, seed)
     .map(([shape, k, s]) => ({ operands: [{ dtype: "i32" as const, shape }], args: { k }, seed: s })),
   iota: fc.tuple(anyDim, seed).map(([n, s]) => ({ operands: [], args: { n }, seed: s })),
+  random_bits: fc.tuple(anyShape(), seed).map(([shape, s]) => ({
+    operands: [
+      { dtype: "u32" as const, shape: [dimOf(4)] },
+      { dtype: "i32" as const, shape: [] },
+    ],
+    args: { shape },
+    data: () => {
+      const next = randomNumbers(s);
+      const words = (count: number, below: number) =>
+        Float64Array.from({ length: count }, () => Math.floor(next() * below));
+      return [words(4, 2 ** 32), words(1, 1000)];
+    },
+    seed: s,
+  })),
   cumsum: withAxis("num").map(([x, axis, s]) => ({ operands: [x], args: { axis }, seed: s })),
 };

@@ -82,6 +82,12 @@ one is unknown, feed \`{ data, shape }\` or name them: \`{ dims: { N: 8 } }\`.`,
     text: "The module was compiled without this device, initialiser or reader, or for another version of the runtime.",
   },
   {
+    code: "TFG0812",
+    title: "an assertion that fails",
+    text: `What an \`assert\` says of sizes and of integer states of rank 0 is checked before each run that it goes with. The
+run does not happen and the session is as it was.`,
+  },
+  {
     code: "TFG0901",
     title: "an operator beside a pipe",
     text: "The pipe binds loosest: `a + b |> relu` is `relu(a + b)`. Parentheses make that visible.",
