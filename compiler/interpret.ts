@@ -70,6 +70,8 @@ const formatType = (type: TensorType): string => `${type.dtype}${formatShape(typ
 /** What a loop computes in every iteration. */
 interface Body {
   readonly leaves: readonly ValueId[];
+  /** Every carry, also one that nothing reads. */
+  readonly carries: readonly ValueId[];
   /** Of the values in order that depend on an iteration of this loop, those that its results are made of. */
   readonly values: readonly ValueId[];
 }
@@ -211,7 +213,8 @@ class Run {
       return attributes.loop === loop && op !== "loop";
     };
     const own = this.#closure(value.args).filter((id) => this.#loops[id]?.has(loop));
-    const body = { leaves: own.filter(isLeaf), values: own };
+    const carries = [...this.#graph.values.keys()].filter((id) => isLeaf(id) && this.#value(id).op === "carry");
+    const body = { leaves: own.filter(isLeaf), carries, values: own };
     this.#bodies.set(loop, body);
     return body;
   }
@@ -222,16 +225,15 @@ class Run {
     const count = numberOf(value, "carries");
     const axes = numbersOf(value, "axes");
     const isBounded = booleanOf(value, "bounded");
-    const { leaves, values } = this.#bodyOf(loop, value);
+    const body = this.#bodyOf(loop, value);
+    const { leaves, values } = body;
     const times = this.#size(dimOfAttribute(value, "times"));
     const types = [value.type, ...(value.more ?? [])];
-    // A carry that is read nowhere has no leaf: no iteration and no end of the loop needs its start.
     const starts = new Map(
-      this.#graph.values.flatMap((other): [number, NdArray][] =>
-        other.op === "carry" && other.attributes.loop === loop
-          ? [[numberOf(other, "index"), this.#result(other.args[0] ?? -1)]]
-          : [],
-      ),
+      body.carries.map((leaf) => {
+        const { args, attributes } = this.#value(leaf);
+        return [attributes.index, this.#result(args[0] ?? -1)];
+      }),
     );
     let carries = types.slice(0, count).map((_, i) => starts.get(i));
     const stacked: NdArray[][] = axes.map(() => []);
@@ -240,7 +242,7 @@ class Run {
       for (const inner of values) this.#results.delete(inner);
       for (const leaf of leaves) this.#results.set(leaf, [this.#leaf(leaf, iteration, carries)]);
       this.#sweep(values);
-      const results = value.args.map((arg) => this.#result(arg));
+      const results = value.args.slice(count).map((arg) => this.#result(arg));
       if (isBounded && results.at(-1)?.data[0] === 0) break;
       carries = results.slice(0, count);
       for (const [i, ys] of stacked.entries()) {

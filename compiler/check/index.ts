@@ -11,6 +11,7 @@ import { evaluate, evaluateCallee } from "./evaluate.ts";
 import type { CallSite, Check, Frame } from "./frame.ts";
 import { callDeclared, callLambda, partialArguments } from "./functions.ts";
 import { elaborateGraph } from "./graphs.ts";
+import { lintProgram } from "./lints/index.ts";
 import { ItemValues } from "./items.ts";
 import { Modules } from "./modules.ts";
 import { callPrimitive } from "./primitive-calls.ts";
@@ -30,6 +31,8 @@ export interface CheckOptions {
   readonly set?: ReadonlyMap<string, string>;
   /** Nodes at graph level to add to the outputs of every graph that has them, so that they can be fetched. */
   readonly nodes?: ReadonlySet<string>;
+  /** Whether to warn of run dims without an upper bound (TFG0902): of interest to who asks for the memory of a run. */
+  readonly bounds?: boolean;
   /** Whether the `test` blocks of the root file are wanted too. */
   readonly tests?: boolean;
 }
@@ -58,6 +61,7 @@ export function checkProgram(options: CheckOptions): Checked {
     modules,
     settings: options.set ?? new Map(),
     unusable: new Set(),
+    lints: [],
     evaluate,
     evaluateCallee,
     whyRank,
@@ -66,6 +70,7 @@ export function checkProgram(options: CheckOptions): Checked {
     apply: applyPrimitive,
     itemEntity: (frame, item, use) => values.entity(frame, item, use),
   };
+  const nodes = options.nodes ?? new Set();
   const root = modules.entry(options.path);
   const graphs: Graph[] = [];
   const tests: TestGraph[] = [];
@@ -73,9 +78,9 @@ export function checkProgram(options: CheckOptions): Checked {
     checkSettings(check, root);
     for (const module of modules.users()) checkDeclarations(check, module);
     for (const declaration of root.tree.declarations)
-      if (declaration.kind === "graph")
-        graphs.push(elaborateGraph(check, root, declaration, options.nodes ?? new Set()));
+      if (declaration.kind === "graph") graphs.push(elaborateGraph(check, root, declaration, nodes));
     if (options.tests) tests.push(...elaborateTests(check, root));
+    lintProgram(check, root, graphs, { nodes, bounds: options.bounds ?? false });
   }
   return { graphs, tests, diagnostics: reporter.sorted(modules.files), files: modules.files };
 }

@@ -2,11 +2,12 @@
  * `scan` and `while` (language.md 5.5, 6.1): the function is elaborated once, on leaves that stand for a value of each
  * iteration. What depends on them is the body; nothing has to be cut out.
  */
-import { type Span, spanText } from "../../grammar/source.ts";
+import type { Span } from "../../grammar/source.ts";
 import { dimOf, type Dim, formatDim, literalOf, subDims } from "../ir/dims.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 import { resolveAxis } from "../ops/axes.ts";
 import { BUILTINS } from "./builtins.ts";
+import { numberText } from "./effects.ts";
 import {
   BOTTOM,
   type DimLabel,
@@ -267,7 +268,7 @@ function elaborateWith(
   dtypes: readonly (DType | undefined)[],
   place: Place,
 ): Entity {
-  const { frame, site, spelling, times, init, isList, xs } = loop;
+  const { frame, site, times, init, isList, xs } = loop;
   const { builder } = frame;
   const number = builder.openLoop();
   const starts = items.map((item, i) => toTensor(frame, item, init.span, dtypes[i]));
@@ -308,7 +309,6 @@ function elaborateWith(
   const { next, ys } = resultOf(loop, returned, carries.length);
   const turned = next.map((entity, i) => nextCarry(loop, entity, starts[i], i));
   const stacked = ys.map((entity) => toTensor(inner, entity, loop.fn.span));
-  const nexts = reachable(loop, number, turned, carries, [...stacked, ...(condition ? [condition] : [])], condition);
   const axis = xs?.axes[0] ?? 0;
   const axes = stacked.map((y) => Math.min(axis, y.type.shape.length));
   const types = [
@@ -319,7 +319,7 @@ function elaborateWith(
   const value = emitValue(
     frame,
     "loop",
-    [...nexts, ...stacked, ...(condition ? [condition] : [])].map((tensor) => tensor.value),
+    [...carries, ...turned, ...stacked, ...(condition ? [condition] : [])].map((tensor) => tensor.value),
     { loop: number, times, carries: carries.length, axes, bounded: condition !== undefined },
     type,
     site.span,
@@ -353,33 +353,6 @@ function stackedLabels(
   const label = xs?.tensors[0]?.labels?.[xs.axes[0] ?? 0];
   if (!y || (!label && !y.labels)) return undefined;
   return inserted(y.labels ?? y.type.shape.map(() => undefined), axis, label);
-}
-
-/**
- * A loop reaches the start of a carry through the body, which need not read it. Where there may be no turn at all the
- * start is a result, so the next carry is made to depend on it, by a condition that holds in every turn.
- */
-function reachable(
-  { frame, site, times }: Loop,
-  loop: number,
-  nexts: readonly TensorEntity[],
-  carries: readonly TensorEntity[],
-  others: readonly TensorEntity[],
-  condition: TensorEntity | undefined,
-): readonly TensorEntity[] {
-  if (!condition && frame.facts.atLeast(times, 1)) return nexts;
-  const read = frame.builder.needed([...nexts, ...others].map((tensor) => tensor.value));
-  const isTurn = (): TensorEntity => {
-    const scalar: TensorType = { dtype: "i32", shape: [] };
-    const counter = emitValue(frame, "counter", [], { loop }, scalar, site.span);
-    const all = emitValue(frame, "dim", [], { dim: times }, scalar, site.span);
-    return emitValue(frame, "less", [counter.value, all.value], {}, { dtype: "bool", shape: [] }, site.span);
-  };
-  return nexts.map((next, i) => {
-    const carry = carries[i];
-    if (!carry || read.has(carry.value)) return next;
-    return emitValue(frame, "if", [(condition ?? isTurn()).value, next.value, carry.value], {}, carry.type, site.span);
-  });
 }
 
 /** Iterations for random nodes, made when the first of them needs them. */
@@ -459,7 +432,7 @@ function nextCarry(
   const isCertain = shape.length !== start.type.shape.length || !isUnsure;
   const which = isList ? `carry ${index + 1} of \`${spelling}\`` : `the carry of \`${spelling}\``;
   return fail(frame, {
-    code: dtype !== start.type.dtype ? "TFG0304" : isCertain ? "TFG0301" : "TFG0311",
+    code: isSameShape ? "TFG0304" : isCertain ? "TFG0301" : "TFG0311",
     message: `${which} is ${formatType(start.type)} at first and ${formatType(next.type)} after one turn`,
     primary: { span: next.origin.file === fn.span.file ? next.origin : fn.span, text: formatType(next.type) },
     related: [{ span: init.span, text: `starts as ${formatType(start.type)}` }],
@@ -467,7 +440,7 @@ function nextCarry(
       shape.length > 0 && start.type.shape.length === 0
         ? [
             {
-              text: `start with all of them: \`broadcast(${spanText(init.span)}, [${shape.map(formatDim).join(", ")}])\``,
+              text: `start with all of them: \`broadcast(${numberText(init.span, dtype)}, [${shape.map(formatDim).join(", ")}])\``,
             },
           ]
         : [],

@@ -5,7 +5,7 @@ import { positionAt } from "../../grammar/source.ts";
 import type { TestGraph } from "../check/tests.ts";
 import { library } from "../std/sources.ts";
 import { diagnose, render } from "./engine.ts";
-import { diagnosticsAsJson } from "./messages.ts";
+import { jsonOf } from "./messages.ts";
 import { runTest, type TestTarget } from "./run-test.ts";
 import { Progress, type Terminal } from "./terminal.ts";
 import { didYouMean, type Options, UsageError } from "./usage.ts";
@@ -81,7 +81,7 @@ function outcomesAsJson(outcomes: readonly Outcome[], wrong: readonly Diagnostic
     name,
     line: positionAt(span.file, span.start).line,
     passed: failures.length === 0,
-    failures: JSON.parse(diagnosticsAsJson(failures)) as unknown,
+    failures: failures.map(jsonOf),
   }));
-  return `${JSON.stringify({ tests, messages: JSON.parse(diagnosticsAsJson(wrong)) as unknown }, null, 2)}\n`;
+  return `${JSON.stringify({ tests, messages: wrong.map(jsonOf) }, null, 2)}\n`;
 }
