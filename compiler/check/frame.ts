@@ -103,6 +103,8 @@ export interface Reuse {
   next: number;
   /** The `reuse=` argument, for the outermost of them. */
   readonly span?: Span;
+  /** The walks through the layers of its `scope` blocks, each of which counts its own. */
+  readonly blocks: Map<ScopeNode, Reuse>;
 }
 
 /** Whose runs an update or an assertion takes part in: those of a step, or those that evaluate a call. */

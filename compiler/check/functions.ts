@@ -388,10 +388,11 @@ function enterScope(
         helps: near ? [{ text: `reuse="${near}"` }] : [{ text: `name the first one \`name="${shared.value}"\`` }],
       });
     }
-    return { node: found, reuse: { next: 0, span: shared.span } };
+    return { node: found, reuse: { next: 0, span: shared.span, blocks: new Map() } };
   }
   if (reuse) {
     // Inside of a shared instance the layers are those of the first one, in the same order.
+    while (scope.children[reuse.next] && scope.children[reuse.next]?.layer === undefined) reuse.next++;
     const child = scope.children[reuse.next++];
     if (!child || child.layer !== layer)
       return fail(frame, {
@@ -399,7 +400,7 @@ function enterScope(
         message: `the instance shared here has no \`${layer}\` in this place`,
         primary: { span: site.callee, text: "both uses must make the same layers" },
       });
-    return { node: child, reuse: { next: 0 } };
+    return { node: child, reuse: { next: 0, blocks: new Map() } };
   }
   if (named) {
     const clash = scope.children.find(

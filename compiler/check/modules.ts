@@ -1,5 +1,6 @@
 /** Files and their top-level names: reading, imports, the implicit prelude. */
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { Outline } from "../../grammar/read.ts";
 import { type SourceFile, type Span, sourceFile } from "../../grammar/source.ts";
 import type { Declaration, ImportDeclaration, SyntaxFile } from "../../grammar/syntax.ts";
 import { nearest } from "./nearest.ts";
@@ -16,6 +17,10 @@ const PRELUDE = [
   "std/metrics",
   "std/init",
   "std/nn",
+  "std/pooling",
+  "std/image",
+  "std/attention",
+  "std/rnn",
   "std/random",
   "std/optim",
 ];
@@ -27,8 +32,8 @@ export interface Sources {
   parse(file: SourceFile, part?: Span): { readonly tree: SyntaxFile; readonly diagnostics: readonly Diagnostic[] };
   /** The path of the file that a package offers for `specifier`, seen from a file; or why there is none. */
   resolve(specifier: string, from: string): { readonly path: string } | { readonly problem: string };
-  /** Where the declarations of a library file stand, so that each is read when it is first used. */
-  outline(file: SourceFile): ReadonlyMap<string, Span> | undefined;
+  /** Where the parts of a library file stand, so that each is read when it is first used. */
+  outline(file: SourceFile): Outline | undefined;
 }
 
 interface MutableModule extends Module {
@@ -142,11 +147,11 @@ export class Modules {
   }
 
   /** A file of the library: a program uses few of its declarations, and only those are read. */
-  #loadLazily(path: string, file: SourceFile, parts: ReadonlyMap<string, Span>): Module {
+  #loadLazily(path: string, file: SourceFile, parts: Outline): Module {
     const tree: SyntaxFile = { kind: "file", declarations: [], span: { file, start: 0, end: file.text.length } };
     const module: MutableModule = { path, file, tree, isLibrary: true, items: new Map(), settings: new Map() };
     this.#loaded.set(path, module);
-    for (const [name, part] of parts) {
+    for (const [name, part] of parts.declarations) {
       let known: Declaration | undefined;
       const read = (): Declaration => {
         known ??= this.#sources.parse(file, part).tree.declarations[0];
@@ -163,6 +168,9 @@ export class Modules {
         module,
       });
     }
+    for (const part of parts.imports)
+      for (const declaration of this.#sources.parse(file, part).tree.declarations)
+        if (declaration.kind === "import") this.#import(module, declaration);
     return module;
   }
 
