@@ -381,6 +381,25 @@ export function readElement(
 
 const nameFor = (expression: Expression): string => `\`${spanText(expression.span)}\``;
 
+/** `b[k, j]` for a read `b[j, k]` of plain indices that fit the axes the other way round. */
+function inOtherOrder(
+  frame: Frame,
+  draft: ComprehensionDraft,
+  expression: IndexExpression,
+  tensor: TensorEntity,
+): string | undefined {
+  const names = expression.slices.map((slice) =>
+    slice.kind === "at" && slice.value.kind === "name" ? slice.value.name : undefined,
+  );
+  const { shape } = tensor.type;
+  if (names.length !== 2 || shape.length !== 2) return undefined;
+  const fits = [...names].reverse().every((name, axis) => {
+    const extent = draft.axes.findLast((other) => other.name === name)?.extent;
+    return extent !== undefined && frame.facts.equal(extent, shape[axis] ?? ZERO);
+  });
+  return fits ? `${spanText(expression.value.span)}[${[...names].reverse().join(", ")}]` : undefined;
+}
+
 /** TFG0301 for an index whose own extent disagrees with the axis, TFG0315 for one that was shifted out of it. */
 function failOutside(
   frame: Frame,
@@ -399,6 +418,7 @@ function failOutside(
   const range = scalar ? indexRange(scalar, draft.axes, frame.facts) : {};
   if (bare && affine && only !== undefined && scalar?.kind === "axis") {
     const difference = literalOf(subDims(bare.extent, size));
+    const swapped = inOtherOrder(frame, draft, expression, tensor);
     return fail(frame, {
       code: "TFG0301",
       message: `shapes do not agree in \`${spanText(expression.span)}\``,
@@ -407,8 +427,9 @@ function failOutside(
         text: `\`${bare.name}\` runs over ${formatDim(bare.extent)}, axis ${axis} of \`${name}\` has ${formatDim(size)}`,
       },
       related: [{ span: bare.binder.span, text: `0 ≤ ${bare.name} < ${formatDim(bare.extent)}` }],
-      helps:
-        difference === undefined || difference > 0
+      helps: swapped
+        ? [{ text: swapped, edits: [{ span: expression.span, text: swapped }] }]
+        : difference === undefined || difference > 0
           ? [
               {
                 text: `\`${bare.name} in ${formatDim(size)}\``,

@@ -4,7 +4,9 @@ import { spanText } from "../../grammar/source.ts";
 import type { FunctionDeclaration, FunctionParam, LambdaExpression, ResultSyntax } from "../../grammar/syntax.ts";
 import { formatDim, formatShape, literalOf, subDims } from "../ir/dims.ts";
 import type { CallId } from "../ir/graph.ts";
+import type { Complaint } from "../ops/primitive.ts";
 import { TooLarge } from "./builder.ts";
+import { BUILTINS } from "./builtins.ts";
 import {
   type BoundArgument,
   BOTTOM,
@@ -17,6 +19,7 @@ import {
   type Supplied,
 } from "./entity.ts";
 import { type Activation, type CallSite, type Frame, Names, type Reuse } from "./frame.ts";
+import { foreignArgument } from "./foreign.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
 import { checkObligations } from "./obligations.ts";
@@ -66,7 +69,8 @@ export function distribute(
     }
     const { name } = arg;
     if (!params.some((param) => param.name === name) && !extra.includes(name)) {
-      const near = nearest(name, [...params.map((param) => param.name), ...extra]);
+      const known = [...params.map((param) => param.name), ...extra];
+      const near = foreignArgument(name, known) ?? nearest(name, known);
       const span = arg.nameSpan ?? arg.span;
       fail(frame, {
         code: "TFG0203",
@@ -341,6 +345,10 @@ function enterScope(
           span: arg.span,
           text: entity.kind === "str" ? "letters, digits, `_`, `.`, `-` and `/`" : describe(entity),
         },
+        helps:
+          which === "reuse" && entity.kind === "bool"
+            ? [{ text: `the first use has a name, \`name="shared"\`, and this one \`reuse="shared"\`` }]
+            : [],
       });
     return { value: entity.kind === "str" ? entity.value : "", span: arg.span };
   };
@@ -558,6 +566,16 @@ function checkOne(
 
 // ---- lambdas and partial calls ---------------------------------------------------------------------------------
 
+/** `repeat(x, 3, fn(h) => …)`: its function also takes the number of the turn. */
+function turnHelp(lambda: LambdaExpression, site: CallSite): Pick<Complaint, "notes" | "helps"> {
+  const signature = BUILTINS.get(site.spelling);
+  const [only, ...others] = lambda.patterns;
+  if (signature === undefined) return {};
+  if (site.spelling !== "repeat" || !only || others.length > 0) return { notes: [signature] };
+  const span = { ...only.span, start: only.span.end };
+  return { notes: [signature], helps: [{ text: `fn(${spanText(only.span)}, i)`, edits: [{ span, text: ", i" }] }] };
+}
+
 /** A lambda on values, as `repeat` and `fold` call it, or on written arguments. */
 export function callLambda(
   frame: Frame,
@@ -573,6 +591,7 @@ export function callLambda(
       message: `this function takes ${lambda.patterns.length} ${lambda.patterns.length === 1 ? "argument" : "arguments"}, \`${site.spelling}\` gives ${args.length}`,
       primary: { span: lambda.patterns[0]?.span ?? lambda.span, text: "" },
       related: [{ span: site.callee, text: "called here" }],
+      ...turnHelp(lambda, site),
     });
   const names = new Names(home.names);
   for (const [i, pattern] of lambda.patterns.entries()) {

@@ -5,6 +5,7 @@ import { type Dim, divideExactly, floorDivDims, formatDim, literalOf, mulDims, O
 import type { Comprehension, Scalar } from "../ir/graph.ts";
 import type { DType } from "../ir/types.ts";
 import { belongsTo } from "../ops/scalar.ts";
+import { BUILTINS } from "./builtins.ts";
 import { BOTTOM, describe, type Entity, formatType, type Supplied, type TensorEntity } from "./entity.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { suppliedEntity } from "./functions.ts";
@@ -54,6 +55,7 @@ class PatternText {
         code: "TFG0210",
         message: `the pattern of \`${spelling}\` is a string, not ${describe(given.entity)}`,
         primary: { span: given.span, text: "" },
+        notes: [BUILTINS.get(spelling) ?? spelling],
       });
     this.text = given.entity.kind === "str" ? given.entity.value : "";
     // A string with escapes or holes has no simple places inside.
@@ -157,9 +159,37 @@ export function callEinsum(frame: Frame, args: readonly Supplied[], site: CallSi
       primary: { span: first.span, text: "" },
     });
   const operands = operandPatterns.map((axes) => axes.flatMap(({ names }) => names));
+  checkSpaced(frame, first, pattern.text, operands, others);
   checkLonely(frame, operands, result, others);
   const tensors = others.map(({ entity, span }) => toTensor(frame, entity, span));
   return contraction(frame, operands, result, tensors, others, site);
+}
+
+/** NumPy's `"ij,jk->ik"`: names of one letter each, without spaces between them. */
+function checkSpaced(
+  frame: Frame,
+  { span }: Given,
+  text: string,
+  operands: readonly (readonly Word[])[],
+  given: readonly Given[],
+): void {
+  const isJoined = operands.every((words, k) => {
+    const entity = given[k]?.entity;
+    const [only] = words;
+    return words.length === 1 && only && entity?.kind === "tensor" && only.text.length === entity.type.shape.length;
+  });
+  if (!isJoined || operands.every(([only]) => only?.text.length === 1)) return;
+  const spaced = text
+    .replaceAll(/[A-Za-z]+/g, (name) => [...name].join(" "))
+    .replaceAll(/\s*,\s*/g, ", ")
+    .replace(/\s*->\s*/, " -> ")
+    .trim();
+  fail(frame, {
+    code: "TFG0210",
+    message: "the names of a pattern are separated by spaces",
+    primary: { span, text: `\`${operands[0]?.[0]?.text}\` is one name` },
+    helps: [{ text: `"${spaced}"`, edits: [{ span, text: `"${spaced}"` }] }],
+  });
 }
 
 /** TFG0307: a name of one operand that meets nothing. */

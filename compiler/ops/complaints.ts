@@ -77,7 +77,9 @@ export function failClass(call: PrimitiveCall, operand: Operand, takes: DTypeCla
       : takes === "bool"
         ? undefined
         : isStorage && dtype !== "bf16"
-          ? "i32"
+          ? call.spelling === "/"
+            ? "f32"
+            : "i32"
           : takes === "int"
             ? "i32"
             : "f32";
@@ -286,6 +288,28 @@ export function failRank(call: PrimitiveCall, operand: Operand, needs: string): 
       operand.origin.start === operand.span.start && operand.origin.file === operand.span.file
         ? []
         : [{ span: operand.origin, text: "made here" }],
+  });
+}
+
+/** TFG0210 for two operands in the wrong order. */
+export function failSwapped(call: PrimitiveCall, why: string): never {
+  const [first, second] = call.operands;
+  if (!first || !second) throw new Error(`\`${call.spelling}\` has two operands`);
+  const [a, b] = [spanText(first.span), spanText(second.span)];
+  return call.fail({
+    code: "TFG0210",
+    message: `the arguments of \`${call.spelling}\` are in another order`,
+    primary: { span: first.span, text: why },
+    related: [typeLabel(second)],
+    helps: [
+      {
+        text: `${call.spelling}(${b}, ${a})`,
+        edits: [
+          { span: first.span, text: b },
+          { span: second.span, text: a },
+        ],
+      },
+    ],
   });
 }
 
