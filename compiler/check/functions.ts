@@ -23,6 +23,7 @@ import { foreignArgument } from "./foreign.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
 import { checkObligations } from "./obligations.ts";
+import { otherOrder } from "./order.ts";
 import { explainSizes, written } from "./explain.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
@@ -212,6 +213,11 @@ export function callDeclared(
     call: region,
     depth: frame.depth + 1,
   };
+  const misplaced = otherOrder(declaration, bound, entities, site, signatureText(declaration));
+  if (misplaced) {
+    if (isLayer) scope.node.isBroken = true;
+    fail(frame, misplaced);
+  }
   const binding = new Binding(inner, frame, declaration);
   const before = frame.builder.values.length;
   try {

@@ -126,7 +126,7 @@ export function failBroadcast(
   const [longer, shorter] = left.type.shape.length >= right.type.shape.length ? [left, right] : [right, left];
   const rest = longer.type.shape.length - shorter.type.shape.length;
   const isPrefix = rest > 0 && shorter.type.shape.every((dim, i) => call.facts.equal(dim, longer.type.shape[i] ?? ONE));
-  const helps: { text: string }[] = [];
+  const helps: NonNullable<Complaint["helps"]>[number][] = [];
   if (isPrefix) {
     const text = spanText(shorter.span);
     const indices = [...shorter.type.shape.map(() => ":"), ...new Array<string>(rest).fill("new")].join(", ");
@@ -140,6 +140,8 @@ export function failBroadcast(
       text: `to ${VERBS[call.spelling] ?? "use"} one value per row write \`${isOperator && !whole.includes("\n") ? whole : indexed}\``,
     });
   }
+  const repaired = isPrefix ? undefined : declaredHelp(shorter, longer);
+  if (repaired) helps.push(repaired);
   return call.fail({
     code: "TFG0302",
     message: `cannot broadcast ${formatType(left.type)} with ${formatType(right.type)}`,
@@ -148,6 +150,26 @@ export function failBroadcast(
     notes: ["shapes are aligned from the right; a symbolic dimension is never stretched"],
     helps,
   });
+}
+
+/** For a `param` of one dim, as a bias has it: its declaration with the last dim of what it meets. */
+function declaredHelp(vector: Operand, other: Operand): NonNullable<Complaint["helps"]>[number] | undefined {
+  const wanted = other.type.shape.at(-1);
+  const place = vector.declared?.dims[0];
+  if (vector.type.shape.length !== 1 || vector.declared?.kind !== "param" || !place || !wanted) return undefined;
+  return literalOf(wanted) === undefined ? undefined : repairedDim(vector.declared, place, wanted);
+}
+
+/** `did you mean `param w: f32[784, 10]`?`, with the edit. */
+function repairedDim(
+  declared: NonNullable<Operand["declared"]>,
+  place: Span,
+  wanted: Dim,
+): NonNullable<Complaint["helps"]>[number] {
+  const text = declared.span.file.text;
+  const dim = formatDim(wanted).replaceAll("·", " * ");
+  const repaired = text.slice(declared.span.start, place.start) + dim + text.slice(place.end, declared.span.end);
+  return { text: `did you mean \`${repaired}\`?`, edits: [{ span: place, text: dim }] };
 }
 
 /** The `x` and `k` of a dim that is floor(x / k) or ceil(x / k), with which of the two it is. */
@@ -247,10 +269,7 @@ export function failInner(
     const text = `transpose(${spanText(right.span)})`;
     helps.push({ text: `did you mean \`${spanText(left.span)} @ ${text}\`?`, edits: [{ span: right.span, text }] });
   } else if (declared?.kind === "param" && place && wanted && literalOf(wanted) !== undefined) {
-    const text = declared.span.file.text;
-    const dim = formatDim(wanted).replaceAll("·", " * ");
-    const repaired = text.slice(declared.span.start, place.start) + dim + text.slice(place.end, declared.span.end);
-    helps.push({ text: `did you mean \`${repaired}\`?`, edits: [{ span: place, text: dim }] });
+    helps.push(repairedDim(declared, place, wanted));
   }
   return call.fail({
     code: "TFG0301",
