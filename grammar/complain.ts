@@ -33,7 +33,7 @@ export function complain(mishap: Mishap): Diagnostic {
       headOfDeclaration(mishap, word) ??
       loopInValue(mishap, word) ??
       typeMissing(mishap, word) ??
-      valueMissing(mishap, word) ??
+      valueMissing(mishap) ??
       afterPipe(mishap, word);
     if (special !== undefined) return special;
   }
@@ -273,7 +273,7 @@ function typeMissing(mishap: Mishap, word: IToken): Diagnostic | undefined {
 const dtypes = /^(?:[fiu](?:8|16|32|64)|bf16|bool|int|float\d*|int\d+|str|q[48])$/;
 
 /** `x: f32[N]` without a value, where nothing says what `x` is. */
-function valueMissing(mishap: Mishap, word: IToken): Diagnostic | undefined {
+function valueMissing(mishap: Mishap): Diagnostic | undefined {
   const { file, words, index, expected } = mishap;
   if (expected !== t.Equal.LABEL) return undefined;
   let first = index - 1;

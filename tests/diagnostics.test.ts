@@ -8,6 +8,7 @@ import { stripVTControlCharacters } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkProgram } from "../compiler/check/index.ts";
+import { foreignTargets } from "../compiler/check/foreign.ts";
 import { buildGraph } from "../compiler/cli/engine.ts";
 import { catalogue, explain } from "../compiler/diagnostics/catalogue.ts";
 import { render } from "../compiler/diagnostics/render.ts";
@@ -287,6 +288,19 @@ entries("has an entry for each golden message", () => {
   for (const code of codes) {
     assert.ok(catalogue.has(code), code);
     assert.ok(textOf(code).startsWith(`${code < "TFG0900" ? "error" : "warning"}[${code}]: `), code);
+  }
+});
+
+entries("of a foreign name propose names that there are", () => {
+  const targets = foreignTargets();
+  assert.ok(targets.length > 50);
+  for (const name of new Set(targets)) {
+    if (name === "true" || name === "false") continue;
+    const told = diagnose(`graph g[N] {\n  input x: f32[N]\n  output y = ${name}(x)\n}\n`, "");
+    assert.not.ok(
+      told.some(({ code }) => code === "TFG0201"),
+      name,
+    );
   }
 });
 

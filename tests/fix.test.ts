@@ -112,13 +112,13 @@ interface Ran {
 }
 
 async function tfgc(...args: string[]): Promise<Ran> {
-  let [out, error] = ["", ""];
+  const [out, error]: [string[], string[]] = [[], []];
   const code = await main(args, {
-    out: (text) => void (out += text),
-    error: (text) => void (error += text),
+    out: (text) => void out.push(text),
+    error: (text) => void error.push(text),
     isInteractive: false,
   });
-  return { code, out, error };
+  return { code, out: out.join(""), error: error.join("") };
 }
 
 function file(name: string, text: string): string {
