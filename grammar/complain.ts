@@ -31,7 +31,7 @@ export function complain(mishap: Mishap): Diagnostic {
       keywordAsName(mishap, word) ??
       importWithoutBraces(mishap, word) ??
       headOfDeclaration(mishap, word) ??
-      loopInValue(mishap, word) ??
+      otherForms(mishap, word) ??
       typeMissing(mishap, word) ??
       valueMissing(mishap) ??
       afterPipe(mishap, word);
@@ -163,6 +163,12 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
     const text = "it stands directly in the braces of a `graph`";
     return syntaxError("TFG0101", `\`${word.image}\` belongs in a graph`, { span, text });
   }
+  if (next?.image === "==") {
+    const place = spanOf(file, next);
+    const helps = [{ text: "write `=`", edits: [{ span: place, text: "=" }] }];
+    const label = { span: place, text: "a name is bound by `=`" };
+    return syntaxError("TFG0101", "expected `=`, found `==`", label, { helps });
+  }
   const followed = word.tokenType === t.Scope ? "a string" : "a name";
   const want = t.softKeywords.has(word.tokenType) ? `${followed} after \`${word.image}\`` : "`=`";
   if (next !== undefined && t.hardKeywords.has(next.tokenType) && t.softKeywords.has(word.tokenType)) {
@@ -216,6 +222,10 @@ function headOfDeclaration(mishap: Mishap, word: IToken): Diagnostic | undefined
     const helps = isType ? [{ text: "write `->`", edits: [{ span, text: " ->" }] }] : [];
     return syntaxError("TFG0101", `expected ${isType ? "`->`" : expected}, found \`:\``, { span, text }, { helps });
   }
+  if (word.tokenType === t.Colon && expected === "`{`") {
+    const text = "a block stands in braces: `{ … }`";
+    return syntaxError("TFG0101", "expected `{`, found `:`", { span, text });
+  }
   const opener = innermostOpen(words, index);
   const isResult = opener?.image === "(" && words[words.indexOf(opener) - 1]?.tokenType === t.Arrow;
   if (isResult && expected === t.Colon.LABEL && before !== undefined && dtypes.test(before.image)) {
@@ -225,9 +235,32 @@ function headOfDeclaration(mishap: Mishap, word: IToken): Diagnostic | undefined
   return undefined;
 }
 
-/** `[f(i) for i in N]`, `x |> fn(h) => h`. */
-function loopInValue({ file, words, index }: Mishap, word: IToken): Diagnostic | undefined {
+/** `[f(i) for i in N]`, `x |> fn(h) => h`, `if c: a else: b`, `(a, b)`. */
+function otherForms({ file, words, index, expected }: Mishap, word: IToken): Diagnostic | undefined {
   const span = spanOf(file, word);
+  const before = words[index - 1];
+  if (word.tokenType === t.Colon && (expected === "`then`" || before?.tokenType === t.Else)) {
+    const text = before?.tokenType === t.Else ? "" : " then";
+    const label = "a conditional expression is written `if c then a else b`";
+    const help = text === "" ? "remove `:`" : "write `then`";
+    const helps = [{ text: help, edits: [{ span, text }] }];
+    return syntaxError("TFG0101", `expected ${expected}, found \`:\``, { span, text: label }, { helps });
+  }
+  const opener = innermostOpen(words, index);
+  const owner = opener === undefined ? undefined : words[words.indexOf(opener) - 1];
+  const isTuple = opener?.image === "(" && owner !== undefined && !is(owner, t.Ident) && !isCloser(owner);
+  if (word.tokenType === t.Comma && isTuple && owner.tokenType !== t.Fn) {
+    const close = matchingCloser(words, words.indexOf(opener));
+    const edits =
+      close === undefined
+        ? undefined
+        : [
+            { span: spanOf(file, opener), text: "[" },
+            { span: spanOf(file, close), text: "]" },
+          ];
+    const helps = edits === undefined ? [] : [{ text: "write `[` and `]`", edits }];
+    return syntaxError("TFG0101", "several values are a list", { span, text: "a list stands in `[ ]`" }, { helps });
+  }
   if (word.tokenType === t.For && innermostOpen(words, index)?.tokenType !== t.LeftBrace) {
     const text = "a tensor of values is `tensor(i in N: …)`, their sum `sum(i in N: …)`";
     return syntaxError("TFG0101", "there is no `for` in a value", { span, text });
@@ -265,9 +298,22 @@ function typeMissing(mishap: Mishap, word: IToken): Diagnostic | undefined {
     return syntaxError("TFG0101", message, { span: spanOf(file, word), text: "a type stands behind `:`" }, { helps });
   }
   const declares = words[index - 2]?.image ?? "";
+  const literal = declares !== "config" ? undefined : typeOfLiteral(next);
+  if (literal !== undefined) {
+    const primary = behind(mishap, `its type stands behind \`:\`, as in \`config ${name.image}: ${literal}\``);
+    const helps = [{ text: `${name.image}: ${literal}`, edits: [{ span: primary.span, text: `: ${literal}` }] }];
+    return syntaxError("TFG0101", message, primary, { helps });
+  }
   if (!/^(?:input|param|state)$/.test(declares)) return undefined;
   const label = `its type stands behind \`:\`, as in \`${declares} ${name.image}: f32[8]\``;
   return syntaxError("TFG0101", message, { span: spanOf(file, name), text: label });
+}
+
+function typeOfLiteral(word: IToken | undefined): string | undefined {
+  if (word?.tokenType === t.IntLiteral) return "int";
+  if (word?.tokenType === t.FloatLiteral) return "f32";
+  if (word?.tokenType === t.StringLiteral) return "str";
+  return word?.tokenType === t.True || word?.tokenType === t.False ? "bool" : undefined;
 }
 
 const dtypes = /^(?:[fiu](?:8|16|32|64)|bf16|bool|int|float\d*|int\d+|str|q[48])$/;
@@ -363,6 +409,16 @@ function ownerOfBlock(words: readonly IToken[], at: number): string {
     if (word.tokenType === t.Import) return "the names to import";
   }
   return "`{`";
+}
+
+/** The bracket that closes the one at word `at`. */
+function matchingCloser(words: readonly IToken[], at: number): IToken | undefined {
+  let open = 0;
+  for (const word of words.slice(at)) {
+    if (t.closers.has(word.tokenType)) open++;
+    else if (isCloser(word) && --open === 0) return word;
+  }
+  return undefined;
 }
 
 /** The index of the bracket that word `at` closes, or 0. */

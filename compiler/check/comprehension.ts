@@ -1,4 +1,5 @@
 /** Tensor comprehensions (language.md 5.4): their indices, bodies and reads. */
+import type { Help } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { Binder, ComprehensionExpression, Expression, IndexExpression } from "../../grammar/syntax.ts";
@@ -233,10 +234,21 @@ function binderExtent(outer: Frame, inner: Frame, binder: Binder): { readonly fr
         span: expression.span,
         text: entity.kind === "scalar" ? "depends on another index" : describe(entity),
       },
-      helps: [{ text: "run over the whole extent and use `select` for what lies outside" }],
+      helps:
+        entity.kind === "scalar"
+          ? [{ text: "run over the whole extent and use `select` for what lies outside" }]
+          : extentHelp(binder, entity),
     });
   if (entity.kind === "int") return { from: ZERO, extent: checkedExtent(inner, entity.dim, expression) };
   return { from: ZERO, extent: asDim(inner, entity, expression, `the extent of \`${binder.name.text}\``) };
+}
+
+/** `t in x` for `t in T`, where T is the first size of x. */
+function extentHelp(binder: Binder, { type }: TensorEntity): readonly Help[] {
+  const [size] = type.shape;
+  if (!size) return [];
+  const text = formatDim(size).replaceAll("·", " * ");
+  return [{ text: `${binder.name.text} in ${text}`, edits: [{ span: binder.extent.span, text }] }];
 }
 
 function checkedExtent(frame: Frame, extent: Dim, expression: Expression): Dim {

@@ -323,7 +323,7 @@ function evaluateCall(
   if (!isForeignDeclaration(frame, call.callee))
     for (const arg of args)
       if ("expression" in arg && arg.expression.kind !== "lambda") evaluate(frame, arg.expression);
-  return callee.kind === "bottom" ? BOTTOM : failCallee(frame, call.callee, callee);
+  return callee.kind === "bottom" ? BOTTOM : failCallee(frame, call.callee, callee, call);
 }
 
 function invokeChecked(
@@ -335,11 +335,15 @@ function invokeChecked(
   return frame.check.invoke(frame, fn, args, site);
 }
 
-function failCallee(frame: Frame, callee: Expression, entity: Entity): never {
+function failCallee(frame: Frame, callee: Expression, entity: Entity, call?: CallExpression): never {
+  const isArray = entity.kind === "list" || (entity.kind === "tensor" && entity.type.shape.length > 0);
+  const isIndexed = isArray && callee.kind === "name" && call?.args.length && call.args.every(({ name }) => !name);
+  const text = `${spanText(callee.span)}[${call?.args.map(({ span }) => spanText(span)).join(", ")}]`;
   return fail(frame, {
     code: "TFG0210",
     message: `\`${spanText(callee.span)}\` is not a function`,
     primary: { span: callee.span, text: describe(entity) },
+    helps: isIndexed && call ? [{ text, edits: [{ span: call.span, text }] }] : [],
   });
 }
 

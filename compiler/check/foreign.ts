@@ -207,9 +207,30 @@ const ARGUMENTS: ReadonlyMap<string, readonly string[]> = new Map<string, readon
     minval: ["min"],
     maxval: ["max"],
     std: ["stddev"],
+    clip_value_min: ["lo"],
+    clip_value_max: ["hi"],
+    low: ["lo", "min"],
+    high: ["hi", "max"],
+    min: ["lo"],
+    max: ["hi"],
     perm: ["axes", "perm"],
   }),
 );
+
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ["keep_prob", "`rate` is the part that is dropped: 1 - keep_prob"],
+  ["training", "layers know whether the run trains; it does if a `train` step is fetched"],
+  ["is_training", "layers know whether the run trains; it does if a `train` step is fetched"],
+  ["input_shape", "shapes follow from the input"],
+  ["in_channels", "the number of channels follows from the input"],
+  ["in_features", "the number of features follows from the input"],
+  ["dtype", "the dtype follows from the arguments; `as` converts a result"],
+  ["data_format", "images are [batch, height, width, channels]"],
+  ["trainable", "a `param` is trained, a `state` is not"],
+]);
+
+/** What to do about an argument of another framework that has none beside it here. */
+export const foreignAdvice = (name: string): string | undefined => ADVICE.get(name);
 
 /** The one of `candidates` that an argument of another framework is here. */
 export const foreignArgument = (name: string, candidates: readonly string[]): string | undefined =>

@@ -19,7 +19,7 @@ import {
   type Supplied,
 } from "./entity.ts";
 import { type Activation, type CallSite, type Frame, Names, type Reuse } from "./frame.ts";
-import { foreignArgument } from "./foreign.ts";
+import { foreignAdvice, foreignArgument } from "./foreign.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
 import { checkObligations } from "./obligations.ts";
@@ -73,12 +73,13 @@ export function distribute(
       const known = [...params.map((param) => param.name), ...extra];
       const near = foreignArgument(name, known) ?? nearest(name, known);
       const span = arg.nameSpan ?? arg.span;
+      const advice = foreignAdvice(name);
       fail(frame, {
         code: "TFG0203",
         message: `\`${site.spelling}\` has no argument \`${name}\``,
         primary: { span, text: near ? `did you mean \`${near}\`?` : "not one of its arguments" },
         notes: [signature],
-        helps: near ? [{ text: near, edits: [{ span, text: near }] }] : [],
+        helps: near ? [{ text: near, edits: [{ span, text: near }] }] : advice ? [{ text: advice }] : [],
       });
     }
     const before = bound.get(name);
@@ -152,6 +153,7 @@ export function callDeclared(
       primary: { span: site.callee, text: "it would be an instance for every index" },
     });
 
+  checkApplied(frame, declaration, args, site);
   const extra = isLayer ? ["name", "reuse"].filter((name) => !params.some((param) => param.name.text === name)) : [];
   let bound: ReadonlyMap<string, Supplied>;
   try {
@@ -238,6 +240,24 @@ export function callDeclared(
     if (isLayer && error instanceof Failure) scope.node.isBroken = true;
     throw error;
   }
+}
+
+/** `h = dense(10)`: in this language a layer is called with what it works on. */
+function checkApplied(frame: Frame, declaration: FunctionDeclaration, args: readonly Supplied[], site: CallSite): void {
+  const [input] = declaration.params;
+  const [first] = args;
+  const required = declaration.params.filter((param) => param.default === undefined).length;
+  const isNumber = first && "expression" in first && first.expression.kind === "number" && first.name === undefined;
+  if (!input || input.type === "fn" || !input.type.dims || !isDType(input.type.name.text)) return;
+  if (!isNumber || required < 2 || args.filter((arg) => arg.name === undefined).length >= required) return;
+  const { file, start, end } = site.span;
+  fail(frame, {
+    code: "TFG0208",
+    message: `\`${site.spelling}\` needs what it works on`,
+    primary: { span: site.callee, text: `\`${input.name.text}\` comes first` },
+    notes: [signatureText(declaration)],
+    helps: [{ text: `\`x |> ${file.text.slice(start, end)}\`` }],
+  });
 }
 
 function tensorsOf(entity: Entity): number[] {

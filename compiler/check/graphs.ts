@@ -492,6 +492,12 @@ function readConstraints(
         continue;
       }
       const parts = condition.kind === "divisible" ? [condition.left, condition.by] : [condition.left, condition.right];
+      if (condition.kind === "divisible" && (literalOf(condition.by) ?? 1) < 1)
+        fail(frame, {
+          code: "TFG0313",
+          message: `nothing is divisible by ${formatDim(condition.by)}`,
+          primary: { span: condition.byExpression.span, text: "a positive int is expected" },
+        });
       if (parts.some(nonLinear) || (condition.kind === "divisible" && literalOf(condition.by) === undefined))
         failNonLinear(frame, clause, condition);
       if (neverHolds(condition))

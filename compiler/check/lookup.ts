@@ -1,6 +1,6 @@
 /** What a name means: locals, then the graph's nodes, the file's items, the prelude, the primitives. */
 import type { Span } from "../../grammar/source.ts";
-import type { Expression, MemberExpression } from "../../grammar/syntax.ts";
+import type { Declaration, Expression, MemberExpression } from "../../grammar/syntax.ts";
 import { callees } from "../ops/table.ts";
 import { BUILTINS } from "./builtins.ts";
 import { BOTTOM, bool, type Entity, float, type FunctionEntity } from "./entity.ts";
@@ -8,6 +8,7 @@ import type { Frame, ModuleItem, Slot } from "./frame.ts";
 import { type Foreign, foreignName, isForeignModule } from "./foreign.ts";
 import { nearest } from "./nearest.ts";
 import { unbuiltFunction } from "./unbuilt.ts";
+import { namesBoundIn } from "./walk.ts";
 
 const PREDEFINED: ReadonlyMap<string, Entity> = new Map<string, Entity>([
   ["training", bool(false)],
@@ -91,11 +92,25 @@ export function unknownName(frame: Frame, name: string, span: Span, what: "name"
       code: "TFG0201",
       message: `unknown ${what} \`${name}\``,
       primary: { span, text: near ? `did you mean \`${near}\`?` : "not found" },
-      helps: near ? [{ text: near, edits: [{ span, text: near }] }] : [],
+      helps: near ? [{ text: near, edits: [{ span, text: near }] }] : elsewhere(frame, name, owner),
     },
     frame,
   );
   return BOTTOM;
+}
+
+/** For a name in a function that is a node of a graph of the file: the function sees its own names only. */
+function elsewhere(frame: Frame, name: string, owner: Declaration | undefined): { readonly text: string }[] {
+  if (owner?.kind !== "function") return [];
+  for (const other of frame.module.tree.declarations) {
+    if (other.kind !== "graph") continue;
+    const bound = [...namesBoundIn(other)].find((candidate) => candidate.name.text === name && candidate.item);
+    if (!bound) continue;
+    const isVariable = bound.item?.kind === "param" || bound.item?.kind === "state";
+    const way = isVariable && owner.form === "layer" ? "declare it in the layer, or hand it over" : "hand it over";
+    return [{ text: `\`${name}\` is a node of the graph \`${other.name.text}\`: ${way} as an argument` }];
+  }
+  return [];
 }
 
 function reportForeign(frame: Frame, message: string, span: Span, { name, written }: Foreign): void {

@@ -30,6 +30,8 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   for (const candidate of new Set(candidates)) {
     if (candidate === name || Math.abs(candidate.length - name.length) > least) continue;
     const apart = Math.min(distance(name, candidate), distance(name.toLowerCase(), candidate.toLowerCase()) + 0.25);
+    // Of one letter nothing is left but its case.
+    if (apart >= 1 && Math.min(name.length, candidate.length) < 2) continue;
     if (apart < least && 2 * apart <= Math.max(name.length, candidate.length)) {
       best = candidate;
       least = apart;

@@ -265,7 +265,17 @@ export function failInner(
     left.type.shape.length === 2 &&
     right.type.shape.length === 2 &&
     equalDims(right.type.shape[1] ?? ONE, wanted);
-  if (isTurned && rightAxis === 0) {
+  const isTurnedBatch =
+    wanted &&
+    left.type.shape.length > 2 &&
+    left.type.shape.length === right.type.shape.length &&
+    equalDims(right.type.shape.at(-1) ?? ONE, wanted);
+  if (isTurnedBatch) {
+    const perm = right.type.shape.map((_, i) => i);
+    perm.push(...perm.splice(-2).reverse());
+    const text = `transpose(${spanText(right.span)}, [${perm.join(", ")}])`;
+    helps.push({ text: `did you mean \`${spanText(left.span)} @ ${text}\`?`, edits: [{ span: right.span, text }] });
+  } else if (isTurned && rightAxis === 0) {
     const text = `transpose(${spanText(right.span)})`;
     helps.push({ text: `did you mean \`${spanText(left.span)} @ ${text}\`?`, edits: [{ span: right.span, text }] });
   } else if (declared?.kind === "param" && place && wanted && literalOf(wanted) !== undefined) {

@@ -95,6 +95,8 @@ function withoutResults(graph: GraphDeclaration, nodes: ReadonlySet<string>): Li
 
 /** Undefined for what others may read: inputs, outputs and steps, and generics, which the arguments bind. */
 function nameOfBound({ name, item }: BoundName, declaration: Declaration): string | undefined {
+  if (declaration.kind === "graph" && declaration.generics.some((generic) => generic.name === name))
+    return "the run dim";
   if (item === undefined)
     return (declaration.kind === "function" || declaration.kind === "optimizer") &&
       declaration.params.some((param) => param.name === name)
