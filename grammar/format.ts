@@ -49,7 +49,7 @@ class Formatter extends ExpressionFormatter {
       case "function":
         return this.functionDeclaration(node);
       case "optimizer": {
-        const head = this.heading();
+        const head = concat(this.heading(), this.gap("none"));
         const params = this.params(node.params);
         const tail = concat(
           this.then("space", "for"),

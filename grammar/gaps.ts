@@ -31,6 +31,8 @@ export class Words {
   private readonly file: SourceFile;
   private at = 0;
   private nextComment = 0;
+  /** Whether what stands before the next word is taken. */
+  private isReady = false;
 
   constructor(file: SourceFile) {
     const { tokens, docs, comments } = readWords(file);
@@ -47,16 +49,18 @@ export class Words {
   /** The next word as it is written; where it is known what it must be, that is checked. */
   word(expected?: string): string {
     const image = this.peek();
-    if (image === "" || (expected !== undefined && image !== expected)) {
+    if (!this.isReady || image === "" || (expected !== undefined && image !== expected)) {
       throw new Error(`the formatter is at \`${image}\` where it expects \`${expected ?? "a word"}\``);
     }
     this.at++;
+    this.isReady = false;
     return image;
   }
 
   /** What stands before the next word. */
   gap(separator: Separator, role: Role = "between"): Layout {
     const { comments, lineEnds } = this.read();
+    this.isReady = true;
     const before = this.words[this.at - 1];
     const isEnd = this.at === this.words.length;
     const isClose = role === "close";
@@ -85,9 +89,9 @@ export class Words {
     const spaceBefore = isTight && before !== undefined && /^[([.]$/.test(before.image) ? "" : " ";
     const spaceAfter = isTight && /^[,:.()[\]]?$/.test(this.peek()) ? "" : " ";
     const parts: Layout[] = [];
-    for (const comment of trailing) {
-      parts.push(comment.isBlock ? spaceBefore : "  ", layoutOf(comment));
-    }
+    trailing.forEach((comment, i) => {
+      parts.push(comment.isBlock ? (i === 0 ? spaceBefore : " ") : "  ", layoutOf(comment));
+    });
 
     const moved: Layout[] = [];
     if (before !== undefined && needsLine) {
@@ -98,7 +102,8 @@ export class Words {
         (separator === "newline" && (isItem || (isClose && leading.length > 0)));
       if (leading.length > 0 || !(isClose || isEnd)) moved.push(newline(isBlank && isKept));
     } else if (before !== undefined) {
-      moved.push(betweenOf(separator, trailing.length > 0 ? spaceAfter : leading.length > 0 ? spaceBefore : ""));
+      const space = leading.length === 0 ? spaceAfter : trailing.length === 0 ? spaceBefore : " ";
+      moved.push(betweenOf(separator, space));
     }
     leading.forEach((comment, i) => {
       moved.push(layoutOf(comment));
