@@ -250,7 +250,11 @@ class Tidier {
       !this.breaks(before, word) &&
       (endsValue(before) || is(before, t.NumberLiteral)) &&
       ![t.Graph, t.Layer, t.Optimizer].includes(before.tokenType);
-    const meant = follows ? joining[word.image] : word.image === "not" && !/^[([-]$/.test(after.image) ? t.Bang : undefined;
+    const meant = follows
+      ? joining[word.image]
+      : word.image === "not" && !/^[([-]$/.test(after.image)
+        ? t.Bang
+        : undefined;
     const text = meant?.PATTERN;
     if (meant !== undefined && typeof text === "string") {
       const message = `\`${word.image}\` is written \`${text}\``;

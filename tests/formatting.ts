@@ -89,7 +89,15 @@ export function sprinkle(text: string, random: () => number, often: number): str
     const name = `c${++count}`;
     const before = pick("", " ", "\n", "\n\n", "\n  ");
     const block = pick(`/* ${name} */`, `/*${name}*/`, `/* ${name}\n * more\n */`, `/* ${name}\n   more */`, `/**/`);
-    const whole = pick(`// ${name}\n`, `//${name}  \n`, `/// ${name}\n`, `///${name}\r\n`, `//// ${name}\n`, block, block);
+    const whole = pick(
+      `// ${name}\n`,
+      `//${name}  \n`,
+      `/// ${name}\n`,
+      `///${name}\r\n`,
+      `//// ${name}\n`,
+      block,
+      block,
+    );
     return before + whole + pick("", " ", "\n", "\n\n", "\n\n\n");
   };
   return rejoin(text, (before, after, original) => {
