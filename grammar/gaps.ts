@@ -5,7 +5,7 @@
 import type { IToken } from "chevrotain";
 import { concat, endOfLine, indent, type Layout, line, lines, newline } from "./layout.ts";
 import type { SourceFile } from "./source.ts";
-import { endOf, readWords } from "./tokens.ts";
+import { DocComment, endOf, readWords } from "./tokens.ts";
 
 /** What stands between two words without comments: nothing, a space, a place to break with or without one, a new line. */
 type Separator = "none" | "space" | "soft" | "line" | "newline";
@@ -15,6 +15,8 @@ type Role = "between" | "item" | "close";
 interface Comment {
   readonly text: string;
   readonly isBlock: boolean;
+  /** `/// …`, which belongs to the declaration behind it. */
+  readonly isDoc: boolean;
   /** Line ends between the word or comment before it and itself. */
   readonly lineEnds: number;
 }
@@ -72,10 +74,10 @@ export class Words {
     const endsLine = (i: number): boolean => comments[i]?.isBlock === false || lineEndsAfter(i) > 0;
 
     // Comments on the line of the word before them trail it if they end that line, or if a sign follows that does not
-    // begin anything; else they lead the next word.
+    // begin anything; else they lead the next word. Documentation always leads, as it does in its meaning.
     let count = 0;
     if (before !== undefined) {
-      while (count < comments.length && comments[count]?.lineEnds === 0) count++;
+      while (comments[count]?.lineEnds === 0 && comments[count]?.isDoc === false) count++;
       if (count > 0 && !endsLine(count - 1) && !isEnd && !isClose && !/^[,)\]}]$/.test(this.peek())) count = 0;
     }
     const trailing = comments.slice(0, count);
@@ -129,6 +131,7 @@ export class Words {
       comments.push({
         text: token.image.trimEnd(),
         isBlock: token.image.startsWith("/*"),
+        isDoc: token.tokenType === DocComment,
         lineEnds: this.lineEnds(end, token.startOffset),
       });
       end = endOf(token);
