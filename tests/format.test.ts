@@ -42,6 +42,12 @@ looks("no line of it is too long, and each is broken only where it would be", ()
   assert.is(formatted(sum(107)), `const c = ${"a".repeat(107)}\n  + b\n`);
 });
 
+looks("the samples are in it", () => {
+  const samples = sources.filter(({ name }) => name.startsWith("samples"));
+  assert.ok(samples.length >= 3);
+  for (const { text } of samples) assert.is(formatted(text), text);
+});
+
 /** What is written, and what becomes of it. */
 const pairs: readonly (readonly [what: string, written: string, formed: string])[] = [
   ["nothing", "", ""],
