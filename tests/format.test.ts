@@ -42,6 +42,20 @@ looks("no line of it is too long, and each is broken only where it would be", ()
   assert.is(formatted(sum(107)), `const c = ${"a".repeat(107)}\n  + b\n`);
 });
 
+looks("a pipe of three stages is one line up to column 80, a shorter one up to the margin", () => {
+  const pipe = (length: number, stages: readonly string[]): string => {
+    const end = ` |> ${stages.join(" |> ")}`;
+    return `const c = ${"x".repeat(length - 10 - end.length)}${end}\n`;
+  };
+  const three = ["f", "g", "h"];
+  assert.is(formatted(pipe(80, three)), pipe(80, three));
+  assert.match(formatted(pipe(81, three)), /^const c = x+\n {2}\|> f\n {2}\|> g\n {2}\|> h\n$/);
+  assert.is(formatted(pipe(120, ["f", "g"])), pipe(120, ["f", "g"]));
+  assert.match(formatted(pipe(121, ["f", "g"])), /^const c = x+\n {2}\|> f\n {2}\|> g\n$/);
+  // It counts within what would be one line, too.
+  assert.match(formatted(`const c = f(${pipe(80, three).trim().slice(10)}, 1)`), /^const c = f\(\n/);
+});
+
 looks("the samples are in it", () => {
   const samples = sources.filter(({ name }) => name.startsWith("samples"));
   assert.ok(samples.length >= 3);
