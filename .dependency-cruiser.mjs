@@ -13,6 +13,7 @@ const order = [
   "passes",
   "tile",
   "targets",
+  "report",
   "pipeline.ts",
   "index.ts",
   "cli",

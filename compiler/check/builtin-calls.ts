@@ -17,6 +17,7 @@ import {
 import type { CallSite, Frame } from "./frame.ts";
 import { distribute, suppliedEntity } from "./functions.ts";
 import { callGradientBuiltin, isGradientBuiltin } from "./gradients.ts";
+import { callLoop } from "./loops.ts";
 import { ceilDiv, NoValue } from "./numbers.ts";
 import { fail, toTensor } from "./operands.ts";
 import { callEinsum, callRearrange } from "./patterns.ts";
@@ -56,6 +57,7 @@ export function callBuiltin(
   if (fn.name === "einsum") return callEinsum(frame, args, site);
   if (fn.name === "rearrange") return callRearrange(frame, args, site);
   if (isGradientBuiltin(fn.name)) return callGradientBuiltin(frame, fn, args, site);
+  if (fn.name === "scan" || fn.name === "while") return callLoop(frame, fn.name, args, site);
   const bound = distribute(frame, site, PARAMETERS[fn.name] ?? [], args, BUILTINS.get(fn.name) ?? fn.name);
   const entities = new Map<string, { readonly entity: Entity; readonly span: Span }>();
   for (const arg of args) {

@@ -1,12 +1,14 @@
 import { GRADIENT_BUILTINS } from "./gradient-builtins.ts";
 
 /**
- * Functions that only elaboration can carry out: loops that unroll, questions about types, patterns, random starts of
+ * Functions that only elaboration can carry out: loops, questions about types, patterns, random starts of
  * variables. Each with its signature, for messages.
  */
 export const BUILTINS: ReadonlyMap<string, string> = new Map([
   ["repeat", "repeat(x, n, fn(h, i) => …)"],
   ["fold", "fold(x, list, fn(h, item) => …)"],
+  ["scan", "scan(xs, init=h, over=T, fn(h, x) => …)"],
+  ["while", "while(init, max=n, cond=fn(c) => …, fn(c) => …)"],
   ["ceil_div", "ceil_div(a, b)"],
   ["len", "len(list)"],
   ["rank", "rank(x)"],

@@ -473,7 +473,8 @@ function select(frame: Frame, expression: ConditionalExpression, condition: Enti
     );
   const isScalar = (entity: Entity): boolean => entity.kind === "scalar" || isNumber(entity) || entity.kind === "bool";
   const site: CallSite = { span: expression.span, callee: expression.condition.span, spelling: "if" };
-  const primitive = operatorPrimitive(frame, "select");
+  // For every index of a comprehension one of two scalars; else one of two values, and only that one is needed.
+  const primitive = operatorPrimitive(frame, frame.comprehension ? "select" : "if");
   if ([condition, yes, no].some((entity) => entity.kind === "scalar") && frame.comprehension) {
     const wanted = dtypeOf(yes, no);
     const scalars = [
@@ -496,11 +497,26 @@ function select(frame: Frame, expression: ConditionalExpression, condition: Enti
       site,
     );
   }
-  if (!isScalar(yes) && yes.kind !== "tensor" && yes.kind !== "list")
+  // Two lists of numbers are two tensors.
+  const [several, others] = isStatic(yes) && isStatic(no) ? [] : [severalOf(yes), severalOf(no)];
+  if (several && others && several.length === others.length) {
+    const chosen = several.map((item, i) => select(frame, expression, condition, item, others[i] ?? BOTTOM));
+    if (chosen.some((entity) => entity.kind === "bottom")) return BOTTOM;
+    if (yes.kind !== "record") return list(chosen);
+    return { ...yes, parts: yes.parts.map((part, i) => ({ ...part, entity: chosen[i] ?? BOTTOM })) };
+  }
+  const wrong = [yes, no].findIndex(
+    (entity) => !isScalar(entity) && entity.kind !== "tensor" && entity.kind !== "list" && entity.kind !== "initial",
+  );
+  if (wrong >= 0)
     return fail(frame, {
-      code: "TFG0106",
+      code: "TFG0210",
       message: "a condition of the run chooses between tensors",
-      primary: { span: expression.then.span, text: describe(yes) },
+      primary: {
+        span: [expression.then, expression.else][wrong]?.span ?? expression.span,
+        text: describe(wrong ? no : yes),
+      },
+      related: [{ span: expression.condition.span, text: "known only at run time" }],
     });
   const a = toTensor(frame, yes, expression.then.span, dtypeOf(yes, no));
   const b = toTensor(frame, no, expression.else.span, dtypeOf(no, yes));
@@ -534,6 +550,12 @@ function select(frame: Frame, expression: ConditionalExpression, condition: Enti
     {},
     site,
   );
+}
+
+/** Several values that are chosen one by one. */
+function severalOf(entity: Entity): readonly Entity[] | undefined {
+  if (entity.kind === "record") return entity.parts.map((part) => part.entity);
+  return entity.kind === "list" ? entity.items : undefined;
 }
 
 function missing(): never {

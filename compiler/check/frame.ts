@@ -10,6 +10,8 @@ import type { ComprehensionDraft } from "./comprehension.ts";
 import type { BoundArgument, DimLabel, Entity, FunctionEntity, Supplied, TensorEntity } from "./entity.ts";
 import type { Facts } from "./facts.ts";
 import type { Modules } from "./modules.ts";
+import type { Lint } from "./lints/names.ts";
+import type { Place } from "./places.ts";
 import type { Reporter } from "./report.ts";
 import type { ScopeNode } from "./scopes.ts";
 
@@ -94,6 +96,19 @@ export interface Reuse {
   readonly span?: Span;
 }
 
+/** Whose runs an update or an assertion takes part in: those of a step, or those that evaluate a call. */
+export type Owner =
+  | { readonly kind: "step"; readonly name: string }
+  | { readonly kind: "call"; readonly call: CallId; readonly span: Span };
+
+/** A loop of the run whose body is elaborated. */
+export interface LoopFrame {
+  /** In source: `scan` or `while`. */
+  readonly spelling: string;
+  /** Iterations done, counted through the loops around it: an i32. */
+  iteration(): TensorEntity;
+}
+
 export interface Frame {
   readonly check: Check;
   readonly module: Module;
@@ -109,6 +124,11 @@ export interface Frame {
   readonly activation?: Activation;
   readonly call?: CallId;
   readonly comprehension?: ComprehensionDraft;
+  /** Of the updates and assertions written here; none at graph level. */
+  readonly owner?: Owner;
+  readonly loop?: LoopFrame;
+  /** Names the random nodes. */
+  readonly place: Place;
   /** Function declarations being elaborated, the innermost last. */
   readonly depth: number;
 }
@@ -120,6 +140,8 @@ export interface Check {
   readonly settings: ReadonlyMap<string, string>;
   /** Functions that were reported to call themselves, or to name two parameters alike: calls of them are silent. */
   readonly unusable: Set<FunctionDeclaration>;
+  /** Lints that elaboration finds; told at the end, if nothing is wrong. */
+  readonly lints: Lint[];
   /** Of an expression; never throws, reports and gives ⊥. */
   evaluate(frame: Frame, expression: Expression): Entity;
   /** Of what stands in front of `(`. */

@@ -5,6 +5,7 @@ import type { FunctionDeclaration, FunctionParam, LambdaExpression, ResultSyntax
 import { formatDim, formatShape, literalOf, subDims } from "../ir/dims.ts";
 import type { CallId } from "../ir/graph.ts";
 import { TooLarge } from "./builder.ts";
+import { ownResult } from "./effects.ts";
 import {
   type BoundArgument,
   BOTTOM,
@@ -189,7 +190,7 @@ export function callDeclared(
     args: boundArguments,
   };
   const names = new Names();
-  const { reuse: _reuse, call: _call, ...base } = frame;
+  const { reuse: _reuse, call: _call, owner: _owner, ...base } = frame;
   const operands = [...entities.values()].flatMap((entity) => (entity.kind === "tensor" ? [entity.value] : []));
   const region: CallId | undefined = frame.builder.openCall(
     declaration.name.text,
@@ -207,10 +208,16 @@ export function callDeclared(
     form: declaration.form,
     activation,
     call: region,
+    owner: { kind: "call", call: region, span: site.span },
+    place: isLayer
+      ? frame.builder.placeOf(scope.node)
+      : frame.place.call(declaration.name.text, frame.builder.textOrder()),
     depth: frame.depth + 1,
   };
   const binding = new Binding(inner, frame, declaration);
   const before = frame.builder.values.length;
+  const effects = (): number => frame.builder.updates.length + frame.builder.assertions.length;
+  const effectsBefore = effects();
   try {
     bindAll(binding, params, bound, entities, boundArguments, site);
     settlePending(binding);
@@ -221,7 +228,8 @@ export function callDeclared(
     const returned = body.kind === "block" ? runBlock(inner, body) : inner.check.evaluate(inner, body);
     const checked = returned.kind === "bottom" ? returned : checkResult(inner, declaration, returned);
     if (checked.kind === "bottom") throw new Failure();
-    const result = withOwnGradient(inner, declaration, checked, before);
+    const own = effects() > effectsBefore ? ownResult(inner, checked, before, site.span) : checked;
+    const result = withOwnGradient(inner, declaration, own, before);
     const outer = outward(binding, result, site.span, before);
     frame.builder.closeCall(region, tensorsOf(outer));
     if (outer.kind === "tensor" && outer.value >= before) explainSizes(inner, declaration, outer.value);
@@ -288,11 +296,13 @@ function bindAll(
   };
   const given = params.filter((param) => bound.has(param.name.text));
   let failed = false;
-  for (const step of [0, 1, 2])
+  const isLate = new Set<FunctionParam>();
+  for (const step of [0, 1, 1.5, 2])
     for (const param of given) {
       const entity = entities.get(param.name.text);
       const arg = bound.get(param.name.text);
-      if (!entity || !arg || stage(param) !== step) continue;
+      if (step === 1 && stage(param) === 1 && binding.isAmbiguous(param.type)) isLate.add(param);
+      if (!entity || !arg || (isLate.has(param) ? 1.5 : stage(param)) !== step) continue;
       try {
         bind(param, entity, "expression" in arg ? arg.expression.span : arg.span, true);
       } catch (error) {
@@ -602,7 +612,7 @@ export function callLambda(
     for (const [k, name] of pattern.names.entries()) names.bind(name.text, name.span, parts?.[k] ?? BOTTOM);
   }
   // Names are those of where it was written; variables and values belong to where it is called.
-  const { call: _call, reuse: _reuse, comprehension: _comprehension, ...lexical } = home;
+  const { call: _call, reuse: _reuse, comprehension: _comprehension, loop: _loop, ...lexical } = home;
   const inner: Frame = {
     ...lexical,
     names,
@@ -613,6 +623,8 @@ export function callLambda(
     ...(frame.reuse ? { reuse: frame.reuse } : {}),
     ...(frame.call === undefined ? {} : { call: frame.call }),
     ...(frame.comprehension ? { comprehension: frame.comprehension } : {}),
+    ...(frame.loop ? { loop: frame.loop } : {}),
+    place: frame.place,
   };
   return lambda.body.kind === "block" ? runBlock(inner, lambda.body) : inner.check.evaluate(inner, lambda.body);
 }

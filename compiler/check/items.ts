@@ -63,8 +63,9 @@ export class ItemValues {
     known.set(declaration, { state: "running", entity: BOTTOM });
     let entity: Entity = BOTTOM;
     try {
-      entity =
-        declaration.kind === "config" ? configValue(frame, declaration, module) : itemConst(frame, declaration, module);
+      entity = frame.check.reporter.outsideOfTrials(() =>
+        declaration.kind === "config" ? configValue(frame, declaration, module) : itemConst(frame, declaration, module),
+      );
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
     }
@@ -75,13 +76,15 @@ export class ItemValues {
 
 /** The frame of a file's top level. */
 export function fileFrame(frame: Frame, module: Module): Frame {
-  const { activation: _a, call: _c, comprehension: _k, reuse: _r, ...rest } = frame;
-  return { ...rest, module, names: new Names(), form: "file", scope: new ScopeNode(undefined, "", true, [0, 0]) };
+  const { activation: _a, call: _c, comprehension: _k, reuse: _r, owner: _o, loop: _l, ...rest } = frame;
+  const scope = new ScopeNode(undefined, "", true, [0, 0]);
+  return { ...rest, module, names: new Names(), form: "file", scope, place: frame.builder.placeOf(scope) };
 }
 
 function itemConst(frame: Frame, declaration: ConstStatement, module: Module): Entity {
   const home = fileFrame(frame, module);
-  const entity = frame.check.evaluate(home, declaration.value);
+  const place = home.place.binding(declaration.name.text);
+  const entity = frame.check.evaluate({ ...home, place }, declaration.value);
   if (entity.kind === "bottom") return BOTTOM;
   return declaration.type ? annotated(home, entity, declaration.type, declaration.value.span) : entity;
 }

@@ -6,7 +6,7 @@ import { broadcastIndex, broadcastOperands, mapPoints } from "./broadcast.ts";
 import { type Algebra, derivativeOf, isLinearFunction } from "./derivatives.ts";
 import { failArgument, failClass, failMixed, typeLabel } from "./complaints.ts";
 import type { Emitter, Inferred, Operand, Parameter, Primitive, PrimitiveCall, Vjp } from "./primitive.ts";
-import { belongsTo, canCast, roundTo, type ScalarFunction, scalarFunction, scalarFunctions } from "./scalar.ts";
+import { belongsTo, canCast, castNumber, type ScalarFunction, scalarFunction, scalarFunctions } from "./scalar.ts";
 
 const NAMES = ["a", "b", "c"];
 
@@ -63,9 +63,23 @@ function lifted(fn: ScalarFunction, callee?: string): Primitive {
   };
 }
 
-/** Function names by which `.tfg` calls a lifted function; the others are operators. */
+/** Function names by which `.tfg` calls a lifted function; the others are operators, or for other records to use. */
 const CALLEES: Readonly<Record<string, string>> = { maximum: "max", minimum: "min" };
-const OPERATORS = new Set(["neg", "not", "add", "sub", "mul", "div", "mod", "pow", "and", "or"]);
+const OPERATORS = new Set([
+  "neg",
+  "not",
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "mod",
+  "pow",
+  "and",
+  "or",
+  "bit_and",
+  "bit_xor",
+  "mulhi",
+]);
 
 const liftable = [...scalarFunctions.values()].filter(({ name }) => name !== "select" && name !== "cast");
 
@@ -161,7 +175,7 @@ export const branch: Primitive = {
     { name: "then", kind: "tensor" },
     { name: "else", kind: "tensor" },
   ],
-  class: "map",
+  class: "branch",
   infer(call) {
     const [condition, ...branches] = call.operands;
     if (!condition || condition.type.shape.length > 0) throw new Error("a condition is a scalar");
@@ -250,26 +264,18 @@ export const cast: Primitive = {
     const [x] = call.operands;
     const to = DTYPES[argText(call, "to")];
     if (!x || !to) throw new Error("a cast has an operand and an element type");
-    if (!canCast(x.type.dtype, to)) {
-      if (to !== "bool")
-        call.fail({
-          code: "TFG0106",
-          message: `conversion to \`${to}\` is not built yet`,
-          primary: { span: call.spans?.to ?? call.operator, text: `\`${to}\` is a storage type` },
-          helps: [{ text: "`f32`, `i32` and `u32` can be computed with" }],
-        });
+    if (!canCast(x.type.dtype, to))
       call.fail({
         code: "TFG0304",
         message: `a number is not converted to \`bool\` by \`as\``,
         primary: typeLabel(x),
         helps: [{ text: "compare it: `!= 0`" }],
       });
-    }
     return { type: { dtype: to, shape: x.type.shape }, attributes: { to } };
   },
   meaning(args, value, { shape }) {
     const to = DTYPES[textOf(value, "to")] ?? value.type.dtype;
-    return mapPoints(args, shape, belongsTo(to, "int") ? (x) => roundTo(to, x) : (x) => x);
+    return mapPoints(args, shape, (x) => castNumber(to, x));
   },
   nest(build, value, at) {
     const from = build.typeOf(0).dtype;

@@ -1,4 +1,4 @@
-/** Primitives that turn data into positions and back: gather, take, one_hot, iota, cumsum. */
+/** Primitives that turn data into positions and back: gather, take, one_hot, iota. */
 import { ONE, subDims } from "../ir/dims.ts";
 import type { Scalar } from "../ir/graph.ts";
 import type { Affine } from "../ir/nest.ts";
@@ -6,13 +6,12 @@ import { argDim, argNumber, numberOf } from "./attributes.ts";
 import { failArgument, failClass, failRank, failShapes } from "./complaints.ts";
 import { vjpOf } from "./comprehension-vjp.ts";
 import { isJointlyLinear, isLinearInFirst } from "./derivatives.ts";
-import { elementsOf, forEachPoint, gathered, positionOf, stridesOf } from "./points.ts";
+import { elementsOf, gathered, positionOf, stridesOf } from "./points.ts";
 import type { NestBuilder, Operand, Primitive, PrimitiveCall } from "./primitive.ts";
-import { belongsTo, scalarFunction } from "./scalar.ts";
 import type { ScalarWriter } from "./scalars.ts";
 import { firstOf } from "./shape.ts";
 
-function checkIds(call: PrimitiveCall, ids: Operand): void {
+export function checkIds(call: PrimitiveCall, ids: Operand): void {
   if (ids.type.dtype !== "i32") failClass(call, ids, "int");
 }
 
@@ -159,58 +158,4 @@ export const iota: Primitive = {
     return build.indexValue(at[0] ?? build.literal(0));
   },
   vjp: "zero",
-};
-
-export const cumsum: Primitive = {
-  name: "cumsum",
-  callee: "cumsum",
-  doc: "`cumsum(x, axis=-1)`: y[i] = x[0] + ... + x[i] along the axis; keeps the dtype.",
-  signature: [
-    { name: "x", kind: "tensor" },
-    { name: "axis", kind: "axis", default: -1 },
-  ],
-  class: "reduce",
-  infer(call) {
-    const x = firstOf(call.operands);
-    if (!belongsTo(x.type.dtype, "num")) failClass(call, x, "num");
-    return { type: x.type, attributes: { axis: argNumber(call, "axis") } };
-  },
-  meaning([x], value, { shape }) {
-    const { data } = firstOf(x ? [x] : []);
-    const { dtype } = value.type;
-    const add = scalarFunction("add").meaning(dtype, dtype);
-    const axis = numberOf(value, "axis");
-    const stride = stridesOf(shape)[axis] ?? 1;
-    const result = new Float64Array(data.length);
-    forEachPoint(shape, (index, position) => {
-      const before = (index[axis] ?? 0) > 0 ? (result[position - stride] ?? 0) : 0;
-      result[position] = add(before, data[position] ?? Number.NaN, 0);
-    });
-    return result;
-  },
-  nest(build, value, at) {
-    // A sum over all positions of which those behind i count as 0: quadratic, but it needs no order of evaluation.
-    const axis = numberOf(value, "axis");
-    const { dtype } = value.type;
-    const over = build.reduceAxis("k", value.type.shape[axis] ?? ONE);
-    const k = build.index(over);
-    const x = build.operand(
-      0,
-      at.map((own, i) => (i === axis ? k : own)),
-    );
-    const isBefore = build.apply(
-      "less_equal",
-      "bool",
-      build.indexValue(k),
-      build.indexValue(at[axis] ?? build.literal(0)),
-    );
-    return build.reduce("sum", [over], build.apply("select", dtype, isBefore, x, build.constant(0, dtype)), dtype);
-  },
-  // The sum of what comes after, which is this from the other end.
-  vjp({ emit, value, cotangent }) {
-    const axis = numberOf(value, "axis");
-    const backwards = emit.apply("reverse", [cotangent], { axis: [axis] });
-    return [emit.apply("reverse", [emit.apply("cumsum", [backwards], { axis })], { axis: [axis] })];
-  },
-  linear: isJointlyLinear,
 };

@@ -284,6 +284,11 @@ export const updateSlice: Primitive = {
     const inside = at.map((own, i) => (i === axis ? build.add(own, build.scale(start, scaleDim(ONE, -1))) : own));
     return build.operand(1, inside, build.operand(0, at));
   },
+  part(build, value, at) {
+    const axis = numberOf(value, "axis");
+    const start = startIndex(build, value, axis);
+    return { at: at.map((own, i) => (i === axis ? build.add(own, start) : own)), value: build.operand(1, at) };
+  },
   vjp({ emit, value, cotangent, wants }) {
     const [, v, ...position] = value.args;
     if (v === undefined) return [];

@@ -113,6 +113,19 @@ export function randomGraph(seed: number): Graph {
         return undefined;
       return g.conv(x, variable([pick([1, 2, 3]), pick([1, 3]), c, pick([2, 5])]), [pick([1, 2]), pick([1, 2])], true);
     },
+    // Routines: what they read and write are buffers. Results that jump (the positions of topk) are left unread.
+    () => {
+      const x = pick(pool);
+      const { shape, dtype } = g.type(x);
+      const axis = below(shape.length);
+      if (shape.length === 0 || dtype !== "f32") return undefined;
+      const which = below(4);
+      if (which === 0) return g.call("sort", [x], { axis });
+      if (which === 1) return g.call("mul", [g.call("cumsum", [x], { axis }), g.constant([0.25])]);
+      if (which === 2) return g.call("topk", [x], { k: dimOf(1) });
+      const ids = g.constant([0, 1, 0, -1, 3], [5], "i32");
+      return g.call("scatter_add", [x, ids, g.call("gather", [x, ids])]);
+    },
     // Neighbours along the first axis, with a value outside.
     () => {
       const x = pick(pool);

@@ -72,6 +72,23 @@ export const variables: readonly Entry[] = [
     code: "TFG0411",
     title: "an update inside of a loop",
     text: "`:=` commits once, at the end of a run. What changes from one turn of a `scan` or `while` to the next is its carry.",
+    wrong: `graph g[T] {
+  input x: f32[T]
+  state total: f32 = 0.0
+  step add {
+    last = scan(x, init=0.0, over=T, fn(h, v) {
+      total := total + v
+      return h + v
+    })
+  }
+  output y = total
+}`,
+    right: `graph g[T] {
+  input x: f32[T]
+  state total: f32 = 0.0
+  step add { total := scan(x, init=total, over=T, fn(h, v) => h + v) }
+  output y = total
+}`,
   },
   {
     code: "TFG0501",
