@@ -184,6 +184,8 @@ export interface Primitive {
   readonly class: "view" | "map" | "move" | "reduce" | "contraction" | "comprehension" | "leaf" | "routine";
   /** The elements in row-major order are those of the operand: the result of a plain buffer is that buffer. */
   readonly keepsOrder?: boolean;
+  /** An element costs more than to write it and read it back: it is computed once, wherever it is read. */
+  readonly isCostly?: boolean;
   infer(call: PrimitiveCall): Inferred;
   /** With `value.more`, the data of all results in order. */
   meaning(args: readonly NdArray[], value: Value, context: MeaningContext): Float64Array | readonly Float64Array[];

@@ -90,6 +90,7 @@ export const randomBits: Primitive = {
     { name: "shape", kind: "dims" },
   ],
   class: "map",
+  isCostly: true,
   infer(call) {
     const [key, iteration] = call.operands;
     if (!key || !iteration) throw new Error("`random_bits` has two operands");
