@@ -37,7 +37,41 @@ export class Reporter {
     this.#isLibrary = isLibrary;
   }
 
+  /** Collects what a trial has to say. */
+  #trial: Diagnostic[] | undefined;
+
+  /** Elaborates something that may fail and be tried otherwise: whether nothing was wrong. What was is forgotten. */
+  attempt(work: () => void): boolean {
+    const outer = this.#trial;
+    const said: Diagnostic[] = [];
+    this.#trial = said;
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      return false;
+    } finally {
+      this.#trial = outer;
+    }
+    return said.every(({ severity }) => severity !== "error");
+  }
+
+  /** What is elaborated once and for all, though a trial was the first to need it: it speaks for itself. */
+  outsideOfTrials<T>(work: () => T): T {
+    const trial = this.#trial;
+    this.#trial = undefined;
+    try {
+      return work();
+    } finally {
+      this.#trial = trial;
+    }
+  }
+
   add(diagnostic: Diagnostic): void {
+    if (this.#trial) {
+      this.#trial.push(diagnostic);
+      return;
+    }
     const { primary, code } = diagnostic;
     const key = `${code} ${at(primary.span)}`;
     if (this.#seen.has(key)) return;
@@ -77,6 +111,7 @@ export class Reporter {
 
   /** Whether `name` is met for the first time as an unknown one in its declaration; each is reported once. */
   isNewName(name: string, span: Span, within: Span): boolean {
+    if (this.#trial) return true;
     const key = `${name} ${within.file.path} ${within.start}`;
     const before = this.#unknown.get(key);
     if (before === undefined) this.#unknown.set(key, at(span));
@@ -97,8 +132,8 @@ export class Reporter {
     );
   }
 
-  get hasErrors(): boolean {
-    return this.#diagnostics.some((diagnostic) => diagnostic.severity === "error");
+  hasErrorsIn(file: SourceFile): boolean {
+    return this.#diagnostics.some(({ severity, primary }) => severity === "error" && primary.span.file === file);
   }
 
   /** By file, as first met, then by position. */

@@ -50,6 +50,11 @@ export function printGraph(graph: Graph): string {
     );
   });
   for (const output of graph.outputs) lines.push(`  output ${output.name} = %${output.value}`);
+  for (const step of graph.steps) lines.push(`  step ${step.name}`);
+  for (const { variable, value, when } of graph.updates)
+    lines.push(`  ${variable} := %${value} with ${when.join(", ")}`);
+  for (const { condition, text, when } of graph.assertions)
+    lines.push(`  assert %${condition} (${text}) with ${when.join(", ")}`);
   return `${lines.join("\n")}\n`;
 }
 

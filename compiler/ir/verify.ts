@@ -1,6 +1,7 @@
 /** What holds of every stage. Run after each pass in tests; a violation is a bug of the pass that made it. */
-import { dimSymbols } from "./dims.ts";
+import { dimSymbols, literalOf } from "./dims.ts";
 import type { Graph } from "./graph.ts";
+import { fetchNames } from "./needs.ts";
 import type { KernelProgram, LoopProgram } from "./loops.ts";
 import type { Affine, Nest, Routine } from "./nest.ts";
 
@@ -35,6 +36,21 @@ export function verifyGraph(graph: Graph): void {
         () => `%${id} reads no variable`,
       );
   });
+  for (const update of graph.updates) {
+    const variable = graph.variables.find(({ name }) => name === update.variable);
+    const type = graph.values[update.value]?.type;
+    hold(variable !== undefined, () => `${update.variable} is updated and is no variable`);
+    hold(
+      type?.dtype === variable?.dtype && type?.shape.map((dim) => literalOf(dim)).join() === variable?.shape.join(),
+      () => `${update.variable} is updated by %${update.value}, which has another type`,
+    );
+  }
+  for (const { condition, text } of graph.assertions)
+    hold(graph.values[condition]?.type.dtype === "bool", () => `the assertion ${text} is %${condition}, no bool`);
+  const fetches = fetchNames(graph);
+  hold(new Set(fetches).size === fetches.length, () => `two fetches have one name: ${fetches.join(", ")}`);
+  for (const { when } of [...graph.updates, ...graph.assertions])
+    for (const name of when) hold(fetches.includes(name), () => `an update or assertion goes with ${name}, no fetch`);
   for (const output of graph.outputs)
     hold(output.value >= 0 && output.value < graph.values.length, () => `output ${output.name} is %${output.value}`);
   const names = graph.variables.map((variable) => variable.name);

@@ -1,4 +1,5 @@
 /** Running sums. */
+import { isJointlyLinear } from "./derivatives.ts";
 import { literalOf } from "../ir/dims.ts";
 import type { Value } from "../ir/graph.ts";
 import { convert, constant, type Expr, load, op, plus, times, use } from "../ir/stmt.ts";
@@ -147,4 +148,11 @@ export const cumsum: Primitive = {
     return result;
   },
   routine: runningSum,
+  // The sum of what comes after, which is this from the other end.
+  vjp({ emit, value, cotangent }) {
+    const axis = numberOf(value, "axis");
+    const backwards = emit.apply("reverse", [cotangent], { axis: [axis] });
+    return [emit.apply("reverse", [emit.apply("cumsum", [backwards], { axis })], { axis: [axis] })];
+  },
+  linear: isJointlyLinear,
 };

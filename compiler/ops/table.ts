@@ -1,7 +1,7 @@
 /** All primitives. The only place that lists them. */
 import { comprehension } from "./comprehension.ts";
-import { cast, clamp, elementwise, integerPower, select } from "./elementwise.ts";
 import { cumsum } from "./cumulative.ts";
+import { branch, cast, clamp, elementwise, integerPower, select } from "./elementwise.ts";
 import { gather, iota, oneHot, take } from "./index.ts";
 import { concat, pad, stack, updateSlice } from "./join.ts";
 import { leaves } from "./leaves.ts";
@@ -20,6 +20,7 @@ const all: readonly Primitive[] = [
   ...elementwise,
   integerPower,
   select,
+  branch,
   clamp,
   cast,
   comprehension,

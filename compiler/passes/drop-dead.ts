@@ -1,18 +1,17 @@
-/** Drops what no output reads, inputs and variables included. An input that only says what a dim is stays. */
+/** Drops what no output, update or assertion reads, inputs and variables included. An input that only says what a dim is stays. */
 import type { Graph, Value } from "../ir/graph.ts";
-import { needsOf } from "../ir/needs.ts";
+import { needsOf, rootsOf } from "../ir/needs.ts";
 import { rewriteGraph } from "./rewrite.ts";
 
 export function dropDead(graph: Graph): Graph {
-  const needs = needsOf(
-    graph,
-    graph.outputs.map((output) => output.value),
-  );
+  const roots = rootsOf(graph);
+  const needs = needsOf(graph, roots);
+  const isUpdated = new Set(graph.updates.map((update) => update.variable));
   const isNeededLeaf = ({ op, attributes }: Value): boolean =>
     (op === "input" && needs.inputs.has(String(attributes.name))) ||
     (op === "variable" && needs.variables.has(String(attributes.name)));
   const isLive = graph.values.map(isNeededLeaf);
-  for (const output of graph.outputs) isLive[output.value] = true;
+  for (const root of roots) isLive[root] = true;
   for (let id = graph.values.length - 1; id >= 0; id--)
     if (isLive[id]) for (const arg of graph.values[id]?.args ?? []) isLive[arg] = true;
   const live = rewriteGraph(
@@ -25,7 +24,7 @@ export function dropDead(graph: Graph): Graph {
   return {
     ...live,
     inputs,
-    variables: graph.variables.filter((variable) => needs.variables.has(variable.name)),
+    variables: graph.variables.filter(({ name }) => needs.variables.has(name) || isUpdated.has(name)),
     values: [
       ...live.values,
       ...unread.map(({ name, type, span }): Value => ({ op: "input", args: [], attributes: { name }, type, span })),

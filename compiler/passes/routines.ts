@@ -63,7 +63,7 @@ export function routineStep(
   const scratch = primitiveOf(value.op).scratch?.(value, operands) ?? [];
   const words = scratch.map((size) => addBuffer({ name: `${name}_scratch`, dtype: "i32", dims: [size] }));
   const routine = { value, operands, scratch, reads, writes: [...results, ...words] };
-  return { name, nests: [], routine, spans: [value.span] };
+  return { name, nests: [], routine, spans: [value.span], values: [source] };
 }
 
 /** Equal keys, equal code. */

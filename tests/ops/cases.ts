@@ -373,6 +373,11 @@ export const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
     ...own,
     operands: own.operands.map((operand, k) => (k === 0 ? { ...operand, dtype: "bool" as const } : operand)),
   })),
+  if: elementwise(1, "any").map((own) => {
+    const [branch] = own.operands;
+    const condition = { dtype: "bool" as const, shape: [] };
+    return { ...own, operands: branch ? [condition, branch, branch] : [] };
+  }),
   clamp: elementwise(3, "num"),
   cast: fc
     .tuple(elementwise(1, "any"), fc.constantFrom("f32", "i32", "u32"))

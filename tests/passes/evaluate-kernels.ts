@@ -7,6 +7,7 @@ import { type Dim, evaluateDim } from "../../compiler/ir/dims.ts";
 import type { ConstantData } from "../../compiler/ir/graph.ts";
 import type { BufferId, KernelCall } from "../../compiler/ir/loops.ts";
 import type { Affine, Kernel, Nest, Routine } from "../../compiler/ir/nest.ts";
+import { type StepNode, stepTree } from "../../compiler/ir/step-tree.ts";
 import { elementsOf } from "../../compiler/passes/choose-layout.ts";
 import type { Planned } from "../../compiler/pipeline.ts";
 import type { NdArray } from "../../compiler/ops/primitive.ts";
@@ -53,6 +54,9 @@ export function evaluatePlanned(
     if (!buffer.panels) words.set(Array.from(data), at);
     else storePanels(buffer.panels, data, words, at);
   });
+  const counters = new Map<string, number>();
+  const sized = (dim: Dim): number =>
+    evaluateDim(dim, (name) => counters.get(name) ?? given.dims.get(name) ?? fail(`no dim ${name}`));
   const call = ({ kernel, operands }: KernelCall): void => {
     const found = program.kernels[kernel] ?? fail("no kernel");
     runKernel(
@@ -60,11 +64,26 @@ export function evaluatePlanned(
       operands.map(addressOf),
       operands.map((id) => size(elementsOf(program.buffers[id] ?? fail("no buffer")))),
       words,
-      size,
+      sized,
     );
   };
+  const walk = (nodes: readonly StepNode[]): void => {
+    for (const node of nodes) {
+      if (node.do === "call") call(node.call);
+      else if (node.do === "branch") {
+        if ((words[addressOf(node.region.condition)] !== 0) === node.region.isTaken) walk(node.body);
+      } else
+        for (let t = 0; t < size(node.region.times); t++) {
+          counters.set(node.region.counter, t);
+          walk(node.test);
+          const { condition } = node.region;
+          if (condition !== undefined && words[addressOf(condition)] === 0) break;
+          walk(node.body);
+        }
+    }
+  };
   program.derive.forEach(call);
-  program.steps.forEach(call);
+  walk(stepTree(program));
   return new Map(
     graph.outputs.map((output, i) => {
       const at = addressOf(program.outputs[i] ?? -1);
