@@ -216,6 +216,8 @@ export interface Primitive {
   /** One or two sentences with the formula; shapes; source where there is one. */
   readonly doc: string;
   readonly signature: readonly Parameter[];
+  /** Names of its results, where it has several: they make a record; without names, a list. */
+  readonly results?: readonly string[];
   /**
    * The class decides how it fuses: a `view` moves indices, a `map` works element by element, a `reduce` folds axes
    * of one operand, a `contraction` sums products of two, a `leaf` has no operands, a `routine` is no nest. A `move`

@@ -132,6 +132,7 @@ export const nonzero: Primitive = {
     { name: "mask", kind: "tensor" },
     { name: "max", kind: "dim" },
   ],
+  results: ["indices", "count"],
   class: "routine",
   infer(call) {
     const mask = firstOf(call.operands);

@@ -308,6 +308,7 @@ export const topk: Primitive = {
     { name: "x", kind: "tensor" },
     { name: "k", kind: "dim" },
   ],
+  results: ["values", "indices"],
   class: "routine",
   infer(call) {
     const x = firstOf(call.operands);
