@@ -172,6 +172,8 @@ export interface RoutineBuilder {
 export interface Emitter {
   /** A primitive by its name, with its arguments as the signature binds them. */
   apply(name: string, operands: readonly ValueId[], args?: Readonly<Record<string, Argument>>): ValueId;
+  /** A further result of a primitive with several, from 1. */
+  part(of: ValueId, index: number): ValueId;
   typeOf(value: ValueId): TensorType;
   /** A number as a scalar. */
   constant(value: number, dtype: DType): ValueId;

@@ -112,6 +112,7 @@ export const randomBits: Primitive = {
     }
     return result;
   },
+  vjp: "zero",
   nest(build, value, at) {
     const keyWord = (i: number): ScalarId => build.operand(0, [build.literal(i)]);
     const { block, place } = placeOf(build, at, value.type.shape);
