@@ -27,6 +27,13 @@ const valueOf = (value: unknown): string | true => (value === true ? true : ungu
 
 const text = { type: [valueOf] };
 
+const counting = [
+  "FLOPs: each function of an element counts 1, and a reduction 1 for each element that it takes in; a product that",
+  "is summed counts 2. Bytes: the elements of each buffer that a kernel reads or writes, each of them once.",
+]
+  .map((line) => `  ${line}`)
+  .join("\n");
+
 /** A command's code is loaded when it is called: `--help` needs no compiler. */
 function defineCommands(terminal: Terminal): CAC {
   const cli = cac("tfgc");
@@ -42,7 +49,11 @@ function defineCommands(terminal: Terminal): CAC {
       .option("--standalone", "Put the runtime into the module, which then imports nothing")
       .option("--checkpoints", "With --standalone: include the reader of TensorFlow checkpoints too")
       .option("--target <list>", "Kernels to embed: wasm,js (both unless given)", text)
-      .option("--emit <stage>", "Print syntax, graph, kernels, wat, js or ts", text)
+      .option(
+        "--emit <stage>",
+        "Print syntax, graph, kernels, wat, js, ts, or a picture for Graphviz: dot, dot-kernels",
+        text,
+      )
       .option("--print-after <pass>", "Print what a pass of the compiler made", text),
   )
     .example("  $ tfgc mnist.tfg -o generated")
@@ -55,7 +66,9 @@ function defineCommands(terminal: Terminal): CAC {
     cli
       .command("check <...files>", "Report what is wrong with programs")
       .usage("check FILE.tfg… [options]")
-      .option("--json", "Print the messages as a JSON array on stdout"),
+      .option("--fix", "Apply what messages offer as [fix], as long as the number of errors goes down")
+      .option("--bounds", "Warn of run dims without an upper bound, too")
+      .option("--json", "Print the messages as a JSON array on stdout; with --fix as {fixed, diagnostics}"),
   ).action(async (files: readonly string[], options: Record<string, unknown>) => {
     const { checkCommand } = await import("./cli/check.ts");
     return checkCommand(files.map(unguarded), new Options(options), terminal);
@@ -82,14 +95,48 @@ function defineCommands(terminal: Terminal): CAC {
   });
   setting(
     cli
+      .command("explain <what>", "Say what a message means (TFG0311), or show the plan of a program's runs (FILE.tfg)")
+      .usage("explain TFG0311 | FILE.tfg [--fetch a,b] [options]")
+      .option("--graph <name>", "The graph, if the file has several", text)
+      .option("--fetch <names>", "Nodes to compute, separated by commas; all outputs unless given", text)
+      .option("--dims <N=SIZE,…>", "Known sizes; without them the plan is in terms of the dims", text)
+      .option("--json", "Print it as JSON")
+      .example("  $ tfgc explain TFG0311"),
+  ).action(async (subject: string, options: Record<string, unknown>) => {
+    const { explainCommand } = await import("./cli/explain.ts");
+    return explainCommand(unguarded(subject), new Options(options), terminal);
+  });
+  setting(
+    cli
       .command("names <file>", "List the variables of a checkpoint, a safetensors file or a program")
-      .usage("names FILE [options]"),
+      .usage("names FILE [--diff OTHER] [options]")
+      .option(
+        "--diff <other>",
+        "What restoring FILE's variables from OTHER does: same, shape, dtype, missing, unused",
+        text,
+      )
+      .option("--json", "Print the list as JSON"),
   ).action(async (file: string, options: Record<string, unknown>) => {
     const { namesCommand } = await import("./cli/names.ts");
     return namesCommand(unguarded(file), new Options(options), terminal);
   });
+  setting(
+    cli
+      .command("test <...files>", "Run the test blocks of programs, on every target")
+      .usage("test FILE.tfg… | std | std/NAME [options]")
+      .option("--target <list>", "Of wasm,js,interpret; all of them unless given", text)
+      .option("--filter <text>", "Only tests with this in their name", text)
+      .option("--seed <n>", "Seed of initial values and random nodes, 0 unless given", text)
+      .option("--json", "Print the outcomes as JSON"),
+  ).action(async (files: readonly string[], options: Record<string, unknown>) => {
+    const { testCommand } = await import("./cli/test.ts");
+    return testCommand(files.map(unguarded), new Options(options), terminal);
+  });
   cli.option("-v, --version", "Print the version");
-  cli.help((sections) => sections.slice(1));
+  cli.help((sections) => [
+    ...sections.slice(1),
+    ...(cli.matchedCommand?.name === "explain" ? [{ title: "How it counts", body: counting }] : []),
+  ]);
   return cli;
 }
 
@@ -139,8 +186,11 @@ export async function main(args: readonly string[], terminal: Terminal = standar
 function checkWords(cli: CAC, command: Command): void {
   const [first, second] = cli.args;
   if (!command.isDefaultCommand) {
-    if (first === undefined) throw new UsageError(`say which file: tfgc ${command.rawName}`);
-    if (second !== undefined && command.name !== "check")
+    if (first === undefined)
+      throw new UsageError(
+        `say which ${command.name === "explain" ? "code or file" : "file"}: tfgc ${command.rawName}`,
+      );
+    if (second !== undefined && !command.rawName.includes("..."))
       throw new UsageError(`${command.name} takes one file, and ${unguarded(second)} is another word`);
     return;
   }

@@ -1,6 +1,6 @@
 /** Feeds: which there must be, of what type, and the run dims that their lengths and shapes tell. */
 import type { Expr, InputSpec, Program } from "./abi.ts";
-import { arrayTypes, type HostArray, rounders } from "./dtype.ts";
+import { alsoNames, arrayTypes, type HostArray, rounders } from "./dtype.ts";
 import { didYouMean, TfgError } from "./errors.ts";
 import { eachDim, evaluate, type FetchSet } from "./plan.ts";
 import type { AnyFeed, AnyFeeds } from "./signature.ts";
@@ -14,8 +14,8 @@ interface Equation {
 /** A feed as it was given. One object serves all runs of a session, so that a run allocates nothing here. */
 export interface Fed {
   readonly input: InputSpec;
-  /** Name of the array type that it takes. */
-  readonly kind: string;
+  /** Names of the array types that it takes. */
+  readonly kinds: readonly string[];
   data: HostArray | number;
   shape: readonly number[] | undefined;
   /** What its length says of the dims, or each of its sizes. */
@@ -94,10 +94,10 @@ function takeFeed(feed: AnyFeed, fed: Fed): string | undefined {
   const data = isBare ? feed : feed.data;
   // By name: an array of another realm, as an iframe or a test runner makes it, is no instance.
   const kind: unknown = data?.[Symbol.toStringTag];
-  const also = accepts && wideName[accepts];
-  if (kind !== fed.kind && (!also || kind !== also)) {
+  const wide = accepts && wideName[accepts];
+  if (!fed.kinds.includes(String(kind))) {
     const found = Object.prototype.toString.call(data ?? feed).slice(8, -1);
-    return `${found} for ${type}, which takes ${fed.kind}${also ? ` or ${also}` : ""}`;
+    return `${found} for ${type}, which takes ${fed.kinds.join(" or ")}`;
   }
   fed.data = data;
   fed.ofLength[0].target = data.length;
@@ -111,7 +111,7 @@ function takeFeed(feed: AnyFeed, fed: Fed): string | undefined {
     fed.equations = fed.ofSizes;
     for (const [i, equation] of fed.ofSizes.entries()) equation.target = sizes[i] as number;
   }
-  if (kind === also)
+  if (kind === wide)
     for (let i = 0; i < data.length; i++) {
       const value = Number(data[i]);
       const fits = isFloat(dtype) ? Number.isFinite(round(value)) === Number.isFinite(value) : round(value) === value;
@@ -142,7 +142,9 @@ export function feedBinder(program: Program): FeedBinder {
     const ofSizes = input.shape.map((expr) => ({ exprs: [expr], target: 1 }));
     return {
       input,
-      kind: arrayTypes[input.dtype].name,
+      kinds: [arrayTypes[input.dtype].name, alsoNames[input.dtype], input.accepts && wideName[input.accepts]].filter(
+        (name) => name !== undefined,
+      ),
       data: 0,
       shape: undefined,
       equations: ofLength,

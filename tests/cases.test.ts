@@ -7,6 +7,7 @@
  *     //! output   y ≈ [[0.09, 0.24, 0.67]]      `=` is exact, `≈` is within 1e-4
  *     //! kernels  1                             calls in the plan: fusion is promised, code is not pinned
  *     //! error    TFG0301 at "w"                the code, and the text under its primary label
+ *     //! warning  TFG0904 at "1 / 2"            likewise; in `lints/` there are no others
  */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,17 +29,30 @@ import { openTargets } from "./oracle/targets.ts";
 const folder = join(import.meta.dirname, "cases");
 const test = suite("cases");
 
+interface Told {
+  readonly code: string;
+  readonly text: string;
+}
+
 interface Promises {
   readonly settings: Map<string, string>;
   readonly inputs: Map<string, unknown>;
   readonly variables: Map<string, unknown>;
   readonly outputs: { readonly name: string; readonly isExact: boolean; readonly value: unknown }[];
   kernels?: number;
-  readonly errors: { readonly code: string; readonly text: string }[];
+  readonly errors: Told[];
+  readonly warnings: Told[];
 }
 
 function promisesOf(text: string): Promises {
-  const promises: Promises = { settings: new Map(), inputs: new Map(), variables: new Map(), outputs: [], errors: [] };
+  const promises: Promises = {
+    settings: new Map(),
+    inputs: new Map(),
+    variables: new Map(),
+    outputs: [],
+    errors: [],
+    warnings: [],
+  };
   for (const [, kind, rest = ""] of text.matchAll(/^\/\/! *(\w+) +(.*)$/gm)) {
     const [, name = "", sign, json = ""] = /^(\S+) *([=≈]) *(.*)$/.exec(rest) ?? [];
     if (kind === "set") promises.settings.set(...(rest.split("=") as [string, string]));
@@ -46,9 +60,9 @@ function promisesOf(text: string): Promises {
     else if (kind === "variable") promises.variables.set(name, JSON.parse(json));
     else if (kind === "output") promises.outputs.push({ name, isExact: sign === "=", value: JSON.parse(json) });
     else if (kind === "kernels") promises.kernels = Number(rest);
-    else if (kind === "error") {
+    else if (kind === "error" || kind === "warning") {
       const [, code = "", at = '""'] = /^(TFG\d{4}) at (".*")$/.exec(rest) ?? [];
-      promises.errors.push({ code, text: JSON.parse(at) });
+      promises[`${kind}s`].push({ code, text: JSON.parse(at) });
     } else throw new Error(`no promise is called ${kind}`);
   }
   return promises;
@@ -108,16 +122,18 @@ for (const file of globSync("**/*.tfg", { cwd: folder }).sort()) {
   test(`${file} keeps its promises`, async () => {
     const text = readFileSync(join(folder, file), "utf8");
     const promises = promisesOf(text);
-    assert.ok(promises.outputs.length + promises.errors.length > 0, "a case promises something");
+    const { outputs, errors: wrong, warnings: doubtful } = promises;
+    assert.ok(outputs.length + wrong.length + doubtful.length > 0, "a case promises something");
     const read = (path: string): string | undefined => (path === file ? text : undefined);
     const { graphs, diagnostics } = checkProgram({ path: file, read, library, set: promises.settings });
-    const errors = diagnostics.filter((diagnostic) => diagnostic.severity === "error");
-    const said = errors.map((diagnostic) => render(diagnostic)).join("\n");
-    assert.equal(
-      errors.map(({ code, primary }) => ({ code, text: spanText(primary.span) })),
-      promises.errors,
-      said,
-    );
+    const said = diagnostics.map((diagnostic) => render(diagnostic)).join("\n");
+    const told = (severity: "error" | "warning"): Told[] =>
+      diagnostics
+        .filter((diagnostic) => diagnostic.severity === severity)
+        .map(({ code, primary }) => ({ code, text: spanText(primary.span) }));
+    const errors = told("error");
+    assert.equal(errors, wrong, said);
+    if (file.startsWith("lints/") || doubtful.length > 0) assert.equal(told("warning"), doubtful, said);
     if (errors.length > 0) return;
     for (const graph of graphs) {
       await hold(graph, promises);

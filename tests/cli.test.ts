@@ -447,22 +447,71 @@ cli("weights that lack a variable are TFG0701, with the nearest name", async () 
 cli("names lists the variables of a program", async () => {
   assert.equal(await tfgc("names", at("variables.tfg")), {
     code: 0,
-    out: "dense/kernel    f32[4, 3]\ndense/bias      f32[3]\ndense_1/kernel  f32[3, 2]\ndense_1/bias    f32[2]\n",
+    out: `dense/kernel    f32[4, 3]  param  random_uniform(-0.9258, 0.9258)  12  48 B
+dense/bias      f32[3]     param  zeros                             3  12 B
+dense_1/kernel  f32[3, 2]  param  random_uniform(-1.095, 1.095)     6  24 B
+dense_1/bias    f32[2]     param  zeros                             2   8 B
+                                                                   23  92 B
+`,
     error: "",
   });
 });
 
 cli("names lists the tensors of a safetensors file and of a checkpoint", async () => {
-  assert.is((await tfgc("names", at("x.safetensors"))).out, "x  f32[2, 2]\n");
+  assert.is((await tfgc("names", at("x.safetensors"))).out, "x  f32[2, 2]  4  16 B\n              4  16 B\n");
   const { out } = await tfgc("names", join(root, "samples/mnist/checkpoint/variables"));
-  assert.match(out, /^Variable +f32\[6, 6, 1, 6\]$/m);
-  assert.match(out, /^Variable_9 +f32\[10\]$/m);
+  assert.match(out, /^Variable +f32\[6, 6, 1, 6\] +216 +864 B$/m);
+  assert.match(out, /^Variable_9 +f32\[10\] +10 +40 B$/m);
 });
 
 cli("names of what cannot be read is an error", async () => {
   const { code, error } = await tfgc("names", at("none.safetensors"));
   assert.is(code, 1);
   assert.match(error, "error[TFG0601]: ");
+});
+
+cli("explain tells a code in text and as JSON", async () => {
+  const { code, out } = await tfgc("explain", "tfg0302");
+  assert.is(code, 0);
+  assert.ok(out.startsWith("TFG0302: shapes that cannot be broadcast\n\n"));
+  assert.match(out, "This is wrong:\n\n    graph g[N] {\n");
+  assert.is((await tfgc("explain", "302")).out, out);
+  const entry = JSON.parse((await tfgc("explain", "TFG0901", "--json")).out);
+  assert.equal([entry.code, entry.severity], ["TFG0901", "warning"]);
+  assert.match(entry.right, "(a + b) |> relu");
+});
+
+cli("explain proposes a code that there is", async () => {
+  for (const [word, near] of [
+    ["TFG0318", "TFG0317"],
+    ["TFG0999", "TFG0908"],
+    ["TFG1301", "TFG0908"],
+  ] as const) {
+    const { code, out, error } = await tfgc("explain", word);
+    assert.equal([code, out], [2, ""], word);
+    assert.match(error, `no message has the code ${word}; did you mean ${near}?`);
+  }
+});
+
+cli("shows at most 20 messages of a file, and all of them as JSON", async () => {
+  const text = Array.from({ length: 23 }, (_, i) => `const c${i} = unknown${i}\n`).join("");
+  writeFileSync(at("long.tfg"), text);
+  writeFileSync(at("short.tfg"), "const a = unknown\n");
+  const { code, error } = await tfgc("check", at("long.tfg"), at("short.tfg"));
+  assert.is(code, 1);
+  assert.is(error.match(/^error\[TFG0201\]/gm)?.length, 21);
+  assert.match(error, `${at("long.tfg")}: 3 more errors\n`);
+  assert.is(JSON.parse((await tfgc("check", "--json", at("long.tfg"))).out).length, 23);
+});
+
+cli("warnings leave the exit code 0, and --bounds asks for one more", async () => {
+  writeFileSync(at("warned.tfg"), "graph g[N] {\n  input x: f32[N]\n  output y = x + x |> relu\n}\n");
+  const { code, error } = await tfgc("check", at("warned.tfg"));
+  assert.is(code, 0);
+  assert.equal(error.match(/^warning\[TFG\d+\]/gm), ["warning[TFG0901]"]);
+  const more = await tfgc("check", "--bounds", at("warned.tfg"));
+  assert.is(more.code, 0);
+  assert.equal(more.error.match(/^warning\[TFG\d+\]/gm), ["warning[TFG0902]", "warning[TFG0901]"]);
 });
 
 cli.run();

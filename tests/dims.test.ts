@@ -323,7 +323,7 @@ facts("follow from each other", () => {
 facts("learn what the feeds are checked for", () => {
   const known = factsOf([]);
   assert.not.ok(known.atLeast(subDims(H, dimOf(2)), 1));
-  known.assume(subDims(H, dimOf(3)));
+  known.assume({ kind: "nonNegative", dim: subDims(H, dimOf(3)) });
   assert.ok(known.atLeast(subDims(H, dimOf(2)), 1));
   assert.is(literalOf(dimOf(7)), 7);
 });

@@ -18,6 +18,7 @@ import type {
   Variable,
 } from "../ir/graph.ts";
 import type { DType, TensorType } from "../ir/types.ts";
+import type { CallRule } from "../differentiate/differentiate.ts";
 import type { Facts } from "./facts.ts";
 import type { Owner } from "./frame.ts";
 import { Place } from "./places.ts";
@@ -120,6 +121,8 @@ export class GraphBuilder {
   readonly explanations = new Map<ValueId, () => Explanation>();
   /** Results of `stop_gradient`: no path to a parameter leads through them. */
   readonly barriers = new Set<ValueId>();
+  /** Gradients given by hand, by the results of the calls that they are for. */
+  readonly rules = new Map<ValueId, CallRule>();
   #sequence = 0;
   readonly graph: GraphInfo | undefined;
   /** Offset in the text of the graph item under elaboration. */
@@ -191,6 +194,12 @@ export class GraphBuilder {
     this.#keys.set(key, place);
   }
 
+  callAt(id: CallId): { readonly name: string; readonly span: Span; readonly parent?: CallId } {
+    const call = this.#calls[id];
+    if (!call) throw new Error(`no call ${id}`);
+    return call;
+  }
+
   closeCall(id: CallId, results: readonly ValueId[]): void {
     const call = this.#calls[id];
     if (call) call.results = results;
@@ -203,7 +212,7 @@ export class GraphBuilder {
     if (literal !== undefined || !this.graph || facts.atLeast(scaleDim(dim, -1), 1 - minimum)) return false;
     const difference = subDims(dim, dimOf(minimum));
     this.addCheck({ difference, holds: ">= 0", text: orderText(difference), span });
-    facts.assume(difference);
+    facts.assume({ kind: "nonNegative", dim: difference });
     return true;
   }
 

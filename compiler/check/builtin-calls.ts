@@ -16,6 +16,7 @@ import {
 } from "./entity.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { distribute, suppliedEntity } from "./functions.ts";
+import { callGradientBuiltin, isGradientBuiltin } from "./gradients.ts";
 import { callLoop } from "./loops.ts";
 import { ceilDiv, NoValue } from "./numbers.ts";
 import { fail, toTensor } from "./operands.ts";
@@ -33,7 +34,6 @@ const PARAMETERS: Readonly<Record<string, readonly { readonly name: string; read
   len: [{ name: "list", isOptional: false }],
   rank: [{ name: "x", isOptional: false }],
   shape: [{ name: "x", isOptional: false }],
-  stop_gradient: [{ name: "x", isOptional: false }],
   random_bits: [{ name: "shape", isOptional: false }],
   random_uniform: [{ name: "shape", isOptional: false }, ...["min", "max"].map((name) => ({ name, isOptional: true }))],
   random_normal: [
@@ -58,6 +58,7 @@ export function callBuiltin(
 ): Entity {
   if (fn.name === "einsum") return callEinsum(frame, args, site);
   if (fn.name === "rearrange") return callRearrange(frame, args, site);
+  if (isGradientBuiltin(fn.name)) return callGradientBuiltin(frame, fn, args, site);
   if (fn.name === "scan" || fn.name === "while") return callLoop(frame, fn.name, args, site);
   const bound = distribute(frame, site, PARAMETERS[fn.name] ?? [], args, BUILTINS.get(fn.name) ?? fn.name);
   const entities = new Map<string, { readonly entity: Entity; readonly span: Span }>();
@@ -101,8 +102,6 @@ export function callBuiltin(
       return int(shapeOf(frame, of("x")).length);
     case "shape":
       return list(shapeOf(frame, of("x")).map((dim) => int(dim)));
-    case "stop_gradient":
-      return stopped(frame, of("x"), site);
     case "random_bits": {
       const { entity, span } = of("shape");
       return randomBits(frame, packDims(frame, entity, span), site);
@@ -114,18 +113,6 @@ export function callBuiltin(
 
 function shapeOf(frame: Frame, { entity, span }: { readonly entity: Entity; readonly span: Span }) {
   return entity.kind === "scalar" ? [] : toTensor(frame, entity, span).type.shape;
-}
-
-/** The same elements as a value of its own, which differentiation does not pass. */
-function stopped(frame: Frame, { entity, span }: Given, site: CallSite): Entity {
-  const reshape = frame.check.primitive("reshape");
-  if (entity.kind !== "tensor" || !reshape)
-    return entity.kind === "scalar" || entity.kind === "int" || entity.kind === "float"
-      ? entity
-      : toTensor(frame, entity, span);
-  const result = frame.check.apply(frame, reshape, [{ entity, span }], { shape: entity.type.shape }, site);
-  if (result.kind === "tensor") frame.builder.barriers.add(result.value);
-  return result;
 }
 
 function dividedUp(

@@ -1,3 +1,5 @@
+import { GRADIENT_BUILTINS } from "./gradient-builtins.ts";
+
 /**
  * Functions that only elaboration can carry out: loops, questions about types, patterns, random starts of
  * variables. Each with its signature, for messages.
@@ -13,7 +15,7 @@ export const BUILTINS: ReadonlyMap<string, string> = new Map([
   ["shape", "shape(x)"],
   ["einsum", 'einsum("b i, i o -> b o", x, w)'],
   ["rearrange", 'rearrange(x, "a (b c) -> a c b", b = …)'],
-  ["stop_gradient", "stop_gradient(x)"],
+  ...GRADIENT_BUILTINS,
   ["random_uniform", "random_uniform(shape, min = 0.0, max = 1.0)"],
   ["random_normal", "random_normal(shape, mean = 0.0, stddev = 1.0)"],
   ["truncated_normal", "truncated_normal(shape, mean = 0.0, stddev = 1.0)"],

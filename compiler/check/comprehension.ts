@@ -7,6 +7,7 @@ import type { Comprehension, Monoid, Scalar, ValueId } from "../ir/graph.ts";
 import type { DType } from "../ir/types.ts";
 import { castText } from "../ops/complaints.ts";
 import { reducedDType } from "../ops/reduce.ts";
+import { castNumber } from "../ops/scalar.ts";
 import { affineIndex, type AxisRange, indexRange } from "./bounds.ts";
 import { describe, type Entity, formatType, numberOf, type TensorEntity } from "./entity.ts";
 import { type CallSite, type Frame, Names } from "./frame.ts";
@@ -78,8 +79,10 @@ export function toScalar(frame: Frame, draft: ComprehensionDraft, entity: Entity
       if (dtype === "i32" || dtype === "f32") return { kind: "dim", dim: entity.dim, dtype, span };
       return { kind: "apply", fn: "cast", args: [{ kind: "dim", dim: entity.dim, dtype: "i32", span }], dtype, span };
     }
-    case "float":
-      return { kind: "constant", value: entity.value, dtype: adaptedDType(entity, wanted) ?? "f32", span };
+    case "float": {
+      const dtype = adaptedDType(entity, wanted) ?? "f32";
+      return { kind: "constant", value: castNumber(dtype, entity.value), dtype, span };
+    }
     case "bool":
       return { kind: "constant", value: entity.value ? 1 : 0, dtype: "bool", span };
     default: {

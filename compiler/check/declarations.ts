@@ -1,7 +1,6 @@
 /** What can be said of declarations without elaborating them: every file is checked, called or not. */
 import type { Span } from "../../grammar/source.ts";
 import type {
-  Attribute,
   Block,
   Expression,
   FunctionDeclaration,
@@ -9,11 +8,14 @@ import type {
   GraphItem,
   TypeSyntax,
 } from "../../grammar/syntax.ts";
+import { checkAttributes } from "./attributes.ts";
 import { GraphBuilder } from "./builder.ts";
 import { factsOf } from "./facts.ts";
 import { type Check, type Frame, type Module, Names } from "./frame.ts";
 import { intrinsic, isPredefined, moduleItem, unknownName } from "./lookup.ts";
+import { checkGradientAttribute, gradientAttribute } from "./gradients.ts";
 import { nearest } from "./nearest.ts";
+import { fail } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { boundTwice } from "./statements.ts";
@@ -72,7 +74,7 @@ export function checkDeclarations(check: Check, module: Module): void {
     }
   };
   for (const declaration of module.tree.declarations) {
-    checkAttributes(check, declaration.attributes);
+    checkAttributes(check, declaration);
     switch (declaration.kind) {
       case "function":
         checkFunction(frame, declaration, guarded);
@@ -88,6 +90,10 @@ export function checkDeclarations(check: Check, module: Module): void {
         for (const item of declaration.items) checkItemAttributes(check, item);
         resolveGraph(frame, declaration);
         break;
+      case "optimizer":
+      case "test":
+        for (const statement of statementsWithin(declaration.body)) checkAttributes(check, statement);
+        break;
       default:
     }
   }
@@ -96,44 +102,10 @@ export function checkDeclarations(check: Check, module: Module): void {
 
 // ---- attributes ------------------------------------------------------------------------------------------------
 
-const ATTRIBUTES: ReadonlySet<string> = new Set([
-  "name",
-  "accepts",
-  "kernel",
-  "gradient",
-  "checkpoint",
-  "accum",
-  "shared",
-  "layout",
-  "fuse",
-  "deprecated",
-  "allow",
-]);
-
-function checkAttributes(check: Check, attributes: readonly Attribute[]): void {
-  for (const { name, span } of attributes) {
-    if (name.text === "kernel")
-      check.reporter.report({
-        code: "TFG0106",
-        message: "`@kernel` is not built yet",
-        primary: { span, text: "" },
-        helps: [{ text: "remove it: the compiler chooses the kernel" }],
-      });
-    if (ATTRIBUTES.has(name.text)) continue;
-    const near = nearest(name.text, ATTRIBUTES);
-    check.reporter.report({
-      code: "TFG0212",
-      message: `unknown attribute \`@${name.text}\``,
-      primary: { span: name.span, text: near ? `did you mean \`@${near}\`?` : "not an attribute" },
-      helps: near ? [{ text: `@${near}`, edits: [{ span: name.span, text: near }] }] : [],
-    });
-  }
-}
-
 function checkItemAttributes(check: Check, item: GraphItem): void {
-  checkAttributes(check, item.attributes);
+  checkAttributes(check, item);
   for (const block of partsOf(item).blocks)
-    for (const statement of statementsWithin(block)) checkAttributes(check, statement.attributes);
+    for (const statement of statementsWithin(block)) checkAttributes(check, statement);
 }
 
 // ---- functions ---------------------------------------------------------------------------------------------------
@@ -154,7 +126,7 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
     if (generic.kind === "dtype") dtypes.add(generic.name.text);
   }
   for (const param of declaration.params) {
-    checkAttributes(check, param.attributes);
+    checkAttributes(check, param);
     declare(names, param.name.text, param.name.span);
   }
   const inner: Frame = { ...frame, names, form: declaration.form };
@@ -164,7 +136,17 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
       ? [declaration.result.type]
       : (declaration.result?.parts.map((part) => part.type) ?? [])),
   ];
-  for (const type of types) guarded(() => checkTypeName(inner, type, dtypes));
+  const isDim = (name: string): boolean =>
+    declaration.generics.some((one) => one.kind === "dim" && one.name.text === name);
+  const known = new Set(dtypes);
+  for (const type of types)
+    guarded(() => {
+      // Each unknown type once.
+      if (known.has(type.name.text)) return;
+      known.add(type.name.text);
+      if (isDim(type.name.text)) failDimAsType(inner, type, declaration);
+      checkTypeName(inner, type, dtypes);
+    });
   const resolve = (scope: Names, expression: Expression): void =>
     resolveNames({ ...inner, names: scope }, expression, dtypes, declaration);
   for (const type of types) resolveDims(inner, type, dtypes, declaration);
@@ -173,6 +155,8 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
     checkDims(inner, clause);
     resolve(names, clause);
   }
+  checkGradientAttribute(frame, declaration);
+  for (const { value } of gradientAttribute(declaration)?.args ?? []) resolve(names, value);
   if (declaration.body.kind !== "block") resolve(names, declaration.body);
   else resolveBlock(inner, declaration.body, dtypes, declaration);
 }
@@ -210,6 +194,26 @@ function checkDims(frame: Frame, size: Expression): void {
 function checkTypeName(frame: Frame, type: TypeSyntax, dtypes: ReadonlySet<string>): void {
   const { text } = type.name;
   if (!isDType(text) && !isStaticType(text) && !dtypes.has(text)) failDType(frame, type);
+}
+
+/** TFG0211: a generic without a class is a dimension. */
+function failDimAsType(frame: Frame, type: TypeSyntax, owner: FunctionDeclaration): never {
+  const { text, span } = type.name;
+  const generic = owner.generics.find((one) => one.name.text === text);
+  return fail(frame, {
+    code: "TFG0211",
+    message: `\`${text}\` is a dimension, not a type`,
+    primary: { span, text: "an element type is expected" },
+    related: generic ? [{ span: generic.span, text: "declared here" }] : [],
+    helps: generic
+      ? [
+          {
+            text: `for an element type declare \`${text}: num\``,
+            edits: [{ span: generic.span, text: `${text}: num` }],
+          },
+        ]
+      : [],
+  });
 }
 
 /** Names in what a graph does not elaborate: branches that are not taken, messages of assertions that hold. */
@@ -255,7 +259,7 @@ function resolveBlock(
 ): void {
   const { check, names } = frame;
   for (const statement of block.statements) {
-    if (owner) checkAttributes(check, statement.attributes);
+    if (owner) checkAttributes(check, statement);
     if ((statement.kind === "param" || statement.kind === "state") && owner?.form === "def") {
       const { file } = statement.span;
       const start = file.text.lastIndexOf(statement.kind, statement.name.span.start);

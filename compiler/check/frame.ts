@@ -10,6 +10,7 @@ import type { ComprehensionDraft } from "./comprehension.ts";
 import type { BoundArgument, DimLabel, Entity, FunctionEntity, Supplied, TensorEntity } from "./entity.ts";
 import type { Facts } from "./facts.ts";
 import type { Modules } from "./modules.ts";
+import type { Lint } from "./lints/names.ts";
 import type { Place } from "./places.ts";
 import type { Reporter } from "./report.ts";
 import type { ScopeNode } from "./scopes.ts";
@@ -139,6 +140,8 @@ export interface Check {
   readonly settings: ReadonlyMap<string, string>;
   /** Functions that were reported to call themselves, or to name two parameters alike: calls of them are silent. */
   readonly unusable: Set<FunctionDeclaration>;
+  /** Lints that elaboration finds; told at the end, if nothing is wrong. */
+  readonly lints: Lint[];
   /** Of an expression; never throws, reports and gives ⊥. */
   evaluate(frame: Frame, expression: Expression): Entity;
   /** Of what stands in front of `(`. */

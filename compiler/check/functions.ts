@@ -18,6 +18,7 @@ import {
   type Supplied,
 } from "./entity.ts";
 import { type Activation, type CallSite, type Frame, Names, type Reuse } from "./frame.ts";
+import { withOwnGradient } from "./gradients.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
 import { checkObligations } from "./obligations.ts";
@@ -225,10 +226,11 @@ export function callDeclared(
     checkSizes(inner, declaration, site);
     const { body } = declaration;
     const returned = body.kind === "block" ? runBlock(inner, body) : inner.check.evaluate(inner, body);
-    const result = returned.kind === "bottom" ? returned : checkResult(inner, declaration, returned);
-    if (result.kind === "bottom") throw new Failure();
-    const own = effects() > effectsBefore ? ownResult(inner, result, before, site.span) : result;
-    const outer = outward(binding, own, site.span, before);
+    const checked = returned.kind === "bottom" ? returned : checkResult(inner, declaration, returned);
+    if (checked.kind === "bottom") throw new Failure();
+    const own = effects() > effectsBefore ? ownResult(inner, checked, before, site.span) : checked;
+    const result = withOwnGradient(inner, declaration, own, before);
+    const outer = outward(binding, result, site.span, before);
     frame.builder.closeCall(region, tensorsOf(outer));
     if (outer.kind === "tensor" && outer.value >= before) explainSizes(inner, declaration, outer.value);
     return outer;
@@ -294,11 +296,13 @@ function bindAll(
   };
   const given = params.filter((param) => bound.has(param.name.text));
   let failed = false;
-  for (const step of [0, 1, 2])
+  const isLate = new Set<FunctionParam>();
+  for (const step of [0, 1, 1.5, 2])
     for (const param of given) {
       const entity = entities.get(param.name.text);
       const arg = bound.get(param.name.text);
-      if (!entity || !arg || stage(param) !== step) continue;
+      if (step === 1 && stage(param) === 1 && binding.isAmbiguous(param.type)) isLate.add(param);
+      if (!entity || !arg || (isLate.has(param) ? 1.5 : stage(param)) !== step) continue;
       try {
         bind(param, entity, "expression" in arg ? arg.expression.span : arg.span, true);
       } catch (error) {

@@ -2,6 +2,7 @@
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type {
+  AssertStatement,
   Attribute,
   BindingStatement,
   Expression,
@@ -16,9 +17,17 @@ import { isFloat, isInteger } from "../ir/types.ts";
 import { GraphBuilder, type GraphInfo } from "./builder.ts";
 import { failOutside, settleEffects } from "./effects.ts";
 import { BOTTOM, type Entity, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
-import { type Fact, factsOf } from "./facts.ts";
+import { factsOf } from "./facts.ts";
 import { type Check, type DeclaredVariable, type Frame, type Module, Names, type Slot } from "./frame.ts";
-import { addSizeCheck, conjuncts, runAssert, type SizeCondition, sizeCondition } from "./obligations.ts";
+import { lintInstances } from "./lints/instances.ts";
+import {
+  addSizeCheck,
+  conjuncts,
+  factsOfCondition,
+  runAssert,
+  type SizeCondition,
+  sizeCondition,
+} from "./obligations.ts";
 import { emitValue, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
@@ -51,6 +60,9 @@ interface Use {
   readonly at: Span;
 }
 
+/** What becomes of an `assert`. */
+type RunAssert = (frame: Frame, statement: AssertStatement) => void;
+
 class GraphElaboration {
   readonly frame: Frame;
   readonly declaration: GraphDeclaration;
@@ -58,10 +70,12 @@ class GraphElaboration {
   /** Everything to do, in the order of the text. */
   readonly #tasks: (() => void)[] = [];
   readonly #items: LazyItem[] = [];
+  readonly #assert: RunAssert;
 
-  constructor(frame: Frame, declaration: GraphDeclaration) {
+  constructor(frame: Frame, declaration: GraphDeclaration, assert: RunAssert) {
     this.frame = frame;
     this.declaration = declaration;
+    this.#assert = assert;
     frame.builder.elaborateBefore = (statement) => this.#forceBefore(statement);
   }
 
@@ -251,7 +265,7 @@ class GraphElaboration {
         });
         return;
       case "assert":
-        this.#tasks.push(() => this.#at(start, () => runAssert(frame, item)));
+        this.#tasks.push(() => this.#at(start, () => this.#assert(frame, item)));
         return;
       case "update":
         this.#tasks.push(() => failOutside(frame, item));
@@ -311,12 +325,6 @@ class GraphElaboration {
     const { name } = item;
     const accepts = acceptedType(frame, item);
     const standard = item.default ? this.#default(frame, item, item.default, type.dtype) : undefined;
-    if (type.dtype === "bf16")
-      fail(frame, {
-        code: "TFG0106",
-        message: "an input of `bf16` is not built yet",
-        primary: { span: item.type.name.span, text: "" },
-      });
     const input: Input = {
       name: name.text,
       type: { dtype: type.dtype, shape: type.shape.map((dim) => frame.facts.normal(dim)) },
@@ -520,7 +528,7 @@ function readConstraints(
 
 /** Whether a condition on numbers that are all known is false. */
 function neverHolds(condition: SizeCondition): boolean {
-  return factOf(condition).some((fact) => {
+  return factsOfCondition(condition).some((fact) => {
     const value = literalOf(fact.dim);
     if (value === undefined) return false;
     return fact.kind === "zero" ? value !== 0 : fact.kind === "divisible" ? value % fact.by !== 0 : value < 0;
@@ -548,35 +556,12 @@ function failNonLinear(frame: Frame, clause: Expression, condition: SizeConditio
   });
 }
 
-function factOf(condition: SizeCondition): readonly Fact[] {
-  if (condition.kind === "divisible") {
-    const by = literalOf(condition.by);
-    return by === undefined || by < 1
-      ? []
-      : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
-  }
-  const { left, right, operator } = condition;
-  switch (operator) {
-    case "==":
-      return [{ kind: "zero", dim: subDims(left, right) }];
-    case "<=":
-      return [{ kind: "nonNegative", dim: subDims(right, left) }];
-    case "<":
-      return [{ kind: "nonNegative", dim: subDims(subDims(right, left), int(1).dim) }];
-    case ">=":
-      return [{ kind: "nonNegative", dim: subDims(left, right) }];
-    case ">":
-      return [{ kind: "nonNegative", dim: subDims(subDims(left, right), int(1).dim) }];
-    default:
-      return [];
-  }
-}
-
 export function elaborateGraph(
   check: Check,
   module: Module,
   declaration: GraphDeclaration,
   extra: ReadonlySet<string>,
+  assert: RunAssert = runAssert,
 ): Graph {
   const dims = declaration.generics.flatMap((generic) => {
     if (generic.kind === "dim") return [generic];
@@ -626,11 +611,11 @@ export function elaborateGraph(
     depth: 0,
   };
   const constraints = readConstraints(bare, declaration.where);
-  const facts = factsOf(constraints.flatMap(({ condition }) => factOf(condition)));
+  const facts = factsOf(constraints.flatMap(({ condition }) => factsOfCondition(condition)));
   const frame: Frame = { ...bare, facts, names: new Names(outer) };
   for (const { condition, clause } of constraints) addSizeCheck({ ...frame, facts: factsOf([]) }, condition, clause);
 
-  new GraphElaboration(frame, declaration).run(extra);
+  new GraphElaboration(frame, declaration, assert).run(extra);
   reportUnused(frame, declaration, inputs);
   root.settle();
   const effects = settleEffects(frame);
@@ -642,6 +627,7 @@ export function elaborateGraph(
     effects,
   );
   reportSameNames(frame, graph);
+  check.lints.push(...lintInstances(root, new Set(builder.variables.map((variable) => variable.scope))));
   return graph;
 }
 

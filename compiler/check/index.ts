@@ -11,11 +11,13 @@ import { evaluate, evaluateCallee } from "./evaluate.ts";
 import type { CallSite, Check, Frame } from "./frame.ts";
 import { callDeclared, callLambda, partialArguments } from "./functions.ts";
 import { elaborateGraph } from "./graphs.ts";
+import { lintProgram } from "./lints/index.ts";
 import { ItemValues } from "./items.ts";
 import { Modules } from "./modules.ts";
 import { callPrimitive } from "./primitive-calls.ts";
 import { Reporter } from "./report.ts";
 import { checkDeclarations, checkSettings } from "./declarations.ts";
+import { elaborateTests, type TestGraph } from "./tests.ts";
 import { whyRank } from "./why.ts";
 
 export interface CheckOptions {
@@ -29,11 +31,17 @@ export interface CheckOptions {
   readonly set?: ReadonlyMap<string, string>;
   /** Nodes at graph level to add to the outputs of every graph that has them, so that they can be fetched. */
   readonly nodes?: ReadonlySet<string>;
+  /** Whether to warn of run dims without an upper bound (TFG0902): of interest to who asks for the memory of a run. */
+  readonly bounds?: boolean;
+  /** Whether the `test` blocks of the root file are wanted too. */
+  readonly tests?: boolean;
 }
 
 export interface Checked {
   /** In the order of the root file; only those without errors are complete. */
   readonly graphs: readonly Graph[];
+  /** In the order of the root file; none unless they were asked for. */
+  readonly tests: readonly TestGraph[];
   /** Of all files, by position; empty or warnings only if the graphs may be compiled. */
   readonly diagnostics: readonly Diagnostic[];
   readonly files: readonly SourceFile[];
@@ -53,6 +61,7 @@ export function checkProgram(options: CheckOptions): Checked {
     modules,
     settings: options.set ?? new Map(),
     unusable: new Set(),
+    lints: [],
     evaluate,
     evaluateCallee,
     whyRank,
@@ -61,16 +70,19 @@ export function checkProgram(options: CheckOptions): Checked {
     apply: applyPrimitive,
     itemEntity: (frame, item, use) => values.entity(frame, item, use),
   };
+  const nodes = options.nodes ?? new Set();
   const root = modules.entry(options.path);
   const graphs: Graph[] = [];
+  const tests: TestGraph[] = [];
   if (root) {
     checkSettings(check, root);
     for (const module of modules.users()) checkDeclarations(check, module);
     for (const declaration of root.tree.declarations)
-      if (declaration.kind === "graph")
-        graphs.push(elaborateGraph(check, root, declaration, options.nodes ?? new Set()));
+      if (declaration.kind === "graph") graphs.push(elaborateGraph(check, root, declaration, nodes));
+    if (options.tests) tests.push(...elaborateTests(check, root));
+    lintProgram(check, root, graphs, { nodes, bounds: options.bounds ?? false });
   }
-  return { graphs, diagnostics: reporter.sorted(modules.files), files: modules.files };
+  return { graphs, tests, diagnostics: reporter.sorted(modules.files), files: modules.files };
 }
 
 function invoke(frame: Frame, fn: FunctionEntity, args: readonly Supplied[], site: CallSite): Entity {

@@ -309,7 +309,6 @@ function elaborateWith(
   const { next, ys } = resultOf(loop, returned, carries.length);
   const turned = next.map((entity, i) => nextCarry(loop, entity, starts[i], i));
   const stacked = ys.map((entity) => toTensor(inner, entity, loop.fn.span));
-  const nexts = reachable(loop, number, turned, carries, [...stacked, ...(condition ? [condition] : [])], condition);
   const axis = xs?.axes[0] ?? 0;
   const axes = stacked.map((y) => Math.min(axis, y.type.shape.length));
   const types = [
@@ -320,7 +319,7 @@ function elaborateWith(
   const value = emitValue(
     frame,
     "loop",
-    [...nexts, ...stacked, ...(condition ? [condition] : [])].map((tensor) => tensor.value),
+    [...carries, ...turned, ...stacked, ...(condition ? [condition] : [])].map((tensor) => tensor.value),
     { loop: number, times, carries: carries.length, axes, bounded: condition !== undefined },
     type,
     site.span,
@@ -354,33 +353,6 @@ function stackedLabels(
   const label = xs?.tensors[0]?.labels?.[xs.axes[0] ?? 0];
   if (!y || (!label && !y.labels)) return undefined;
   return inserted(y.labels ?? y.type.shape.map(() => undefined), axis, label);
-}
-
-/**
- * A loop reaches the start of a carry through the body, which need not read it. Where there may be no turn at all the
- * start is a result, so the next carry is made to depend on it, by a condition that holds in every turn.
- */
-function reachable(
-  { frame, site, times }: Loop,
-  loop: number,
-  nexts: readonly TensorEntity[],
-  carries: readonly TensorEntity[],
-  others: readonly TensorEntity[],
-  condition: TensorEntity | undefined,
-): readonly TensorEntity[] {
-  if (!condition && frame.facts.atLeast(times, 1)) return nexts;
-  const read = frame.builder.needed([...nexts, ...others].map((tensor) => tensor.value));
-  const isTurn = (): TensorEntity => {
-    const scalar: TensorType = { dtype: "i32", shape: [] };
-    const counter = emitValue(frame, "counter", [], { loop }, scalar, site.span);
-    const all = emitValue(frame, "dim", [], { dim: times }, scalar, site.span);
-    return emitValue(frame, "less", [counter.value, all.value], {}, { dtype: "bool", shape: [] }, site.span);
-  };
-  return nexts.map((next, i) => {
-    const carry = carries[i];
-    if (!carry || read.has(carry.value)) return next;
-    return emitValue(frame, "if", [(condition ?? isTurn()).value, next.value, carry.value], {}, carry.type, site.span);
-  });
 }
 
 /** Iterations for random nodes, made when the first of them needs them. */

@@ -8,7 +8,17 @@ import type { Reporter } from "./report.ts";
 import { expressionsOfDeclaration } from "./walk.ts";
 
 /** What `std/prelude` consists of, in the order in which a name is looked up. */
-const PRELUDE = ["std/math", "std/reduce", "std/nn", "std/random", "std/optim"];
+const PRELUDE = [
+  "std/math",
+  "std/reduce",
+  "std/activations",
+  "std/losses",
+  "std/metrics",
+  "std/init",
+  "std/nn",
+  "std/random",
+  "std/optim",
+];
 
 export interface Sources {
   /** Text of a file by its path, joined to the folder of the file that imports it; undefined if it cannot be read. */
@@ -41,7 +51,9 @@ export class Modules {
   /** The file at the root of the program. Undefined, with a message, if it cannot be read or is empty. */
   entry(path: string): Module | undefined {
     const text = this.#sources.read(path);
-    if (text !== undefined && text.trim() !== "") return this.#load(path, text, false);
+    // A module of the library as the root, for its tests: read as a whole.
+    const isLibrary = text !== undefined && this.#sources.library.get(path.replace(/\.tfg$/, "")) === text;
+    if (text !== undefined && text.trim() !== "") return this.#load(path, text, isLibrary, false);
     const file = sourceFile(path, text ?? "");
     this.files.push(file);
     this.#reporter.report({
@@ -84,10 +96,10 @@ export class Modules {
     );
   }
 
-  #load(path: string, text: string, isLibrary: boolean): Module {
+  #load(path: string, text: string, isLibrary: boolean, isLazy = isLibrary): Module {
     const file = sourceFile(path, text);
     this.files.push(file);
-    const parts = isLibrary ? this.#sources.outline(file) : undefined;
+    const parts = isLazy ? this.#sources.outline(file) : undefined;
     if (parts) return this.#loadLazily(path, file, parts);
     const { tree, diagnostics } = this.#sources.parse(file);
     for (const diagnostic of diagnostics) this.#reporter.add(diagnostic);

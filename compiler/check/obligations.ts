@@ -2,9 +2,10 @@
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { AssertStatement, Expression } from "../../grammar/syntax.ts";
-import { type Dim, formatDim, literalOf, ONE, subDims } from "../ir/dims.ts";
+import { type Dim, formatDim, literalOf, mulDims, ONE, subDims } from "../ir/dims.ts";
 import { isHostScalar, mayBeHost } from "./effects.ts";
 import { describe } from "./entity.ts";
+import type { Fact } from "./facts.ts";
 import type { Frame } from "./frame.ts";
 import { Failure } from "./report.ts";
 
@@ -54,9 +55,11 @@ export function sizeCondition(frame: Frame, expression: Expression): SizeConditi
     const remainder = size(bare.right);
     const left = size(modulo.left);
     const by = size(modulo.right);
-    return left && by && remainder
-      ? { kind: "divisible", left, by, remainder, leftExpression: modulo.left, byExpression: modulo.right }
-      : undefined;
+    if (!left || !by || !remainder) return undefined;
+    // A remainder that no division leaves is compared as any size.
+    const rest = literalOf(remainder);
+    if (rest === 0 || (rest !== undefined && rest > 0 && rest < (literalOf(by) ?? 0)))
+      return { kind: "divisible", left, by, remainder, leftExpression: modulo.left, byExpression: modulo.right };
   }
   const left = size(bare.left);
   const right = size(bare.right);
@@ -295,31 +298,54 @@ const isCheckOfFeeds = (condition: SizeCondition | undefined): boolean =>
     : condition !== undefined && condition.operator !== "!=";
 
 /** A condition on run dims as a check of the feeds, and as a fact from here on. */
-export function addSizeCheck(frame: Frame, condition: SizeCondition, clause: Expression): boolean {
+export function addSizeCheck(frame: Frame, condition: SizeCondition, clause: Expression): void {
   const { builder, facts } = frame;
   const text = spanText(clause.span);
   const { span } = clause;
+  for (const fact of factsOfCondition(condition)) facts.assume(fact);
   if (condition.kind === "divisible") {
-    if (literalOf(condition.by) === undefined) return false;
     builder.addCheck({
       difference: subDims(condition.left, condition.remainder),
       holds: { divisibleBy: condition.by },
       text,
       span,
     });
-    return true;
+    return;
   }
   const { left, right, operator } = condition;
-  const difference =
-    operator === "<"
-      ? subDims(subDims(right, left), ONE)
-      : operator === "<="
-        ? subDims(right, left)
-        : operator === ">"
-          ? subDims(subDims(left, right), ONE)
-          : subDims(left, right);
-  if (operator === "!=") return false;
-  builder.addCheck({ difference, holds: operator === "==" ? "== 0" : ">= 0", text, span });
-  if (operator !== "==") facts.assume(difference);
-  return true;
+  const [more, less] = operator === "<" || operator === "<=" ? [right, left] : [left, right];
+  const difference = subDims(more, less);
+  if (operator === "==") builder.addCheck({ difference, holds: "== 0", text, span });
+  // Of integers that differ the square of the difference is at least 1.
+  else if (operator === "!=")
+    builder.addCheck({ difference: subDims(mulDims(difference, difference), ONE), holds: ">= 0", text, span });
+  else {
+    const isStrict = operator === "<" || operator === ">";
+    builder.addCheck({ difference: isStrict ? subDims(difference, ONE) : difference, holds: ">= 0", text, span });
+  }
+}
+
+/** What a condition says that proofs can use. */
+export function factsOfCondition(condition: SizeCondition): readonly Fact[] {
+  if (condition.kind === "divisible") {
+    const by = literalOf(condition.by);
+    return by === undefined || by < 1
+      ? []
+      : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
+  }
+  const { left, right, operator } = condition;
+  switch (operator) {
+    case "==":
+      return [{ kind: "zero", dim: subDims(left, right) }];
+    case "<=":
+      return [{ kind: "nonNegative", dim: subDims(right, left) }];
+    case "<":
+      return [{ kind: "nonNegative", dim: subDims(subDims(right, left), ONE) }];
+    case ">=":
+      return [{ kind: "nonNegative", dim: subDims(left, right) }];
+    case ">":
+      return [{ kind: "nonNegative", dim: subDims(subDims(left, right), ONE) }];
+    default:
+      return [];
+  }
 }

@@ -4,7 +4,7 @@ import { type Dim, dimOf, literalOf } from "../ir/dims.ts";
 import type { Attributes, ConstantData, ValueId } from "../ir/graph.ts";
 import { type DType, isFloat, isInteger, type TensorType } from "../ir/types.ts";
 import type { Complaint, Operand } from "../ops/primitive.ts";
-import { integerRange } from "../ops/scalar.ts";
+import { castNumber, integerRange } from "../ops/scalar.ts";
 import {
   describe,
   type Entity,
@@ -45,11 +45,11 @@ export function emitValue(
   return { kind: "tensor", value, type: frame.builder.valueAt(value).type, origin: span };
 }
 
-/** Data of a constant: floats as doubles, so that the interpreter keeps what was written. */
+/** Data of a constant: f32 as doubles, so that the interpreter keeps what was written; f16 and bf16 rounded. */
 export function constantData(dtype: DType, numbers: readonly number[]): ConstantData {
   return {
     data: isFloat(dtype)
-      ? Float64Array.from(numbers)
+      ? Float64Array.from(numbers, (x) => castNumber(dtype, x))
       : dtype === "u32"
         ? Uint32Array.from(numbers)
         : Int32Array.from(numbers),

@@ -302,8 +302,12 @@ function axesArgument(
     if (axis === undefined)
       return fail(frame, {
         code: "TFG0210",
-        message: `\`axis\` of \`${site.spelling}\` is an int, not ${describe(item)}`,
-        primary: { span: at, text: "" },
+        message:
+          item.kind === "int"
+            ? `\`axis\` of \`${site.spelling}\` counts axes, it is no dimension`
+            : `\`axis\` of \`${site.spelling}\` is a compile-time int, not ${describe(item)}`,
+        primary: { span: at, text: item.kind === "int" ? "changes from run to run" : describe(item) },
+        helps: item.kind === "int" ? [{ text: `over=${spanText(at)}` }] : [],
       });
     return resolveAxis(axis, operand, at, complain);
   });
@@ -402,8 +406,8 @@ function labelledAxis(
   const found = label ? (tensor.labels ?? []).flatMap((own, i) => (own === label ? [i] : [])) : [];
   const [axis] = found;
   if (found.length === 1 && axis !== undefined) return axis;
-  // A literal that a declared dim stands for is found by its size, if only one axis has it.
-  const same = tensor.type.shape.flatMap((own, i) => (own.key === dim.key ? [i] : []));
+  // A literal that a declared dim stands for is found by its size, if only one axis has it that is not another's.
+  const same = tensor.type.shape.flatMap((own, i) => (own.key === dim.key && !tensor.labels?.[i] ? [i] : []));
   const [only] = same;
   if (label && found.length === 0 && literalOf(dim) !== undefined && same.length === 1 && only !== undefined)
     return only;

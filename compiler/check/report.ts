@@ -132,8 +132,8 @@ export class Reporter {
     );
   }
 
-  get hasErrors(): boolean {
-    return this.#diagnostics.some((diagnostic) => diagnostic.severity === "error");
+  hasErrorsIn(file: SourceFile): boolean {
+    return this.#diagnostics.some(({ severity, primary }) => severity === "error" && primary.span.file === file);
   }
 
   /** By file, as first met, then by position. */

@@ -3,6 +3,7 @@ import type { Expression, StepStatement, TrainStatement } from "../../grammar/sy
 import { type Span, spanText } from "../../grammar/source.ts";
 import { BOTTOM, type Entity, formatType } from "./entity.ts";
 import { type Frame, Names } from "./frame.ts";
+import { barriersBehind, checkScalar } from "./gradients.ts";
 import { fail } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { runStatements } from "./statements.ts";
@@ -44,26 +45,12 @@ function checkLoss(frame: Frame, expression: Expression): void {
   if (entity.kind !== "tensor") return;
   const name = spanText(expression.span);
   const { span } = expression;
-  if (entity.type.shape.length > 0)
-    fail(frame, {
-      code: "TFG0502",
-      message: `\`minimize\` needs a scalar, \`${name}\` is ${formatType(entity.type)}`,
-      primary: { span, text: entity.type.shape.length === 1 ? "one loss per example" : "more than one number" },
-      helps: [{ text: `mean(${name})`, edits: [{ span, text: `mean(${name})` }] }],
-    });
+  checkScalar(frame, entity.type, span, "minimize");
   const { builder } = frame;
-  const barriers: Span[] = [];
-  const seen = new Set<number>();
-  const pending = [entity.value];
-  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-    if (seen.has(id)) continue;
-    seen.add(id);
-    const value = builder.valueAt(id);
-    if (value.op === "variable" && builder.variables.some((variable) => variable.value === id && variable.trainable))
-      return;
-    if (builder.barriers.has(id)) barriers.push(value.span);
-    else pending.push(...value.args);
-  }
+  const barriers = barriersBehind(builder, entity.value, (id) =>
+    builder.variables.some((variable) => variable.value === id && variable.trainable),
+  );
+  if (barriers === "reached") return;
   fail(frame, {
     code: "TFG0501",
     message: `\`${name}\` does not depend on any parameter`,

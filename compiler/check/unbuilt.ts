@@ -10,13 +10,6 @@ const later = (text: string, ...helps: readonly string[]): Unbuilt => ({
   helps: helps.map((help) => ({ text: help })),
 });
 
-const UNBUILT: ReadonlyMap<string, Unbuilt> = new Map([
-  ...["grad", "adjoint", "minimize"].map(
-    (name) => [name, later("differentiation and training are not built yet")] as const,
-  ),
-  ...["sort", "topk", "nonzero", "solve", "cholesky", "scatter_add"].map(
-    (name) => [name, later("this primitive is not built yet")] as const,
-  ),
-]);
+const UNBUILT: ReadonlyMap<string, Unbuilt> = new Map([["minimize", later("training is not built yet")]]);
 
 export const unbuiltFunction = (name: string): Unbuilt | undefined => UNBUILT.get(name);

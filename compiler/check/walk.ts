@@ -5,6 +5,7 @@ import type {
   DimSyntax,
   Expression,
   GraphItem,
+  Name,
   NameExpression,
   Statement,
   TypeSyntax,
@@ -186,4 +187,27 @@ export function mentionsName(item: GraphItem, name: string): boolean {
   for (const expression of expressionsOfItem(item))
     if (expression.kind === "name" && expression.name === name) return true;
   return false;
+}
+
+export interface BoundName {
+  readonly name: Name;
+  /** The statement that binds it; undefined for parameters and generics. */
+  readonly item?: GraphItem;
+}
+
+/** The names that a declaration binds in its own statements and its head, those of functions within it left out. */
+export function* namesBoundIn(declaration: Declaration): Iterable<BoundName> {
+  if (declaration.kind === "graph" || declaration.kind === "function")
+    for (const { name } of declaration.generics) yield { name };
+  if (declaration.kind === "function" || declaration.kind === "optimizer")
+    for (const { name } of declaration.params) yield { name };
+  if (declaration.kind === "graph") for (const item of declaration.items) yield* namesBoundBy(item);
+  const body = "body" in declaration ? declaration.body : undefined;
+  if (body?.kind === "block") for (const statement of body.statements) yield* namesBoundBy(statement);
+}
+
+function* namesBoundBy(item: GraphItem): Iterable<BoundName> {
+  if (item.kind === "binding") for (const name of item.names) yield { name, item };
+  else if (item.kind !== "update" && item.kind !== "scope" && "name" in item) yield { name: item.name, item };
+  for (const block of partsOf(item).blocks) for (const statement of block.statements) yield* namesBoundBy(statement);
 }

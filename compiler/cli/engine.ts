@@ -1,5 +1,5 @@
 /** The compiler as the commands use it: a path in, graphs and built programs out, messages on stderr. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import picocolors from "picocolors";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { printSyntax as printTree } from "../../grammar/print.ts";
@@ -7,6 +7,7 @@ import { parse } from "../../grammar/read.ts";
 import type { Compiled, Program } from "../../runtime/index.ts";
 import { TfgError } from "../../runtime/index.ts";
 import { checkProgram } from "../check/index.ts";
+import type { TestGraph } from "../check/tests.ts";
 import { render as renderText } from "../diagnostics/render.ts";
 import {
   type CompiledGraph,
@@ -19,11 +20,12 @@ import {
 } from "../index.ts";
 import { printGraph } from "../ir/print.ts";
 import { printKernels } from "../passes/print-kernels.ts";
+import { printDot, printKernelDot } from "../report/dot.ts";
 import { library } from "../std/sources.ts";
 import type { ModuleKernels } from "../targets/module.ts";
 import { readSource } from "./files.ts";
 import type { Terminal } from "./terminal.ts";
-import { didYouMean } from "./usage.ts";
+import { didYouMean, UsageError } from "./usage.ts";
 
 export const stages: readonly string[] = passNames;
 
@@ -40,6 +42,7 @@ function readOrUndefined(path: string): string | undefined {
 
 export interface Checked {
   readonly graphs: readonly Graph[];
+  readonly tests: readonly TestGraph[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -48,13 +51,45 @@ export interface CheckSettings {
   readonly set: ReadonlyMap<string, string>;
   /** Nodes at graph level that are to be fetched though they are no outputs. */
   readonly nodes?: readonly string[];
+  /** The text of the file, if it is not the one that is stored. */
+  readonly text?: string;
+  /** Whether to warn of run dims without an upper bound. */
+  readonly bounds?: boolean;
+  /** Whether the `test` blocks are elaborated too. */
+  readonly tests?: boolean;
 }
 
-/** Everything there is to say about a program. */
-export async function diagnose(path: string, { set, nodes = [] }: CheckSettings): Promise<Checked> {
-  const source = await readSource(path);
-  if ("problem" in source) return { graphs: [], diagnostics: [source.problem] };
-  return checkProgram({ path, read: readOrUndefined, library, set, nodes: new Set(nodes) });
+/** Everything there is to say about a program: a file, or a module of the library such as `std/nn.tfg`. */
+export async function diagnose(path: string, settings: CheckSettings): Promise<Checked> {
+  const { set, nodes = [], text, bounds = false, tests = false } = settings;
+  const ofLibrary = library.get(path.replace(/\.tfg$/, ""));
+  const isOfLibrary = ofLibrary !== undefined && !existsSync(path);
+  if (text === undefined && !isOfLibrary) {
+    const source = await readSource(path);
+    if ("problem" in source) return { graphs: [], tests: [], diagnostics: [source.problem] };
+  }
+  const given = text ?? (isOfLibrary ? ofLibrary : undefined);
+  const read = (other: string): string | undefined => (other === path ? given : undefined) ?? readOrUndefined(other);
+  return checkProgram({ path, read, library, set, nodes: new Set(nodes), bounds, tests });
+}
+
+/** More messages than anyone mends before the next run. */
+const mostShown = 20;
+
+/** The messages, at most `mostShown` of each file. */
+export function printDiagnostics(diagnostics: readonly Diagnostic[], terminal: Terminal): void {
+  const byFile = new Map<string, Diagnostic[]>();
+  for (const diagnostic of diagnostics) {
+    const { path } = diagnostic.primary.span.file;
+    byFile.set(path, [...(byFile.get(path) ?? []), diagnostic]);
+  }
+  for (const [path, all] of byFile) {
+    for (const diagnostic of all.slice(0, mostShown)) terminal.error(`${render(diagnostic)}\n`);
+    const rest = all.slice(mostShown);
+    if (rest.length === 0) continue;
+    const what = rest.some(({ severity }) => severity === "error") ? "error" : "warning";
+    terminal.error(`${path}: ${rest.length} more ${what}${rest.length === 1 ? "" : "s"}\n`);
+  }
 }
 
 /** The graphs of a program whose messages are printed; undefined if there are errors. */
@@ -64,7 +99,7 @@ export async function checkSource(
   terminal: Terminal,
 ): Promise<readonly Graph[] | undefined> {
   const { graphs, diagnostics } = await diagnose(path, settings);
-  for (const diagnostic of diagnostics) terminal.error(`${render(diagnostic)}\n`);
+  printDiagnostics(diagnostics, terminal);
   return diagnostics.some(({ severity }) => severity === "error") ? undefined : graphs;
 }
 
@@ -72,7 +107,7 @@ export async function printSyntax(path: string, terminal: Terminal): Promise<str
   const source = await readSource(path);
   const { tree, diagnostics } =
     "file" in source ? parse(source.file) : { tree: undefined, diagnostics: [source.problem] };
-  for (const diagnostic of diagnostics) terminal.error(`${render(diagnostic)}\n`);
+  printDiagnostics(diagnostics, terminal);
   return tree && printTree(tree);
 }
 
@@ -88,13 +123,34 @@ export function fetching(graph: Graph, names: readonly string[]): Graph {
   }
 }
 
+/** The graph called `name`; without a name the only one. */
+export function chooseGraph(graphs: readonly Graph[], name: string | undefined): Graph {
+  const names = graphs.map((graph) => graph.name);
+  const [first] = graphs;
+  if (name === undefined) {
+    if (graphs.length > 1) throw new UsageError(`several graphs; say which with --graph: ${names.join(", ")}`);
+    if (first === undefined) throw new UsageError("the file has no graph");
+    return first;
+  }
+  const found = graphs.find((graph) => graph.name === name);
+  if (found === undefined)
+    throw new UsageError(
+      `there is no graph ${name}${didYouMean(name, names) || `; the graphs are ${names.join(", ")}`}`,
+    );
+  return found;
+}
+
 export const namesOf = (graph: Graph): readonly string[] => nodeNames(graph);
+
+/** What `--emit` prints of each graph. */
+export const printedStages = ["graph", "kernels", "wat", "dot", "dot-kernels"] as const;
+type PrintedStage = (typeof printedStages)[number];
 
 /** A graph with its program and kernels. */
 export interface Built {
   readonly graph: Graph;
   readonly program: Program;
-  print(stage: "graph" | "kernels" | "wat"): string;
+  print(stage: PrintedStage): string;
   kernels(targets: readonly string[]): ModuleKernels;
   /** For a session in this process. */
   inProcess(device: "wasm" | "js"): Promise<Compiled>;
@@ -126,8 +182,10 @@ export async function buildGraph(
   };
 }
 
-function printStage({ planned, code }: CompiledGraph, stage: "graph" | "kernels" | "wat"): string {
+function printStage({ planned, code }: CompiledGraph, stage: PrintedStage): string {
   if (stage === "graph") return printGraph(planned.graph);
+  if (stage === "dot") return printDot(planned.graph);
+  if (stage === "dot-kernels") return printKernelDot(planned.kernels);
   if (stage === "kernels") return printKernels(planned.kernels, planned.memory);
   return `;; graph ${planned.graph.name}: the profile with fused multiply-add\n${code.wat.fma}`;
 }

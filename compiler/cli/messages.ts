@@ -17,23 +17,27 @@ function place({ file, start, end }: Span): Place {
   return { file: file.path, line: from.line, column: from.column, endLine: to.line, endColumn: to.column };
 }
 
-export function diagnosticsAsJson(diagnostics: readonly Diagnostic[]): string {
-  const label = ({ span, text }: Label, primary: boolean) => ({ ...place(span), text, primary });
-  const items = diagnostics.map(({ code, message, severity, primary, related, notes, helps }) => ({
+interface JsonHelp {
+  readonly text: string;
+  readonly edits?: readonly (Place & { readonly text: string })[];
+}
+
+/** One message as plain data. */
+export function jsonOf({ code, message, severity, primary, related, notes, helps }: Diagnostic) {
+  const label = ({ span, text }: Label, isPrimary: boolean) => ({ ...place(span), text, primary: isPrimary });
+  // A note is advice without an edit.
+  const help: JsonHelp[] = [
+    ...helps.map(({ text, edits }) =>
+      edits === undefined ? { text } : { text, edits: edits.map((edit) => ({ ...place(edit.span), text: edit.text })) },
+    ),
+    ...notes.map((text) => ({ text })),
+  ];
+  return {
     code,
     message,
     ...place(primary.span),
     severity,
     labels: [label(primary, true), ...related.map((other) => label(other, false))],
-    // A note is advice without an edit.
-    help: [
-      ...helps.map(({ text, edits }) =>
-        edits === undefined
-          ? { text }
-          : { text, edits: edits.map((edit) => ({ ...place(edit.span), text: edit.text })) },
-      ),
-      ...notes.map((text) => ({ text })),
-    ],
-  }));
-  return `${JSON.stringify(items, null, 2)}\n`;
+    help,
+  };
 }

@@ -5,7 +5,7 @@ import { toNumbers } from "../../runtime/dtype.ts";
 import { interpret } from "../interpret.ts";
 import type { Graph } from "../ir/graph.ts";
 import { fetchNames, rootsOf } from "../ir/needs.ts";
-import { buildGraph, checkSource, fetching, namesOf } from "./engine.ts";
+import { buildGraph, checkSource, chooseGraph, fetching, namesOf } from "./engine.ts";
 import { writeOutput } from "./files.ts";
 import { resultsAsJson, resultsAsText, type Shown } from "./show.ts";
 import { Progress, type Terminal } from "./terminal.ts";
@@ -46,22 +46,6 @@ export async function runCommand(path: string, options: Options, terminal: Termi
   if (options.isSet("json")) terminal.out(resultsAsJson(results));
   else if (out === undefined) terminal.out(resultsAsText(results));
   return 0;
-}
-
-function chooseGraph(graphs: readonly Graph[], name: string | undefined): Graph {
-  const names = graphs.map((graph) => graph.name);
-  const [first] = graphs;
-  if (name === undefined) {
-    if (graphs.length > 1) throw new UsageError(`several graphs; say which with --graph: ${names.join(", ")}`);
-    if (first === undefined) throw new UsageError("the file has no graph to run");
-    return first;
-  }
-  const found = graphs.find((graph) => graph.name === name);
-  if (found === undefined)
-    throw new UsageError(
-      `there is no graph ${name}${didYouMean(name, names) || `; the graphs are ${names.join(", ")}`}`,
-    );
-  return found;
 }
 
 interface Job {

@@ -4,6 +4,7 @@
  * 07xx weights, 08xx run time, 09xx lints.
  */
 import { fromOutside } from "./catalogue/outside.ts";
+import { lints } from "./catalogue/lints.ts";
 import { names } from "./catalogue/names.ts";
 import { syntax } from "./catalogue/syntax.ts";
 import { types } from "./catalogue/types.ts";
@@ -21,7 +22,7 @@ export interface Entry {
 }
 
 export const catalogue: ReadonlyMap<string, Entry> = new Map(
-  [...syntax, ...names, ...types, ...variables, ...fromOutside].map((entry) => [entry.code, entry]),
+  [...syntax, ...names, ...types, ...variables, ...fromOutside, ...lints].map((entry) => [entry.code, entry]),
 );
 
 /** The long form of a code, or undefined if there is no such code. */

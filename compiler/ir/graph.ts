@@ -180,6 +180,12 @@ export interface Graph {
   readonly calls: readonly Call[];
 }
 
+export function valueOf(graph: Graph, id: ValueId): Value {
+  const value = graph.values[id];
+  if (!value) throw new Error(`the graph has no value ${id}`);
+  return value;
+}
+
 /*
  * Leaves:   input     attributes { name }
  *           variable  attributes { name }
@@ -199,7 +205,7 @@ export interface Graph {
  * the body comes
  *
  *           loop      attributes { loop, times: Dim, carries, axes: number[], bounded }
- *                     args [next of each carry …, y of each stacked output …, condition if `bounded`]
+ *                     args [leaf of each carry …, next of each carry …, y of each stacked output …, condition if `bounded`]
  *
  * Its results are the carries after the last iteration, then each y stacked at its axis of `axes`. With a condition
  * (computed from the carries at the start of an iteration) it ends before the first iteration in which that is false;

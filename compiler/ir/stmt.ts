@@ -63,7 +63,9 @@ export type Arithmetic =
   | "sin"
   | "cos"
   | "tanh"
-  | "pow";
+  | "pow"
+  | "round_f16"
+  | "round_bf16";
 
 /** Comparisons give an i32 of 0 or 1, or a mask. */
 export type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "lt_u" | "le_u" | "gt_u" | "ge_u";

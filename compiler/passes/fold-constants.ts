@@ -35,7 +35,9 @@ function fold(value: Value, args: readonly (Value | undefined)[]): ConstantData[
     const dims = arg && literalShape(arg);
     if (arg?.op !== "constant" || !dims) return undefined;
     const { data } = arg.attributes.data as ConstantData;
-    operands.push({ dtype: arg.type.dtype, shape: dims, data: Float64Array.from(data) });
+    const { dtype } = arg.type;
+    // A literal of the source is kept as it was written, and no target has more than its dtype's digits of it.
+    operands.push({ dtype, shape: dims, data: Float64Array.from(data, (x) => roundTo(dtype, x)) });
   }
   const elements = shape.reduce((a, b) => a * b, 1);
   const longest = Math.max(0, ...operands.map((operand) => operand.data.length));

@@ -91,7 +91,13 @@ export function pack(program: AddressedProgram): PackedProgram {
           buffers.push({ name, dtype: "f32", dims: [plan.elements], place: plan.isDerived ? "derived" : "arena" }) - 1;
         packed.add(target);
         if (plan.isDerived) known.set(key, target);
-        const packing = { name: "pack", nests: [plan.nest], operands: [plan.source, target], spans: step.spans };
+        const packing = {
+          name: "pack",
+          nests: [plan.nest],
+          operands: [plan.source, target],
+          spans: step.spans,
+          values: [],
+        };
         (plan.isDerived ? derive : made).push(packing);
       }
       let operand = operands.indexOf(target);
@@ -126,7 +132,10 @@ function onlyPanels(program: AddressedProgram): ReadonlySet<BufferId> {
   const isStored = (id: BufferId): boolean => {
     const buffer = program.buffers[id];
     return (
-      !others.has(id) && buffer?.alias === undefined && (buffer?.place === "variable" || buffer?.place === "constant")
+      !others.has(id) &&
+      buffer?.alias === undefined &&
+      !buffer?.isMutable &&
+      (buffer?.place === "variable" || buffer?.place === "constant")
     );
   };
   return new Set([...forms].flatMap(([id, keys]) => (keys.size === 1 && isStored(id) ? [id] : [])));
@@ -184,12 +193,14 @@ function planPanel(buffers: readonly Buffer[], step: AddressedStep, nest: Nest):
   const depth = mulDims(...over.map(extent));
   const literal = (dim: Dim): number => literalOf(dim) ?? 0;
   const isDerived =
+    !buffer.isMutable &&
     (buffer.place === "variable" || buffer.place === "constant" || buffer.place === "derived") &&
     literalOf(mulDims(columns, depth)) !== undefined &&
     isLiteral(from.plus, 0);
   const rows = literalOf(mulDims(...(nest.stores[0]?.over ?? []).filter((axis) => axis !== columnAxis).map(extent)));
   const isWorthwhile = rows === undefined || rows >= MIN_ROWS;
-  if (!isDerived && !isWorthwhile) return;
+  // In a loop it would be made again in every iteration.
+  if (!isDerived && (!isWorthwhile || step.region !== undefined)) return;
 
   const strides: Dim[] = [];
   let stride: Dim = ONE;

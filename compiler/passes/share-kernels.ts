@@ -15,6 +15,10 @@ export function shareKernels(program: PackedProgram): KernelProgram {
   const kernels: Kernel[] = [];
   const known = new Map<string, number>();
   const names = new Map<string, number>();
+  const sizes = [
+    ...program.graph.dims.map((dim) => dim.name),
+    ...program.regions.flatMap((region) => (region.kind === "loop" ? [region.counter] : [])),
+  ];
   const call = (step: AddressedStep): KernelCall => {
     const operands = step.operands.map((id, i): KernelOperand => {
       const isWritten = step.routine
@@ -47,17 +51,22 @@ export function shareKernels(program: PackedProgram): KernelProgram {
           nests: step.nests,
           ...(routine ? { routine } : {}),
           operands,
-          dims: program.graph.dims.map((dim) => dim.name).filter((name) => symbols.has(name)),
+          dims: sizes.filter((name) => symbols.has(name)),
           spans: step.spans,
         }) - 1;
       known.set(key, kernel);
     }
-    return { kernel, operands: step.operands };
+    return {
+      kernel,
+      operands: step.operands,
+      values: step.values,
+      ...(step.region === undefined ? {} : { region: step.region }),
+    };
   };
   const derive = program.derive.map(call);
   const steps = program.steps.map(call);
-  const { graph, buffers, outputs } = program;
-  return { graph, buffers, outputs, packed: [...program.packed], kernels, derive, steps };
+  const { graph, buffers, regions, flows, outputs, updates } = program;
+  return { graph, buffers, regions, flows, outputs, updates, packed: [...program.packed], kernels, derive, steps };
 }
 
 function dimsOf(nest: Nest): Dim[] {

@@ -316,6 +316,46 @@ const joined = (isStack: boolean): fc.Arbitrary<Case> =>
     })),
   );
 
+/** Axes that are longer than the blocks in which routines work. */
+const longRows = fc
+  .tuple(one(anyShape(1, 3), "num"), fc.constantFrom(...DIMS, ...[8, 9, 16, 31, 70].map(dimOf)))
+  .chain(([x, long]) =>
+    fc
+      .nat(x.shape.length - 1)
+      .chain((axis) => fc.tuple(fc.constant({ ...x, shape: replaced(x.shape, axis, long) }), fc.constant(axis), seed)),
+  );
+
+const matrices = fc.record({ batch: anyShape(0, 1), n: fc.constantFrom(...DIMS, dimOf(12)), s: seed });
+
+/**
+ * Square matrices that are far from singular: random ones with a dominant diagonal, its rows out of order, or symmetric
+ * ones.
+ */
+function matrixData(shape: readonly Dim[], s: number, isSymmetric: boolean): Float64Array {
+  const next = randomNumbers(s);
+  const n = sizeOf(shape[shape.length - 1] ?? ONE);
+  const turn = isSymmetric ? 0 : Math.floor(next() * n);
+  const data = new Float64Array(elementsOf(shape.map(sizeOf)));
+  for (let from = 0; from < data.length; from += n * n)
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < n; j++) {
+        const mirrored = from + j * n + i;
+        data[from + i * n + j] =
+          j === (i + turn) % n
+            ? n + 1 + next()
+            : isSymmetric && j < i
+              ? (data[mirrored] ?? 0)
+              : Math.fround(next() * 2 - 1);
+      }
+  return data;
+}
+
+/** Numbers without NaN and infinities. */
+function plainData(shape: readonly Dim[], s: number): Float64Array {
+  const next = randomNumbers(s + 1);
+  return Float64Array.from({ length: elementsOf(shape.map(sizeOf)) }, () => next() * 4 - 2);
+}
+
 const lifted = Object.fromEntries(
   [...scalarFunctions.values()]
     .filter(({ name }) => name !== "select" && name !== "cast")
@@ -435,5 +475,34 @@ export const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
     },
     seed: s,
   })),
-  cumsum: withAxis("num").map(([x, axis, s]) => ({ operands: [x], args: { axis }, seed: s })),
+  scatter_add: fc.tuple(one(anyShape(1, 3), "num"), anyShape(0, 2), seed).map(([x, ids, s]) => ({
+    operands: [x, { dtype: "i32" as const, shape: ids }, { ...x, shape: [...ids, ...x.shape.slice(1)] }],
+    seed: s,
+  })),
+  nonzero: fc.tuple(one(anyShape(1, 3), "bool"), fc.constantFrom(...DIMS, dimOf(40)), seed).map(([x, max, s]) => ({
+    operands: [x],
+    args: { max },
+    seed: s,
+  })),
+  cumsum: longRows.map(([x, axis, s]) => ({ operands: [x], args: { axis }, seed: s })),
+  sort: longRows.map(([x, axis, s]) => ({ operands: [x], args: { axis }, seed: s })),
+  topk: longRows.chain(([x, , s]) =>
+    fc.nat(sizeOf(x.shape[x.shape.length - 1] ?? ONE) - 1).map((k) => ({
+      operands: [x],
+      args: { k: dimOf(k + 1) },
+      seed: s,
+    })),
+  ),
+  solve: matrices.chain(({ batch, n, s }) =>
+    fc.option(anyDim).map((sides) => {
+      const shape = [...batch, n, n];
+      const b = [...batch, n, ...(sides ? [sides] : [])];
+      const operands = [shape, b].map((own) => ({ dtype: "f32" as const, shape: own }));
+      return { operands, data: () => [matrixData(shape, s, false), plainData(b, s)], seed: s };
+    }),
+  ),
+  cholesky: matrices.map(({ batch, n, s }) => {
+    const shape = [...batch, n, n];
+    return { operands: [{ dtype: "f32" as const, shape }], data: () => [matrixData(shape, s, true)], seed: s };
+  }),
 };

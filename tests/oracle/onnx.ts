@@ -54,7 +54,7 @@ const FLOAT = 1;
 const INT64 = 7;
 
 /** An attribute: whole numbers are ints, `{ float }` is a float, lists are ints. */
-export type OnnxAttribute = number | { readonly float: number } | readonly number[];
+export type OnnxAttribute = number | string | { readonly float: number } | readonly number[];
 
 export class OnnxModel {
   private readonly nodes: Message[] = [];
@@ -78,12 +78,20 @@ export class OnnxModel {
     return this.initializer(INT64, [values.length], new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer));
   }
 
-  /** A node with one result; gives its name. */
-  node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}): string {
-    const output = this.name();
+  /** A node; gives the name of one of its results. */
+  node(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+    results = 1,
+    result = 0,
+  ): string {
+    const outputs = Array.from({ length: results }, () => this.name());
+    const output = outputs[result] ?? "";
     const node = new Message();
     for (const input of inputs) node.text(1, input);
-    node.text(2, output).text(3, output).text(4, op);
+    for (const name of outputs) node.text(2, name);
+    node.text(3, output).text(4, op);
     for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value));
     this.nodes.push(node);
     return output;
@@ -121,6 +129,7 @@ export class OnnxModel {
 
 function attribute(name: string, value: OnnxAttribute): Message {
   const message = new Message().text(1, name);
+  if (typeof value === "string") return message.text(4, value).varint(20, 3);
   if (typeof value === "number") return message.varint(3, value).varint(20, 2);
   if ("float" in value) return message.float(2, value.float).varint(20, 1);
   for (const item of value) message.varint(8, item);

@@ -4,6 +4,7 @@ import type { Graph } from "../../compiler/ir/graph.ts";
 import type { DType } from "../../compiler/ir/types.ts";
 import type { NdArray } from "../../compiler/ops/primitive.ts";
 import { packKernels } from "../../compiler/targets/module.ts";
+import { bitsOf, numbersOfBits } from "./small-floats.ts";
 import { type Compiled, type Kernels, openSession, Tensor } from "../../runtime/index.ts";
 
 export const TARGETS = ["wasm fma", "wasm base", "js"] as const;
@@ -19,12 +20,19 @@ export function hostArray(dtype: DType, numbers: ArrayLike<number>) {
     case "bool":
     case "u8":
       return Uint8Array.from(numbers);
+    case "i8":
+      return Int8Array.from(numbers);
     case "f32":
       return Float32Array.from(numbers);
-    default:
-      throw new Error(`no feeds of ${dtype} here`);
+    case "f16":
+    case "bf16":
+      return Uint16Array.from(numbers, (x) => bitsOf(dtype, x));
   }
 }
+
+/** The numbers that host elements stand for. */
+const numbersOf = (dtype: DType, data: ArrayLike<number>): Float64Array =>
+  dtype === "f16" || dtype === "bf16" ? numbersOfBits(dtype, data) : Float64Array.from(data);
 
 export interface Opened {
   /** Runs with these feeds and gives the fetches as the interpreter does. */
@@ -68,7 +76,7 @@ async function open(compiled: Compiled, target: TargetName, variables: ReadonlyM
           const result = results[name];
           const dtype = dtypes.get(name) ?? "f32";
           if (result instanceof Tensor)
-            return [name, { dtype, shape: result.shape, data: Float64Array.from(result.data) }];
+            return [name, { dtype, shape: result.shape, data: numbersOf(dtype, result.data) }];
           return [name, { dtype, shape: [], data: Float64Array.of(Number(result)) }];
         }),
       );

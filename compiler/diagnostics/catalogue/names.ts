@@ -84,8 +84,9 @@ one than the parameter, or its value makes no sense there.`,
   },
   {
     code: "TFG0212",
-    title: "an unknown attribute",
-    text: "Attributes are a closed list, so that a misspelt one is not silently without effect.",
+    title: "an attribute that is unknown or out of place",
+    text: `Attributes are a closed list, so that a misspelt one is not silently without effect. Each belongs to certain
+declarations or statements, and stands before them once.`,
     wrong: 'graph g {\n  @nane("v") param w: f32[3] = zeros\n  output y = w\n}',
     right: 'graph g {\n  @name("v") param w: f32[3] = zeros\n  output y = w\n}',
   },

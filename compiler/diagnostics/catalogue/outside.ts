@@ -1,4 +1,4 @@
-/** 07xx to 09xx: weights, run time, lints. */
+/** 07xx and 08xx: weights and run time. */
 import type { Entry } from "../catalogue.ts";
 
 export const fromOutside: readonly Entry[] = [
@@ -86,25 +86,5 @@ one is unknown, feed \`{ data, shape }\` or name them: \`{ dims: { N: 8 } }\`.`,
     title: "an assertion that fails",
     text: `What an \`assert\` says of sizes and of integer states of rank 0 is checked before each run that it goes with. The
 run does not happen and the session is as it was.`,
-  },
-  {
-    code: "TFG0901",
-    title: "an operator beside a pipe",
-    text: "The pipe binds loosest: `a + b |> relu` is `relu(a + b)`. Parentheses make that visible.",
-  },
-  {
-    code: "TFG0902",
-    title: "a dimension without a bound",
-    text: "With `where N <= 1024` the compiler can say how much memory a run needs at most.",
-  },
-  {
-    code: "TFG0903",
-    title: "layers without names",
-    text: "Their variables are numbered in the order of the text, so a layer inserted above renames the weights below.",
-  },
-  {
-    code: "TFG0904",
-    title: "a division that drops a remainder",
-    text: "`/` on integers rounds down. If that is meant, write it so that nothing is lost.",
   },
 ];
