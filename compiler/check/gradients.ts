@@ -227,7 +227,14 @@ function adjoint(frame: Frame, f: Given, x: Given, shape: Given, site: CallSite)
   const valueAt = (id: ValueId): Value => builder.valueAt(id);
   const dependence = dependenceOn(valueAt, argument.value, result.value);
   if (dependence === "fixed") failNonlinear(frame, f.span, f.span, "this does not depend on its argument");
-  if (typeof dependence === "object") failNonlinear(frame, dependence.nonlinear, f.span);
+  if (typeof dependence === "object") {
+    // What a library function does is told at the call of it.
+    let { span } = dependence;
+    let { call } = dependence.value;
+    for (; span.file !== f.span.file && call !== undefined; call = builder.callAt(call).parent)
+      span = builder.callAt(call).span;
+    failNonlinear(frame, span, f.span);
+  }
   const source: Source = { ...sourceOf(frame, site), isBarrier: () => false };
   const seeds: readonly Seed[] = [{ value: result.value, cotangent: to.value }];
   const [transposed] = differentiate(source, seeds, [argument.value]);

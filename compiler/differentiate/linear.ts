@@ -5,12 +5,18 @@ import { constantDataOf } from "../ops/attributes.ts";
 import type { Dependence } from "../ops/primitive.ts";
 import { primitives } from "../ops/table.ts";
 
-/** How `result` depends on `argument`; or the place of the first operation that is not linear. */
+/** The first operation that is not linear: a value, and the place in it. */
+export interface Nonlinear {
+  readonly value: Value;
+  readonly span: Span;
+}
+
+/** How `result` depends on `argument`, if it is linear where it does. */
 export function dependenceOn(
   valueAt: (id: ValueId) => Value,
   argument: ValueId,
   result: ValueId,
-): Dependence | { readonly nonlinear: Span } {
+): Dependence | Nonlinear {
   const known = new Map<ValueId, Dependence>([[argument, "linear"]]);
   for (const id of ancestors(valueAt, result)) {
     if (known.has(id)) continue;
@@ -21,7 +27,7 @@ export function dependenceOn(
   return known.get(result) ?? "fixed";
 }
 
-function ofValue(value: Value, of: (arg: ValueId) => Dependence): Dependence | { readonly nonlinear: Span } {
+function ofValue(value: Value, of: (arg: ValueId) => Dependence): Dependence | Nonlinear {
   if (value.op === "constant") return constantDataOf(value).data.every((x: number) => x === 0) ? "zero" : "fixed";
   const kinds = value.args.map(of);
   if (value.op === "part") return kinds[0] ?? "fixed";
@@ -29,7 +35,7 @@ function ofValue(value: Value, of: (arg: ValueId) => Dependence): Dependence | {
   const record = primitives[value.op];
   if (kinds.includes("linear")) {
     const answer = record?.linear?.(value, kinds) ?? false;
-    return answer === true ? "linear" : { nonlinear: answer === false ? value.span : answer };
+    return answer === true ? "linear" : { value, span: answer === false ? value.span : answer };
   }
   // A linear function is 0 at 0.
   const asLinear = kinds.map((kind): Dependence => (kind === "zero" ? "linear" : kind));

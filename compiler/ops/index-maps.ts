@@ -264,15 +264,16 @@ class Transposition {
     // What is read at a doubtful axis reads 0 where that leads outside of the array.
     const dependsOnDoubtful = (scalar: Scalar): boolean => [...freeAxes(scalar)].some((axis) => doubtful.has(axis));
     const padded = rewriting((scalar, within) => {
-      if (scalar.kind !== "read" || scalar.outside || !scalar.at.some(dependsOnDoubtful))
-        return scalar.kind === "axis" ? substituted(scalar) : withParts(scalar, within);
-      const at = scalar.at.map(within);
-      const shape = writer.shapeOf(scalar.operand);
-      const isSure = at.every((index, d) => {
+      if (scalar.kind === "axis") return substituted(scalar);
+      if (scalar.kind !== "read") return withParts(scalar, within);
+      const read = withParts(scalar, within);
+      if (read.kind !== "read" || scalar.outside || !scalar.at.some(dependsOnDoubtful)) return this.#regrouped(read);
+      const shape = writer.shapeOf(read.operand);
+      const isSure = read.at.every((index, d) => {
         const affine = affineScalar(index);
         return affine && this.#isInside(affine, shape[d] ?? ONE);
       });
-      return isSure ? { ...scalar, at } : { ...scalar, at, outside: writer.constant(0, scalar.dtype) };
+      return this.#regrouped(isSure ? read : { ...read, outside: writer.constant(0, read.dtype) });
     });
     let value = padded(this.#read.value);
     const vanishing = this.#vanishing(doubtful)(this.#read.value);
@@ -288,11 +289,38 @@ class Transposition {
       const mask = others.reduce((all, one) => writer.apply("and", all, one), first);
       value = writer.apply("select", mask, value, writer.constant(0, value.dtype));
     }
-    const over = [...this.#free];
-    const spatial = this.#places.flatMap((place) =>
-      place.kind === "axis" ? [place.axis] : [place.outer, place.inner],
+    const over = this.#over();
+    return writer.tensor(this.#order(), over.length > 0 ? writer.reduce("sum", over, value) : value);
+  }
+
+  /** What is summed over: the taps of windows outside, and inside what is read at its own index. */
+  #over(): readonly number[] {
+    const taps = new Set([...this.#given.values()].flatMap(({ terms }) => terms.map(({ axis }) => axis)));
+    return [...this.#free].sort((a, b) => Number(taps.has(b)) - Number(taps.has(a)));
+  }
+
+  /**
+   * The axes of the result. All residues stand behind the last dim that was split: what remains of the image's dims
+   * are then the rows of a matrix product, the residues and the dims behind them its columns.
+   */
+  #order(): readonly number[] {
+    const last = this.#places.findLastIndex(({ kind }) => kind === "split");
+    const outer = this.#places.map((place) => (place.kind === "axis" ? place.axis : place.outer));
+    const inner = this.#places.flatMap((place) => (place.kind === "split" ? [place.inner] : []));
+    return [...outer.slice(0, last + 1), ...inner, ...outer.slice(last + 1)];
+  }
+
+  /** What is read by residue (the taps of a kernel) as a tensor of its own, in the order in which it is read. */
+  #regrouped(read: Scalar): Scalar {
+    const axes = freeAxes(read);
+    const splits = this.#places.flatMap((place) => (place.kind === "split" ? [place] : []));
+    if (!splits.some(({ inner }) => axes.has(inner)) || splits.some(({ outer }) => axes.has(outer))) return read;
+    const order = [...this.#over(), ...this.#order()].filter((axis) => axes.has(axis));
+    const writer = this.#writer;
+    return writer.read(
+      writer.tensor(order, read),
+      order.map((axis) => writer.axis(axis)),
     );
-    return writer.tensor(spatial, over.length > 0 ? writer.reduce("sum", over, value) : value);
   }
 
   /** The doubtful axes outside of which a value is 0, given that what is read outside of an array is 0. */
@@ -345,7 +373,13 @@ class Transposition {
         ? this.#writer.extent(place.axis)
         : mulDims(this.#writer.extent(place.outer), this.#writer.extent(place.inner)),
     );
-    const joined = emit.apply("reshape", [value], { shape: whole });
+    const order = this.#order();
+    const perm = this.#places
+      .flatMap((place) => (place.kind === "axis" ? [place.axis] : [place.outer, place.inner]))
+      .map((axis) => order.indexOf(axis));
+    const isOrdered = perm.every((axis, i) => axis === i);
+    const ordered = isOrdered ? value : emit.apply("transpose", [value], { perm });
+    const joined = emit.apply("reshape", [ordered], { shape: whole });
     const { shape } = this.#read;
     if (whole.every((dim, d) => emit.facts.equal(dim, shape[d] ?? ONE))) return joined;
     return emit.apply("strided_slice", [joined], {

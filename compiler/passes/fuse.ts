@@ -37,8 +37,13 @@ export function fuse(graph: Graph): LoopProgram {
       const roots = decideRoots(graph, loops, new Set([...forced, ...derived]));
       return commitInPlace(formKernels(graph, loops, roots, derived));
     } catch (problem) {
-      if (!(problem instanceof NeedsBuffer) || forced.has(problem.value)) throw problem;
-      forced.add(problem.value);
+      if (!(problem instanceof NeedsBuffer)) throw problem;
+      // A reshape with a buffer that no axes can be split for is the buffer of what it shows, which needs one then.
+      const { op, args } = valueOf(graph, problem.value);
+      const isShown = forced.has(problem.value) && primitives[op]?.keepsOrder;
+      const needed = isShown ? (args[0] ?? problem.value) : problem.value;
+      if (forced.has(needed)) throw problem;
+      forced.add(needed);
     }
   }
 }

@@ -92,7 +92,7 @@ export const variables: readonly Entry[] = [
   },
   {
     code: "TFG0501",
-    title: "a loss that does not depend on any parameter",
+    title: "a value that does not depend on what it is differentiated by",
     text: "Its gradient is zero everywhere, so a train step would do nothing. The label shows where the path ends.",
     wrong: `graph g[N] {
   input x: f32[N, 4]
@@ -109,6 +109,35 @@ export const variables: readonly Entry[] = [
   input x: f32[N, 4]
   e = (x |> dense(1))[:, 0] ** 2
   train step = minimize(e, sgd())
+}`,
+  },
+  {
+    code: "TFG0503",
+    title: "a gradient of integers",
+    text: "A derivative says what a small step does, and integers and bools do not take small steps. Only f32 tensors are differentiated, and only with respect to f32 tensors.",
+    wrong: `graph g[N] {
+  input ids: i32[N]
+  loss = mean((ids as f32) ** 2)
+  output y = grad(loss, ids)
+}`,
+    right: `graph g[N] {
+  input ids: i32[N]
+  x = ids as f32
+  loss = mean(x ** 2)
+  output y = grad(loss, x)
+}`,
+  },
+  {
+    code: "TFG0504",
+    title: "the adjoint of a function that is not linear",
+    text: "`adjoint(f, x, shape=…)` applies the transpose of a linear function. Linear are sums, products with what does not depend on the argument, and all that moves elements; the label shows the first operation that is neither.",
+    wrong: `graph g[N] {
+  input x: f32[N, 4]
+  output y = adjoint(fn(z) => exp(2 * z), x, shape=[N, 4])
+}`,
+    right: `graph g[N] {
+  input x: f32[N, 4]
+  output y = adjoint(fn(z) => 2 * z, x, shape=[N, 4])
 }`,
   },
   {
