@@ -122,9 +122,9 @@ class Run {
         for (const name of dimSymbols(dimOfAttribute(this.#value(id), "dim"))) read.set(name, this.#dimOf(name));
     }
     const values = Array.from(read, ([name, value]) => `${name} is ${value}`).join(", ");
-    const shown = [message === text ? "" : text, values].filter((part) => part !== "").join(", ");
+    const said = message === text ? "" : `${message}: `;
     const { line } = positionAt(span.file, span.start);
-    throw new TfgError("TFG0812", `${message}${shown === "" ? "" : `: ${shown}`} (line ${line})`, {
+    throw new TfgError("TFG0812", `${said}assert ${text} (line ${line})${values && `: ${values}`}`, {
       graph: this.#graph.name,
     });
   }
