@@ -5,7 +5,7 @@
  */
 import { existsSync } from "node:fs";
 import { type CAC, cac, type Command } from "cac";
-import { TfgError } from "../runtime/index.ts";
+import { TfgError } from "../runtime/errors.ts";
 import { reasonOf } from "./cli/files.ts";
 import { packageVersion } from "./cli/package.ts";
 import { type Terminal, terminal as standard } from "./cli/terminal.ts";

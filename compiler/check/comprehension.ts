@@ -11,6 +11,7 @@ import { castNumber } from "../ops/scalar.ts";
 import { affineIndex, type AxisRange, indexRange } from "./bounds.ts";
 import { describe, type Entity, formatType, numberOf, type TensorEntity } from "./entity.ts";
 import { type CallSite, type Frame, Names } from "./frame.ts";
+import { placeOf } from "./inside.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, checkRange, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
@@ -55,6 +56,12 @@ export class ComprehensionDraft {
     return this.operands.length - 1;
   }
 }
+
+/** Where a condition of the run is known to hold, or not to. */
+export const assuming = (frame: Frame, condition: Entity, holds: boolean): Frame =>
+  condition.kind === "scalar"
+    ? { ...frame, assumed: [...(frame.assumed ?? []), { condition: condition.scalar, holds }] }
+    : frame;
 
 /** An entity as an element: itself, a constant, or a read of a rank-0 tensor. */
 export function toScalar(frame: Frame, draft: ComprehensionDraft, entity: Entity, span: Span, wanted?: DType): Scalar {
@@ -348,16 +355,18 @@ export function readElement(
     return scalar;
   });
   const ranges = at.map((scalar) => indexRange(scalar, draft.axes, frame.facts));
-  const isInside = (axis: number): boolean => {
+  const places = at.map((scalar, axis) => {
     const { low, high } = ranges[axis] ?? {};
     const size = tensor.type.shape[axis] ?? ZERO;
-    return (
+    const isInside =
       low !== undefined &&
       high !== undefined &&
       frame.facts.atLeast(low, 0) &&
-      frame.facts.atLeast(subDims(size, high), 1)
-    );
-  };
+      frame.facts.atLeast(subDims(size, high), 1);
+    if (isInside) return "inside";
+    // A read that says what lies outside needs no longer search.
+    return outside ? undefined : placeOf(scalar, size, draft.axes, frame.facts, frame.assumed ?? []);
+  });
   const operand = draft.operand(tensor);
   const { dtype } = tensor.type;
   const { span } = expression;
@@ -371,14 +380,24 @@ export function readElement(
         primary: { span: outside.expression.span, text: scalar.dtype },
         related: [{ span, text: dtype }],
       });
-    const isSafe = at.every((_, axis) => isInside(axis));
+    const isSafe = places.every((place) => place === "inside");
     const read: Scalar = isSafe
       ? { kind: "read", operand, at, dtype, span }
       : { kind: "read", operand, at, outside: scalar, dtype, span };
     return { kind: "scalar", scalar: read, of: draft, origin: span };
   }
-  for (const axis of at.keys())
-    if (!isInside(axis)) failOutside(frame, draft, expression, tensor, axis, at[axis], indices[axis]?.span ?? span);
+  for (const [axis, place] of places.entries())
+    if (!place) failOutside(frame, draft, expression, tensor, axis, at[axis], indices[axis]?.span ?? span);
+  if (places.includes("guarded")) {
+    // Where the condition does not hold the value does not count, but the read happens all the same.
+    const guard: Scalar = { kind: "constant", value: 0, dtype, span };
+    return {
+      kind: "scalar",
+      scalar: { kind: "read", operand, at, outside: guard, dtype, span },
+      of: draft,
+      origin: span,
+    };
+  }
   return { kind: "scalar", scalar: { kind: "read", operand, at, dtype, span }, of: draft, origin: span };
 }
 

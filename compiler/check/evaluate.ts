@@ -31,7 +31,7 @@ import {
   str,
   type Supplied,
 } from "./entity.ts";
-import { evaluateComprehension, toScalar } from "./comprehension.ts";
+import { assuming, evaluateComprehension, toScalar } from "./comprehension.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { lookUp, lookUpCallee } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
@@ -193,7 +193,9 @@ function evaluateBinary(frame: Frame, expression: BinaryExpression): Entity {
     // What is known decides before the other side is looked at.
     if (left.kind === "bool" && (operator === "&&" || operator === "||") && left.value === (operator === "||"))
       continue;
-    left = binary(frame, node, left, evaluate(frame, node.right));
+    const isLogical = operator === "&&" || operator === "||";
+    const inner = isLogical ? assuming(frame, left, operator === "&&") : frame;
+    left = binary(frame, node, left, evaluate(inner, node.right));
   }
   return left;
 }
@@ -399,10 +401,20 @@ function evaluateMember(frame: Frame, expression: MemberExpression): Entity {
       name.text,
       [...value.module.items.keys()].filter((key) => !key.startsWith("_")),
     );
+    const isPrivate = name.text.startsWith("_") && value.module.items.has(name.text);
     return fail(frame, {
       code: "TFG0602",
-      message: `\`${spanText(expression.value.span)}\` has no \`${name.text}\``,
-      primary: { span: name.span, text: near ? `did you mean \`${near}\`?` : "not found there" },
+      message: isPrivate
+        ? `\`${name.text}\` is private to \`${spanText(expression.value.span)}\``
+        : `\`${spanText(expression.value.span)}\` has no \`${name.text}\``,
+      primary: {
+        span: name.span,
+        text: isPrivate
+          ? "names that start with `_` are not exported"
+          : near
+            ? `did you mean \`${near}\`?`
+            : "not found there",
+      },
       helps: near ? [{ text: near, edits: [{ span: name.span, text: near }] }] : [],
     });
   }
@@ -456,7 +468,9 @@ function evaluateConditional(frame: Frame, expression: ConditionalExpression): E
             ? [{ text: `compare it: \`${spanText(expression.condition.span)} != 0\`` }]
             : [],
     });
-  return select(frame, expression, condition, evaluate(frame, expression.then), evaluate(frame, expression.else));
+  const yes = evaluate(assuming(frame, condition, true), expression.then);
+  const no = evaluate(assuming(frame, condition, false), expression.else);
+  return select(frame, expression, condition, yes, no);
 }
 
 /** A condition of the run: both branches exist and one is chosen. They must have one type. */

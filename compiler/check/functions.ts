@@ -388,10 +388,11 @@ function enterScope(
         helps: near ? [{ text: `reuse="${near}"` }] : [{ text: `name the first one \`name="${shared.value}"\`` }],
       });
     }
-    return { node: found, reuse: { next: 0, span: shared.span } };
+    return { node: found, reuse: { next: 0, span: shared.span, blocks: new Map() } };
   }
   if (reuse) {
     // Inside of a shared instance the layers are those of the first one, in the same order.
+    while (scope.children[reuse.next] && scope.children[reuse.next]?.layer === undefined) reuse.next++;
     const child = scope.children[reuse.next++];
     if (!child || child.layer !== layer)
       return fail(frame, {
@@ -399,7 +400,7 @@ function enterScope(
         message: `the instance shared here has no \`${layer}\` in this place`,
         primary: { span: site.callee, text: "both uses must make the same layers" },
       });
-    return { node: child, reuse: { next: 0 } };
+    return { node: child, reuse: { next: 0, blocks: new Map() } };
   }
   if (named) {
     const clash = scope.children.find(
@@ -612,7 +613,14 @@ export function callLambda(
     for (const [k, name] of pattern.names.entries()) names.bind(name.text, name.span, parts?.[k] ?? BOTTOM);
   }
   // Names are those of where it was written; variables and values belong to where it is called.
-  const { call: _call, reuse: _reuse, comprehension: _comprehension, loop: _loop, ...lexical } = home;
+  const {
+    call: _call,
+    reuse: _reuse,
+    comprehension: _comprehension,
+    loop: _loop,
+    assumed: _assumed,
+    ...lexical
+  } = home;
   const inner: Frame = {
     ...lexical,
     names,
@@ -625,6 +633,7 @@ export function callLambda(
     ...(frame.comprehension ? { comprehension: frame.comprehension } : {}),
     ...(frame.loop ? { loop: frame.loop } : {}),
     place: frame.place,
+    ...(frame.assumed ? { assumed: frame.assumed } : {}),
   };
   return lambda.body.kind === "block" ? runBlock(inner, lambda.body) : inner.check.evaluate(inner, lambda.body);
 }

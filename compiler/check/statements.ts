@@ -176,7 +176,15 @@ function runScope(frame: Frame, statement: ScopeStatement): Entity | undefined {
   const scope = blockScope(frame, statement);
   // In a function that owns no variables the place is that of its call.
   const place = frame.form === "def" ? frame.place : frame.builder.placeOf(scope);
-  return runStatements({ ...frame, scope, place }, statement.body.statements);
+  return runStatements({ ...frame, scope, place, ...sharedBlock(frame, scope) }, statement.body.statements);
+}
+
+/** In a shared instance a block's layers are those that its first run made; opened again, it goes on where it was. */
+function sharedBlock({ reuse }: Frame, scope: ScopeNode): Pick<Frame, "reuse"> {
+  if (!reuse) return {};
+  const walk = reuse.blocks.get(scope) ?? { next: 0, blocks: new Map() };
+  reuse.blocks.set(scope, walk);
+  return { reuse: walk };
 }
 
 /** The scope that `scope "x"` opens, or opens again. */

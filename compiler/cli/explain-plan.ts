@@ -1,7 +1,7 @@
 /** `tfgc explain FILE.tfg --fetch a,b`: the plan of a run, for people and as JSON. */
 import { gzipSync } from "node:zlib";
 import picocolors from "picocolors";
-import { TfgError } from "../../runtime/index.ts";
+import { TfgError } from "../../runtime/errors.ts";
 import { compileGraph, type Graph } from "../index.ts";
 import { type Dim, DimOverflow, dimSymbols, evaluateDim, formatShape, literalOf } from "../ir/dims.ts";
 import {
@@ -13,7 +13,7 @@ import {
   type SlotReport,
   type StepReport,
 } from "../report/plan.ts";
-import { amountText, bytesText, columns, countText, grouped, polynomialText } from "./columns.ts";
+import { amountText, bytesText, columns, countText, grouped, polynomialExpression, polynomialText } from "./columns.ts";
 import { checkSource, chooseGraph, fetching } from "./engine.ts";
 import type { Terminal } from "./terminal.ts";
 import { Progress } from "./terminal.ts";
@@ -88,17 +88,12 @@ function checkDims(graph: Graph, given: ReadonlyMap<string, number>): void {
 
 // ---- JSON ----------------------------------------------------------------------------------------------------
 
-/** Sizes are numbers where they are known, else polynomials as text: `"15680*N + 4"`. */
+/** Sizes are numbers where they are known, else polynomials as text: `"15680*N + 4"`, divisions as `floor(H / 2)`. */
 function planAsJson(report: PlanReport, module: ModuleSize): string {
   const isDim = (value: unknown): value is Dim =>
     typeof value === "object" && value !== null && "terms" in value && "key" in value;
   const plain = (_: string, value: unknown): unknown =>
-    isDim(value)
-      ? (literalOf(value) ??
-        polynomialText(value)
-          .replaceAll(",", "")
-          .replaceAll(/[ ·](?=[\p{L}_(])/gu, "*"))
-      : value;
+    isDim(value) ? (literalOf(value) ?? polynomialExpression(value)) : value;
   return `${JSON.stringify({ ...report, module }, plain, 2)}\n`;
 }
 

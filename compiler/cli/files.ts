@@ -1,17 +1,18 @@
 /** The files that the commands read and write. */
-import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { type SourceFile, sourceFile } from "../../grammar/source.ts";
-import { TfgError } from "../../runtime/index.ts";
+import { TfgError } from "../../runtime/errors.ts";
 
 /** A source, or the message why there is none (TFG0601). */
 export type Source = { readonly file: SourceFile } | { readonly problem: Diagnostic };
 
+/** Read at once: to wait would be to start Node's pool of threads, which costs more than reading a source. */
 export async function readSource(path: string): Promise<Source> {
   try {
-    const bytes = await readFile(path);
+    const bytes = readFileSync(path);
     return { file: sourceFile(path, new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };
   } catch (error) {
     return { problem: unreadable(path, reasonOf(error)) };

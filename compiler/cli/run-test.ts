@@ -12,7 +12,8 @@ import type { ConstantData, Input, Value } from "../ir/graph.ts";
 import { needsOf } from "../ir/needs.ts";
 import type { NdArray } from "../ops/primitive.ts";
 import { roundTo } from "../ops/scalar.ts";
-import { buildGraph, fetching } from "./engine.ts";
+import { buildGraph } from "./build.ts";
+import { fetching } from "./engine.ts";
 import { type Shown, typeText } from "./show.ts";
 import { variableValues } from "./weights.ts";
 
