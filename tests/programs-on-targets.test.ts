@@ -90,7 +90,7 @@ async function agree(text: string, runs: readonly Run[], within: number, more: P
       }
     }
   }
-  for (const { session } of opened) await session.close();
+  for (const { session } of opened) session[Symbol.dispose]();
 }
 
 interface Options {
