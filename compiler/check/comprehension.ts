@@ -1,4 +1,5 @@
 /** Tensor comprehensions (language.md 5.4): their indices, bodies and reads. */
+import type { Help } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { Binder, ComprehensionExpression, Expression, IndexExpression } from "../../grammar/syntax.ts";
@@ -243,10 +244,21 @@ function binderExtent(outer: Frame, inner: Frame, binder: Binder): { readonly fr
         span: expression.span,
         text: entity.kind === "scalar" ? "depends on another index" : describe(entity),
       },
-      helps: [{ text: "run over the whole extent and use `select` for what lies outside" }],
+      helps:
+        entity.kind === "scalar"
+          ? [{ text: "run over the whole extent and use `select` for what lies outside" }]
+          : extentHelp(binder, entity),
     });
   if (entity.kind === "int") return { from: ZERO, extent: checkedExtent(inner, entity.dim, expression) };
   return { from: ZERO, extent: asDim(inner, entity, expression, `the extent of \`${binder.name.text}\``) };
+}
+
+/** `t in x` for `t in T`, where T is the first size of x. */
+function extentHelp(binder: Binder, { type }: TensorEntity): readonly Help[] {
+  const [size] = type.shape;
+  if (!size) return [];
+  const text = formatDim(size).replaceAll("·", " * ");
+  return [{ text: `${binder.name.text} in ${text}`, edits: [{ span: binder.extent.span, text }] }];
 }
 
 function checkedExtent(frame: Frame, extent: Dim, expression: Expression): Dim {
@@ -403,6 +415,25 @@ export function readElement(
 
 const nameFor = (expression: Expression): string => `\`${spanText(expression.span)}\``;
 
+/** `b[k, j]` for a read `b[j, k]` of plain indices that fit the axes the other way round. */
+function inOtherOrder(
+  frame: Frame,
+  draft: ComprehensionDraft,
+  expression: IndexExpression,
+  tensor: TensorEntity,
+): string | undefined {
+  const names = expression.slices.map((slice) =>
+    slice.kind === "at" && slice.value.kind === "name" ? slice.value.name : undefined,
+  );
+  const { shape } = tensor.type;
+  if (names.length !== 2 || shape.length !== 2) return undefined;
+  const fits = [...names].reverse().every((name, axis) => {
+    const extent = draft.axes.findLast((other) => other.name === name)?.extent;
+    return extent !== undefined && frame.facts.equal(extent, shape[axis] ?? ZERO);
+  });
+  return fits ? `${spanText(expression.value.span)}[${[...names].reverse().join(", ")}]` : undefined;
+}
+
 /** TFG0301 for an index whose own extent disagrees with the axis, TFG0315 for one that was shifted out of it. */
 function failOutside(
   frame: Frame,
@@ -421,6 +452,7 @@ function failOutside(
   const range = scalar ? indexRange(scalar, draft.axes, frame.facts) : {};
   if (bare && affine && only !== undefined && scalar?.kind === "axis") {
     const difference = literalOf(subDims(bare.extent, size));
+    const swapped = inOtherOrder(frame, draft, expression, tensor);
     return fail(frame, {
       code: "TFG0301",
       message: `shapes do not agree in \`${spanText(expression.span)}\``,
@@ -429,8 +461,9 @@ function failOutside(
         text: `\`${bare.name}\` runs over ${formatDim(bare.extent)}, axis ${axis} of \`${name}\` has ${formatDim(size)}`,
       },
       related: [{ span: bare.binder.span, text: `0 ≤ ${bare.name} < ${formatDim(bare.extent)}` }],
-      helps:
-        difference === undefined || difference > 0
+      helps: swapped
+        ? [{ text: swapped, edits: [{ span: expression.span, text: swapped }] }]
+        : difference === undefined || difference > 0
           ? [
               {
                 text: `\`${bare.name} in ${formatDim(size)}\``,

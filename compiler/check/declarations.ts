@@ -12,7 +12,7 @@ import { checkAttributes } from "./attributes.ts";
 import { GraphBuilder } from "./builder.ts";
 import { factsOf } from "./facts.ts";
 import { type Check, type Frame, type Module, Names } from "./frame.ts";
-import { intrinsic, isPredefined, moduleItem, unknownName } from "./lookup.ts";
+import { intrinsic, isForeignDeclaration, isForeignMember, isPredefined, moduleItem, unknownName } from "./lookup.ts";
 import { checkGradientAttribute, gradientAttribute } from "./gradients.ts";
 import { nearest } from "./nearest.ts";
 import { fail } from "./operands.ts";
@@ -301,8 +301,23 @@ function resolveNames(
       case "name":
         resolveName({ ...frame, names: scope }, expression.name, expression.span, isCallee, owner);
         return;
+      case "member":
+        if (!isForeignMember({ ...frame, names: scope }, expression)) visit(expression.value, scope, false);
+        return;
+      case "index":
+        for (const slice of expression.slices)
+          if (slice.kind === "at" && slice.value.kind === "name" && slice.value.name === "None" && !scope.find("None"))
+            frame.check.reporter.report({
+              code: "TFG0201",
+              message: "unknown name `None`",
+              primary: { span: slice.value.span, text: "a new dimension is written `new`" },
+              helps: [{ text: "new", edits: [{ span: slice.value.span, text: "new" }] }],
+            });
+        for (const child of childrenOf(expression)) visit(child, scope, false);
+        return;
       case "call":
         visit(expression.callee, scope, true);
+        if (isForeignDeclaration({ ...frame, names: scope }, expression.callee)) return;
         for (const arg of expression.args) {
           // `over=` takes dims; those of a graph are left to elaboration.
           if (arg.name?.text !== "over") visit(arg.value, scope, false);

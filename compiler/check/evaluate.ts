@@ -33,7 +33,8 @@ import {
 } from "./entity.ts";
 import { assuming, evaluateComprehension, toScalar } from "./comprehension.ts";
 import type { CallSite, Frame } from "./frame.ts";
-import { lookUp, lookUpCallee } from "./lookup.ts";
+import { foreignName } from "./foreign.ts";
+import { intrinsic, isForeignDeclaration, isForeignMember, lookUp, lookUpCallee, moduleItem } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
 import { binaryStatic, castStatic, negateStatic, NoValue } from "./numbers.ts";
 import { adaptedDType, fail, toTensor } from "./operands.ts";
@@ -321,8 +322,10 @@ function evaluateCall(
   const supplied = piped ? [piped, ...args] : args;
   if (callee.kind === "fn") return invokeChecked(frame, callee, supplied, siteOf(call.callee, whole));
   // The arguments may have faults of their own, whatever the callee is.
-  for (const arg of args) if ("expression" in arg && arg.expression.kind !== "lambda") evaluate(frame, arg.expression);
-  return callee.kind === "bottom" ? BOTTOM : failCallee(frame, call.callee, callee);
+  if (!isForeignDeclaration(frame, call.callee))
+    for (const arg of args)
+      if ("expression" in arg && arg.expression.kind !== "lambda") evaluate(frame, arg.expression);
+  return callee.kind === "bottom" ? BOTTOM : failCallee(frame, call.callee, callee, call);
 }
 
 function invokeChecked(
@@ -334,11 +337,15 @@ function invokeChecked(
   return frame.check.invoke(frame, fn, args, site);
 }
 
-function failCallee(frame: Frame, callee: Expression, entity: Entity): never {
+function failCallee(frame: Frame, callee: Expression, entity: Entity, call?: CallExpression): never {
+  const isArray = entity.kind === "list" || (entity.kind === "tensor" && entity.type.shape.length > 0);
+  const isIndexed = isArray && callee.kind === "name" && call?.args.length && call.args.every(({ name }) => !name);
+  const text = `${spanText(callee.span)}[${call?.args.map(({ span }) => spanText(span)).join(", ")}]`;
   return fail(frame, {
     code: "TFG0210",
     message: `\`${spanText(callee.span)}\` is not a function`,
     primary: { span: callee.span, text: describe(entity) },
+    helps: isIndexed && call ? [{ text, edits: [{ span: call.span, text }] }] : [],
   });
 }
 
@@ -392,6 +399,7 @@ function applyPiped(frame: Frame, right: Expression, piped: Supplied, left: Enti
 
 function evaluateMember(frame: Frame, expression: MemberExpression): Entity {
   const { name } = expression;
+  if (isForeignMember(frame, expression)) return BOTTOM;
   const value = evaluate(frame, expression.value);
   if (value.kind === "bottom") return BOTTOM;
   if (value.kind === "module") {
@@ -437,14 +445,25 @@ function evaluateMember(frame: Frame, expression: MemberExpression): Entity {
       helps: near ? [{ text: near, edits: [{ span: name.span, text: near }] }] : [],
     });
   }
+  const meant = foreignName(name.text)?.name ?? name.text;
+  const fn = value.kind === "tensor" || isNumber(value) ? (moduleItem(frame, meant) ?? intrinsic(meant)) : undefined;
   return fail(frame, {
     code: "TFG0210",
     message: `${describe(value)} has no member \`${name.text}\``,
-    primary: {
-      span: name.span,
-      text: value.kind === "tensor" ? `\`${name.text}(x)\` is how functions are called` : "",
-    },
+    primary: { span: name.span, text: fn ? "functions stand before their arguments" : "" },
+    helps: fn ? [asCall(expression, meant)] : [],
   });
+}
+
+/** `x.mean(axis=1)` as `mean(x, axis=1)`. */
+function asCall(member: MemberExpression, name: string) {
+  const { span, value } = member;
+  const operand = spanText(value.span);
+  const behind = /^\((\s*\))?/.exec(span.file.text.slice(span.end));
+  const isCall = behind !== null;
+  const text = `${name}(${operand}${!isCall ? ")" : behind[1] === undefined ? ", " : ""}`;
+  const end = isCall ? span.end + 1 : span.end;
+  return { text: isCall ? `${name}(${operand}, …)` : text, edits: [{ span: { ...span, end }, text }] };
 }
 
 // ---- conditions ------------------------------------------------------------------------------------------------

@@ -319,9 +319,11 @@ export class Modules {
       code: "TFG0601",
       message: `cannot find "${written}"`,
       primary: { span, text: found.problem },
-      helps: written.endsWith(".tfg")
-        ? [{ text: `"./${written}"`, edits: [{ span, text: `"./${written}"` }] }]
-        : [{ text: 'write "./FILE.tfg" for a file, "std/NAME" for the library' }],
+      helps: this.#sources.library.has(`std/${written}`)
+        ? [{ text: `"std/${written}"`, edits: [{ span, text: `"std/${written}"` }] }]
+        : written.endsWith(".tfg")
+          ? [{ text: `"./${written}"`, edits: [{ span, text: `"./${written}"` }] }]
+          : [{ text: 'write "./FILE.tfg" for a file, "std/NAME" for the library' }],
     });
     return undefined;
   }
