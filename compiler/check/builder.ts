@@ -248,7 +248,7 @@ export class GraphBuilder {
   finish(name: string, doc: string, span: Span, dims: Graph["dims"], effects: Effects): Graph {
     const needed = this.needed([
       ...this.outputs.map((output) => output.value),
-      ...effects.updates.map((update) => update.value),
+      ...effects.updates.flatMap(({ value, variable }) => [value, variable.value]),
       ...effects.assertions.map((assertion) => assertion.condition),
     ]);
 
@@ -305,9 +305,8 @@ export class GraphBuilder {
         ...(parent === undefined ? {} : { parent }),
       };
     });
-    const updated = new Set(effects.updates.map(({ variable }) => variable));
     const variables: Variable[] = this.variables.flatMap((draft) => {
-      if (!needed.has(draft.value) && !updated.has(draft)) return [];
+      if (!needed.has(draft.value)) return [];
       const { dtype, shape, trainable, init } = draft;
       return { name: fullName(draft), dtype, shape, trainable, init, span: draft.span };
     });
