@@ -37,7 +37,7 @@ import { lookUp, lookUpCallee } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
 import { binaryStatic, castStatic, negateStatic, NoValue } from "./numbers.ts";
 import { adaptedDType, fail, toTensor } from "./operands.ts";
-import { Failure } from "./report.ts";
+import { Failure, Undecided } from "./report.ts";
 import { evaluateCoalesce, evaluateIndex } from "./slices.ts";
 import { failDType, isDType } from "./types.ts";
 
@@ -208,6 +208,7 @@ function binary(frame: Frame, expression: BinaryExpression, left: Entity, right:
     try {
       const result = binaryStatic(operator, left, right, frame.facts);
       if (result) return result;
+      if (frame.builder.isGeneric) throw new Undecided();
     } catch (error) {
       if (!(error instanceof NoValue)) throw error;
       return fail(frame, {

@@ -131,6 +131,8 @@ export interface Check {
   readonly settings: ReadonlyMap<string, string>;
   /** Functions that were reported to call themselves, or to name two parameters alike: calls of them are silent. */
   readonly unusable: Set<FunctionDeclaration>;
+  /** Functions that some graph calls. */
+  readonly elaborated: Set<FunctionDeclaration>;
   /** Of an expression; never throws, reports and gives ⊥. */
   evaluate(frame: Frame, expression: Expression): Entity;
   /** Of what stands in front of `(`. */

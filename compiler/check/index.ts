@@ -11,6 +11,7 @@ import type { Entity, FunctionEntity, Supplied } from "./entity.ts";
 import { evaluate, evaluateCallee } from "./evaluate.ts";
 import type { CallSite, Check, Frame } from "./frame.ts";
 import { callDeclared, callLambda, partialArguments } from "./functions.ts";
+import { checkGenerically } from "./generic.ts";
 import { elaborateGraph } from "./graphs.ts";
 import { ItemValues } from "./items.ts";
 import { Modules } from "./modules.ts";
@@ -66,6 +67,7 @@ export function checkProgram(options: CheckOptions): Checked {
     modules,
     settings: options.set ?? new Map(),
     unusable: new Set(),
+    elaborated: new Set(),
     evaluate,
     evaluateCallee,
     whyRank,
@@ -85,6 +87,7 @@ export function checkProgram(options: CheckOptions): Checked {
     for (const declaration of root.tree.declarations)
       if (declaration.kind === "graph")
         graphs.push(elaborateGraph(check, root, declaration, options.nodes ?? new Set()));
+    checkGenerically(check, modules.users());
   }
   return { graphs, diagnostics: reporter.sorted(modules.files), files: modules.files };
 }

@@ -256,6 +256,11 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
   }
   const clauses = conjuncts(statement.condition);
   const conditions = clauses.map((clause) => sizeCondition(frame, clause));
+  if (frame.builder.isGeneric) {
+    for (const condition of conditions)
+      if (condition) for (const fact of factsOfCondition(condition)) frame.facts.assume(fact);
+    return;
+  }
   if (frame.builder.graph && conditions.every((condition) => condition !== undefined)) {
     for (const [i, condition] of conditions.entries())
       if (condition) addSizeCheck(frame, condition, clauses[i] ?? statement.condition);
