@@ -166,7 +166,8 @@ function evaluateUnary(frame: Frame, expression: UnaryExpression): Entity {
   const { operator, operand } = expression;
   const entity = evaluate(frame, operand);
   if (entity.kind === "bottom") return BOTTOM;
-  if (operator === "-" && isNumber(entity)) return negateStatic(entity);
+  const negated = operator === "-" && isNumber(entity) ? negateStatic(entity) : undefined;
+  if (negated) return negated;
   if (operator === "!" && entity.kind === "bool") return bool(!entity.value);
   const sign = { ...expression.span, end: expression.span.start + 1 };
   const site: CallSite = { span: expression.span, callee: sign, spelling: operator };
