@@ -10,12 +10,12 @@ import type {
   InputStatement,
   OutputStatement,
 } from "../../grammar/syntax.ts";
-import { type Dim, dimSymbol, formatDim, literalOf, subDims } from "../ir/dims.ts";
+import { type Dim, dimOf, dimSymbol, formatDim, literalOf, subDims } from "../ir/dims.ts";
 import type { Graph, Input } from "../ir/graph.ts";
 import { isFloat, isInteger } from "../ir/types.ts";
 import { GraphBuilder, type GraphInfo } from "./builder.ts";
 import { BOTTOM, type Entity, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
-import { factsOf } from "./facts.ts";
+import { type Facts, factsOf } from "./facts.ts";
 import { type Check, type DeclaredVariable, type Frame, type Module, Names, type Slot } from "./frame.ts";
 import {
   addSizeCheck,
@@ -493,6 +493,18 @@ function readConstraints(
                 : `${formatDim(condition.left)} and ${formatDim(condition.right)} are known when compiling`,
           },
         });
+      const earlier = result.map((one) => one.condition);
+      if (isRefuted(condition, factsOf(earlier.flatMap(factsOfCondition))))
+        fail(frame, {
+          code: "TFG0317",
+          message: `\`${spanText(clause.span)}\` never holds`,
+          primary: {
+            span: clause.span,
+            text: isRefuted(condition, factsOf([]))
+              ? "dimensions are at least 1"
+              : "the constraints before it say otherwise",
+          },
+        });
       result.push({ condition, clause });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -508,6 +520,22 @@ function neverHolds(condition: SizeCondition): boolean {
     if (value === undefined) return false;
     return fact.kind === "zero" ? value !== 0 : fact.kind === "divisible" ? value % fact.by !== 0 : value < 0;
   });
+}
+
+/** Whether facts say that a condition is false for all sizes. */
+function isRefuted(condition: SizeCondition, facts: Facts): boolean {
+  if (condition.kind === "divisible") {
+    const [by, remainder] = [literalOf(condition.by) ?? 0, literalOf(condition.remainder)];
+    for (let other = 0; other < Math.min(by, 64); other++)
+      if (other !== remainder && facts.divisible(subDims(condition.left, dimOf(other)), condition.by)) return true;
+    return false;
+  }
+  const { left, right, operator } = condition;
+  const [more, less] = operator === "<" || operator === "<=" ? [right, left] : [left, right];
+  const isBelow = (by: number): boolean => facts.atLeast(subDims(less, more), by);
+  if (operator === "==") return isBelow(1) || facts.atLeast(subDims(more, less), 1);
+  if (operator === "!=") return facts.equal(left, right);
+  return isBelow(operator === "<" || operator === ">" ? 0 : 1);
 }
 
 function failNonLinear(frame: Frame, clause: Expression, condition: SizeCondition): never {

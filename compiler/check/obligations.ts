@@ -2,7 +2,7 @@
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { AssertStatement, Expression } from "../../grammar/syntax.ts";
-import { type Dim, formatDim, literalOf, mulDims, ONE, subDims } from "../ir/dims.ts";
+import { type Dim, formatDim, literalOf, modDims, mulDims, ONE, subDims } from "../ir/dims.ts";
 import type { Fact } from "./facts.ts";
 import type { Frame } from "./frame.ts";
 import { Failure } from "./report.ts";
@@ -130,9 +130,10 @@ function checkCondition(frame: Frame, clause: Expression): void {
   if (entity.kind === "bottom") throw new Failure();
   if (entity.kind === "bool") {
     if (entity.value) return;
-    const parts = clause.kind === "binary" ? [clause.left, clause.right] : [clause];
     const at =
-      parts.map((part) => argumentSpan(frame, part)).find((span) => span !== undefined) ??
+      mentioned(clause)
+        .map((part) => argumentSpan(frame, part))
+        .find((span) => span !== undefined) ??
       frame.activation?.callee ??
       clause.span;
     throwOutward(frame, {
@@ -329,9 +330,9 @@ export function addSizeCheck(frame: Frame, condition: SizeCondition, clause: Exp
 export function factsOfCondition(condition: SizeCondition): readonly Fact[] {
   if (condition.kind === "divisible") {
     const by = literalOf(condition.by);
-    return by === undefined || by < 1
-      ? []
-      : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
+    if (by === undefined)
+      return [{ kind: "zero", dim: subDims(modDims(condition.left, condition.by), condition.remainder) }];
+    return by < 1 ? [] : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
   }
   const { left, right, operator } = condition;
   switch (operator) {
