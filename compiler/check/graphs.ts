@@ -312,7 +312,8 @@ class GraphElaboration {
     const standard = item.default ? this.#default(frame, item, item.default, type.dtype) : undefined;
     const input: Input = {
       name: name.text,
-      type: { dtype: type.dtype, shape: type.shape.map((dim) => frame.facts.normal(dim)) },
+      // As written, so that the feeds bind every dim: what facts say of it is checked when it is known.
+      type: { dtype: type.dtype, shape: type.shape },
       doc: item.doc,
       span: name.span,
       ...(standard === undefined ? {} : { default: standard }),
