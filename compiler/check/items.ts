@@ -10,6 +10,7 @@ import {
   type Entity,
   float,
   int,
+  isNumber,
   isStatic,
   list,
   literalInt,
