@@ -25,7 +25,7 @@ import {
   type SizeCondition,
   sizeCondition,
 } from "./obligations.ts";
-import { emitValue, fail, toTensor } from "./operands.ts";
+import { checkRange, emitValue, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue } from "./statements.ts";
@@ -340,7 +340,10 @@ class GraphElaboration {
       (dtype === "bool"
         ? entity.kind === "bool"
         : entity.kind !== "bool" && (isFloat(dtype) || (isInteger(dtype) && Number.isInteger(value))));
-    if (fits && value !== undefined) return value;
+    if (fits && value !== undefined) {
+      checkRange(frame, value, dtype, expression.span);
+      return value;
+    }
     if (entity.kind === "list" || entity.kind === "tensor")
       fail(frame, {
         code: "TFG0106",
