@@ -323,9 +323,12 @@ function bindDims(graph: Graph, options: InterpretOptions): Map<string, number> 
       );
     for (const [i, dim] of type.shape.entries()) equations.push({ dim, size: fed.shape[i] ?? 0, of: name });
   }
+  const equalities = graph.checks.flatMap(({ difference, holds }) =>
+    holds === "== 0" ? [{ dim: difference, size: 0 }] : [],
+  );
   for (let before = -1; before !== dims.size; ) {
     before = dims.size;
-    for (const { dim, size } of equations) {
+    for (const { dim, size } of [...equations, ...equalities]) {
       const solved = solve(dim, size, dims);
       if (solved) dims.set(solved.name, solved.value);
     }

@@ -130,8 +130,12 @@ export class GraphBuilder {
   /** Elaborates the graph items that stand before an offset in the text, as far as they can be. */
   elaborateBefore: (statement: number) => void = () => {};
 
-  constructor(graph?: GraphInfo) {
+  /** Set while a function is checked with symbols for its generics: what depends on them is its callers' to prove. */
+  readonly isGeneric: boolean;
+
+  constructor(graph?: GraphInfo, isGeneric = false) {
     this.graph = graph;
+    this.isGeneric = isGeneric;
   }
 
   textOrder(): TextOrder {
@@ -209,7 +213,8 @@ export class GraphBuilder {
   oblige(dim: Dim, minimum: number, span: Span, facts: Facts): boolean {
     if (facts.atLeast(dim, minimum)) return true;
     const literal = literalOf(dim);
-    if (literal !== undefined || !this.graph || facts.atLeast(scaleDim(dim, -1), 1 - minimum)) return false;
+    if (literal !== undefined || !(this.graph || this.isGeneric) || facts.atLeast(scaleDim(dim, -1), 1 - minimum))
+      return false;
     const difference = subDims(dim, dimOf(minimum));
     this.addCheck({ difference, holds: ">= 0", text: orderText(difference), span });
     facts.assume({ kind: "nonNegative", dim: difference });

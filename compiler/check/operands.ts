@@ -147,7 +147,7 @@ export function toTensor(frame: Frame, entity: Entity, span: Span, wanted?: DTyp
       });
     case "scalar":
       return fail(frame, {
-        code: "TFG0106",
+        code: "TFG0210",
         message: "an element of a comprehension cannot be used as a tensor here",
         primary: { span, text: "depends on an index" },
       });

@@ -7,6 +7,9 @@ import type { Frame } from "./frame.ts";
 /** Thrown after reporting; caught where the erroneous node gets ⊥. Carries nothing. */
 export class Failure extends Error {}
 
+/** Thrown where a function that is checked with symbols for its generics depends on what they are. */
+export class Undecided extends Error {}
+
 /** What the parser reports; TFG0106 and TFG0107 are the checker's. */
 const SYNTAX = /^TFG010[1-5]$/;
 /** Codes that missing statements make out of right programs. */
@@ -31,10 +34,10 @@ export class Reporter {
   readonly #unknown = new Map<string, string>();
   readonly #diagnostics: Diagnostic[] = [];
   readonly #seen = new Set<string>();
-  readonly #isLibrary: (file: SourceFile) => boolean;
+  readonly isLibrary: (file: SourceFile) => boolean;
 
   constructor(isLibrary: (file: SourceFile) => boolean) {
-    this.#isLibrary = isLibrary;
+    this.isLibrary = isLibrary;
   }
 
   /** Collects what a trial has to say. */
@@ -136,6 +139,13 @@ export class Reporter {
     return this.#diagnostics.some(({ severity, primary }) => severity === "error" && primary.span.file === file);
   }
 
+  hasErrorIn({ file, start, end }: Span): boolean {
+    return this.#diagnostics.some(
+      ({ severity, primary: { span } }) =>
+        severity === "error" && span.file === file && span.start >= start && span.end <= end,
+    );
+  }
+
   /** By file, as first met, then by position. */
   sorted(files: readonly SourceFile[]): Diagnostic[] {
     const order = new Map(files.map((file, i) => [file, i]));
@@ -167,14 +177,14 @@ export class Reporter {
 
   /** A fault inside of the library is the fault of the call that the user wrote. */
   #placed(complaint: Complaint, frame: Frame): Complaint {
-    if (!this.#isLibrary(complaint.primary.span.file)) return complaint;
+    if (!this.isLibrary(complaint.primary.span.file)) return complaint;
     for (let at: Frame | undefined = frame; at; at = at.activation?.caller) {
       const site: Span | undefined = at.activation?.span;
-      if (!site || this.#isLibrary(site.file)) continue;
+      if (!site || this.isLibrary(site.file)) continue;
       const inside = complaint.primary;
       // A library parameter that the user gave a value stands for that argument.
       const arg = at.activation?.args.get(spanText(inside.span));
-      if (arg?.isExplicit && at === frame && !this.#isLibrary(arg.span.file))
+      if (arg?.isExplicit && at === frame && !this.isLibrary(arg.span.file))
         return {
           ...complaint,
           primary: { span: arg.span, text: inside.text },
