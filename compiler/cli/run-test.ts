@@ -62,7 +62,7 @@ interface Fed {
  * The graph with its literal tensors as inputs, and their elements. Left as they are, the compiler would fold most of
  * a test to the bool that it asserts, and the kernels would never run.
  */
-function withoutTensorLiterals(graph: Graph): Fed {
+export function withoutTensorLiterals(graph: Graph): Fed {
   const inputs: Input[] = [...graph.inputs];
   const feeds = new Map<string, NdArray>();
   const values = graph.values.map((value, id): Value => {
