@@ -205,6 +205,7 @@ command("a program with an error runs no test of it; a run that fails fails its 
   const wrong = await tfgc("test", path);
   assert.is(wrong.code, 1);
   assert.match(wrong.error, "error[TFG0201]: unknown name `nothing`");
+  assert.match((await tfgc("check", path)).error, "error[TFG0201]: unknown name `nothing`");
   const failing = file(
     "failing.tfg",
     `layer counted(x: f32) -> f32 {
