@@ -484,8 +484,8 @@ cli("explain tells a code in text and as JSON", async () => {
 cli("explain proposes a code that there is", async () => {
   for (const [word, near] of [
     ["TFG0318", "TFG0317"],
-    ["TFG0999", "TFG0908"],
-    ["TFG1301", "TFG0908"],
+    ["TFG0999", "TFG0909"],
+    ["TFG1301", "TFG0909"],
   ] as const) {
     const { code, out, error } = await tfgc("explain", word);
     assert.equal([code, out], [2, ""], word);

@@ -24,7 +24,7 @@ const POSITIVE = new Set(["log", "sqrt", "rsqrt", "pow"]);
 function smoothData(op: string, own: Case): NdArray[] {
   const next = randomNumbers(own.seed);
   return dataOf(own).map((array, k) => {
-    if (array.dtype !== "f32") return array;
+    if (array.dtype !== "f32" || own.data) return array;
     const isPositive = POSITIVE.has(op) || ((op === "div" || op === "mod") && k === 1);
     const number = () => (0.4 + 1.5 * next()) * (isPositive || next() < 0.5 ? 1 : -1);
     return { ...array, data: Float64Array.from({ length: elementsOf(array.shape) }, number) };
@@ -46,7 +46,10 @@ for (const record of records) {
   );
   const zero = record.vjp === "zero";
   // Nothing but integers goes in.
-  if (["iota", "one_hot", "not", "and", "or", "reduce_any", "reduce_all"].includes(record.name)) continue;
+  const takesFloats = fc
+    .sample(arbitrary, { numRuns: 50, seed: 31 })
+    .some(({ operands }) => operands.some(({ dtype }) => isFloat(dtype)));
+  if (!takesFloats) continue;
   test(`${record.name}: the gradient is the limit of differences${zero ? ", zero" : ""}`, () => {
     fc.assert(
       fc.property(differentiable, (own) => {

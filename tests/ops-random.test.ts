@@ -6,6 +6,8 @@ import { interpret } from "../compiler/interpret.ts";
 import type { NdArray } from "../compiler/ops/primitive.ts";
 import { philoxBlock, philoxScalars } from "../compiler/ops/random.ts";
 import { philox } from "../runtime/random.ts";
+import { printKernels } from "../compiler/passes/print-kernels.ts";
+import { runPasses } from "../compiler/pipeline.ts";
 import { openTargets } from "./oracle/targets.ts";
 import { GraphBuilder } from "./passes/graph-builder.ts";
 import { affine, compileKernel, input, kernelOf, NestMaker, output } from "./tile-nests.ts";
@@ -80,9 +82,11 @@ test("element e is word e & 3 of the block of e >> 2, for shapes of whole and of
   g.output("n", g.call("neg", [g.input("x", ["N"])]));
   const bits = shapes.map((shape) => g.call("random_bits", [k, at], { shape }));
   for (const [i, value] of bits.entries()) g.output(`y${i}`, value);
-  // Read by one value, so inlined: at other indices than its own, whole blocks or not.
+  // Read by one value: at its own index, where it is inlined, and at others.
   const inlined = (size: number) => g.call("random_bits", [k, at], { shape: [dimOf(size)] });
   g.output("part", g.call("slice", [inlined(68)], { axis: 0, at: dimOf(5), size: dimOf(9) }));
+  g.output("own", g.call("bit_xor", [inlined(12), g.constant([0], [], "u32")]));
+  g.output("flipped", g.call("bit_xor", [inlined(11), g.constant([2 ** 32 - 1], [], "u32")]));
   g.output("turned", g.call("reverse", [inlined(14)], { axis: [0] }));
   const graph = g.graph();
   const feeds = new Map<string, NdArray>([
@@ -99,6 +103,8 @@ test("element e is word e & 3 of the block of e >> 2, for shapes of whole and of
     Array.from({ length: count }, (_, e) => element(at(e)));
   const expected = new Map([
     ["part", run(9, (e) => e + 5)],
+    ["own", run(12, (e) => e)],
+    ["flipped", run(11, (e) => e).map((bits) => 2 ** 32 - 1 - bits)],
     ["turned", run(14, (e) => 13 - e)],
   ]);
   for (const [i, shape] of shapes.entries())
@@ -116,6 +122,27 @@ test("element e is word e & 3 of the block of e >> 2, for shapes of whole and of
   assert.is(results.size, 4);
   for (const [who, found] of results)
     for (const [name, want] of expected) assert.equal([...(found.get(name)?.data ?? [])], want, `${who}: ${name}`);
+});
+
+test("bits are computed once, though a broadcast reads them in every row", () => {
+  const g = new GraphBuilder();
+  const k = g.input("key", [4], "u32");
+  const bits = g.call("random_bits", [k, g.input("iteration", [], "i32")], { shape: [dimOf(8)] });
+  g.output("y", g.call("mul", [g.input("x", ["N", 8]), g.call("cast", [bits], { to: "f32" })]));
+  g.output(
+    "once",
+    g.call("cast", [g.call("random_bits", [k, g.constant([1], [], "i32")], { shape: [dimOf(8)] })], { to: "f32" }),
+  );
+  const { kernels } = runPasses(g.graph(), { verify: true });
+  const stored = kernels.kernels.map(({ nests }) =>
+    nests.flatMap(({ stores }) => stores.map(({ over }) => over.length)),
+  );
+  // The bits in one loop over their blocks, the product in one over both axes; those read in place have no kernel.
+  assert.equal(stored, [[2], [2], [2]], printKernels(kernels));
+  assert.equal(
+    kernels.kernels.map(({ name }) => name),
+    ["random_bits", "cast_mul", "random_bits_cast"],
+  );
 });
 
 test.run();

@@ -80,6 +80,7 @@ for (const record of calls) {
         const { value, all } = results(record.name, own);
         const types = [value.type, ...(value.more ?? [])];
         assert.is(all.length, types.length);
+        if (record.results) assert.is(record.results.length, types.length);
         for (const [i, { shape, dtype }] of types.entries()) {
           const data = all[i] ?? new Float64Array();
           assert.is(data.length, elementsOf(shape.map(sizeOf)));

@@ -101,6 +101,15 @@ test("a routine's result that is read with padding is copied into a halo", () =>
   );
 });
 
+test("a routine of constants is computed by the compiler", () => {
+  const plan = planned((g) => {
+    const factor = g.call("cholesky", [g.constant([4, 2, 2, 5], [2, 2])]);
+    return { y: g.call("add", [g.input("x", [2, 2]), factor]) };
+  });
+  assert.equal(routinesOf(plan), [undefined]);
+  assert.is(plan.kernels.derive.length, 0);
+});
+
 test("equal routines share a kernel, others do not", () => {
   const plan = planned((g) => {
     const x = g.input("x", ["N", 6]);

@@ -169,5 +169,9 @@ export function applyPrimitive(
     return applyToScalars(frame, primitive, operands, args, site, spans);
   const results = applyToTensors(frame, primitive, operands, args, site, spans);
   const [only] = results;
-  return results.length === 1 && only ? only : { kind: "list", items: results };
+  if (results.length === 1 && only) return only;
+  const { results: names } = primitive;
+  return names
+    ? { kind: "record", parts: results.map((entity, i) => ({ name: names[i] ?? `${i}`, entity })) }
+    : { kind: "list", items: results };
 }

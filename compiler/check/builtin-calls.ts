@@ -15,13 +15,14 @@ import {
   type Supplied,
 } from "./entity.ts";
 import type { CallSite, Frame } from "./frame.ts";
+import { callEinsum } from "./einsum.ts";
 import { distribute, suppliedEntity } from "./functions.ts";
 import { callGradientBuiltin, isGradientBuiltin } from "./gradients.ts";
 import { callLoop } from "./loops.ts";
 import { ceilDiv, NoValue } from "./numbers.ts";
 import { fail, toTensor } from "./operands.ts";
-import { callEinsum, callRearrange } from "./patterns.ts";
 import { randomBits } from "./random.ts";
+import { callRearrange } from "./rearrange.ts";
 import { packDims } from "./types.ts";
 
 /** More turns than any network is deep. */

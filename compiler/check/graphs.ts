@@ -5,9 +5,11 @@ import type {
   AssertStatement,
   Attribute,
   BindingStatement,
+  Block,
   Expression,
   GraphDeclaration,
   GraphItem,
+  IfStatement,
   InputStatement,
   OutputStatement,
 } from "../../grammar/syntax.ts";
@@ -31,7 +33,7 @@ import {
 import { emitValue, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
-import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue } from "./statements.ts";
+import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue, namesOf } from "./statements.ts";
 import { checkTrain, failStepAsValue, runStep } from "./steps.ts";
 import { checkDimNames, writtenType } from "./types.ts";
 import { mentionsName } from "./walk.ts";
@@ -115,7 +117,10 @@ class GraphElaboration {
     const item = new LazyItem(name.text, name.span, syntax, evaluateNow);
     const before = frame.names.own.get(name.text);
     if (before) {
-      frame.check.reporter.report(boundTwice(name.text, before.span, name.span));
+      const complaint = boundTwice(name.text, before.span, name.span);
+      const isUpdate = before.variable && before.variable.kind !== "input" && syntax.kind === "binding";
+      const help = { text: `to change the variable when a step is fetched: \`step s { ${name.text} := … }\`` };
+      frame.check.reporter.report(isUpdate ? { ...complaint, helps: [...complaint.helps, help] } : complaint);
       return;
     }
     frame.names.own.set(name.text, { span: name.span, get: (use) => this.#force(item, use), ...more });
@@ -257,8 +262,16 @@ class GraphElaboration {
       }
       case "if":
         this.#tasks.push(() => {
-          let branch = chosenBranch(frame, item);
-          while (branch?.kind === "if") branch = chosenBranch(frame, branch);
+          let branch: Block | IfStatement | undefined;
+          try {
+            branch = chosenBranch(frame, item);
+            while (branch?.kind === "if") branch = chosenBranch(frame, branch);
+          } catch (error) {
+            // What the branches would have bound is no news.
+            for (const { text, span } of namesOf(item))
+              if (!frame.names.own.has(text)) frame.names.bind(text, span, BOTTOM);
+            throw error;
+          }
           const before = this.#tasks.length;
           for (const part of branch?.statements ?? []) this.#register(frame, part);
           for (const task of this.#tasks.splice(before)) this.#guarded(task);
@@ -504,6 +517,12 @@ function readConstraints(
         continue;
       }
       const parts = condition.kind === "divisible" ? [condition.left, condition.by] : [condition.left, condition.right];
+      if (condition.kind === "divisible" && (literalOf(condition.by) ?? 1) < 1)
+        fail(frame, {
+          code: "TFG0313",
+          message: `nothing is divisible by ${formatDim(condition.by)}`,
+          primary: { span: condition.byExpression.span, text: "a positive int is expected" },
+        });
       if (parts.some(nonLinear) || (condition.kind === "divisible" && literalOf(condition.by) === undefined))
         failNonLinear(frame, clause, condition);
       if (neverHolds(condition))

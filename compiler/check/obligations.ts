@@ -1,4 +1,5 @@
 /** `where` on functions: what the caller must satisfy; and `assert`, which the compiler decides. */
+import type { Help } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { AssertStatement, Expression } from "../../grammar/syntax.ts";
@@ -7,6 +8,7 @@ import { isHostScalar, mayBeHost } from "./effects.ts";
 import { describe } from "./entity.ts";
 import type { Fact } from "./facts.ts";
 import type { Frame } from "./frame.ts";
+import { nearest } from "./nearest.ts";
 import { Failure } from "./report.ts";
 
 /** A `where` or `assert` on sizes, taken apart. */
@@ -179,13 +181,35 @@ function valuesText(frame: Frame, clause: Expression): string {
   return values.size === 0 ? "" : `with ${[...values].map(([name, value]) => `${name} = ${value}`).join(", ")}`;
 }
 
+/** For an argument that should be one of several strings: the one that was probably meant. */
+function nearestText(frame: Frame, condition: Expression, at: Span): readonly Help[] {
+  const texts: string[] = [];
+  let given: string | undefined;
+  const visit = (expression: Expression): void => {
+    const bare = withoutParentheses(expression);
+    if (bare.kind !== "binary") return;
+    for (const part of [bare.left, bare.right]) {
+      const entity = part.kind === "name" ? frame.names.find(part.name)?.get(part.span) : undefined;
+      if (entity?.kind === "str") given = entity.value;
+      else if (part.kind === "string") texts.push(spanText(part.span).slice(1, -1));
+      else visit(part);
+    }
+  };
+  visit(condition);
+  const name = given;
+  if (name === undefined) return [];
+  const near = texts.find((text) => text.toLowerCase() === name.toLowerCase()) ?? nearest(name, texts);
+  if (near === undefined || spanText(at) !== `"${name}"`) return [];
+  return [{ text: `"${near}"`, edits: [{ span: at, text: `"${near}"` }] }];
+}
+
 interface Outward {
   readonly code: string;
   readonly message: string;
   readonly span: Span;
   readonly text: string;
   readonly related: readonly { readonly span: Span; readonly text: string }[];
-  readonly helps: readonly { readonly text: string }[];
+  readonly helps: readonly Help[];
 }
 
 function throwOutward(frame: Frame, { code, message, span, text, related, helps }: Outward): never {
@@ -253,7 +277,7 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
       span: at ?? frame.activation?.callee ?? statement.condition.span,
       text: at ? "" : text === undefined ? valuesText(frame, statement.condition) : "",
       related: at || frame.activation ? [{ span: statement.span, text: "asserted here" }] : [],
-      helps: [],
+      helps: at ? nearestText(frame, statement.condition, at) : [],
     });
   }
   const clauses = conjuncts(statement.condition);

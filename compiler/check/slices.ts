@@ -185,6 +185,18 @@ type Part =
   | { readonly kind: "axis"; readonly axis: number; readonly slice?: SliceSyntax; readonly at?: At }
   | { readonly kind: "new" };
 
+/** `table[ids]`: an index is one position; rows by a tensor of ids are gathered. */
+function failRows(frame: Frame, expression: IndexExpression, at: At, ids: TensorEntity): never {
+  const text = `gather(${spanText(expression.value.span)}, ${spanText(at.span)})`;
+  const isRows = expression.slices.length === 1 && ids.type.dtype === "i32";
+  return fail(frame, {
+    code: "TFG0303",
+    message: `an index is one position, \`${spanText(at.span)}\` has dimensions`,
+    primary: { span: at.span, text: formatType(ids.type) },
+    helps: isRows ? [{ text, edits: [{ span: expression.span, text }] }] : [],
+  });
+}
+
 function sliceTensor(
   frame: Frame,
   expression: IndexExpression,
@@ -198,20 +210,7 @@ function sliceTensor(
   let source = tensor;
   for (const part of parts) {
     if (part.kind !== "axis" || !part.at || part.at.entity.kind !== "tensor") continue;
-    if (part.at.entity.type.shape.length > 0)
-      fail(frame, {
-        code: "TFG0303",
-        message: `an index is one position, \`${spanText(part.at.span)}\` is ${formatType(part.at.entity.type)}`,
-        primary: { span: part.at.span, text: formatType(part.at.entity.type) },
-        helps:
-          expression.slices.length === 1
-            ? [
-                {
-                  text: `\`gather(${spanText(expression.value.span)}, ${spanText(part.at.span)})\` takes a row for each`,
-                },
-              ]
-            : [],
-      });
+    if (part.at.entity.type.shape.length > 0) failRows(frame, expression, part.at, part.at.entity);
     const slice = frame.check.primitive("slice");
     if (!slice) throw new Error("the table has no `slice`");
     const taken = frame.check.apply(

@@ -12,6 +12,7 @@ import type { Graph } from "../ir/graph.ts";
 import { nodeNames, selectOutputs, UnknownNode } from "../passes/select-outputs.ts";
 import { library } from "../std/sources.ts";
 import { readSource } from "./files.ts";
+import { resolvePackage } from "./imports.ts";
 import type { Terminal } from "./terminal.ts";
 import { didYouMean, UsageError } from "./usage.ts";
 
@@ -56,7 +57,7 @@ export async function diagnose(path: string, settings: CheckSettings): Promise<C
   }
   const given = text ?? (isOfLibrary ? ofLibrary : undefined);
   const read = (other: string): string | undefined => (other === path ? given : undefined) ?? readOrUndefined(other);
-  return checkProgram({ path, read, library, set, nodes: new Set(nodes), bounds, tests });
+  return checkProgram({ path, read, resolve: resolvePackage, library, set, nodes: new Set(nodes), bounds, tests });
 }
 
 /** More messages than anyone mends before the next run. */

@@ -1,10 +1,10 @@
 /** Linear systems: `solve` by LU decomposition, `cholesky`. */
 import { mulDims, ONE } from "../ir/dims.ts";
-import type { Value } from "../ir/graph.ts";
+import type { Value, ValueId } from "../ir/graph.ts";
 import { compare, constant, convert, type Expr, load, op, plus, select, times, use } from "../ir/stmt.ts";
 import { failClass, failMixed, failRank, failShapes } from "./complaints.ts";
 import { element } from "./points.ts";
-import type { Operand, Primitive, PrimitiveCall, RoutineBuilder } from "./primitive.ts";
+import type { Emitter, Operand, Primitive, PrimitiveCall, RoutineBuilder } from "./primitive.ts";
 import { copyWords, dot, each, elementAt, int, less } from "./routine.ts";
 import { belongsTo } from "./scalar.ts";
 import { firstOf } from "./shape.ts";
@@ -22,6 +22,13 @@ function checkMatrix(call: PrimitiveCall, a: Operand): void {
 const wide = (x: Expr): Expr => convert("promote", "f64", [x]);
 const narrow = (x: Expr): Expr => convert("demote", "f32", [x]);
 const f32At = (pointer: Expr): Expr => load("f32", pointer, 0);
+
+/** Each matrix in the last two dims turned over. */
+function transposed(emit: Emitter, x: ValueId): ValueId {
+  const axes = emit.typeOf(x).shape.map((_, i) => i);
+  const [row = 0, column = 1] = axes.slice(-2);
+  return emit.apply("transpose", [x], { perm: [...axes.slice(0, -2), column, row] });
+}
 
 // ---- cholesky -----------------------------------------------------------------------------------------------
 
@@ -86,6 +93,28 @@ export const cholesky: Primitive = {
       }
     }
     return result;
+  },
+  /**
+   * With P the lower triangle of LᵀG, its diagonal halved, and S = L⁻ᵀ P L⁻¹, the gradient of a symmetric matrix is the
+   * symmetric part of S (Murray, "Differentiation of the Cholesky decomposition", 2016). The elements below the
+   * diagonal stand for those above, which are not read, too.
+   */
+  vjp({ emit, value, id, cotangent }) {
+    const n = value.type.shape[value.type.shape.length - 1] ?? ONE;
+    const index = emit.apply("iota", [], { n });
+    const row = emit.apply("reshape", [index], { shape: [n, ONE] });
+    const column = emit.apply("reshape", [index], { shape: [ONE, n] });
+    const number = (x: number): ValueId => emit.constant(x, value.type.dtype);
+    const lowerOf = (x: ValueId, diagonal: ValueId): ValueId => {
+      const below = emit.apply("select", [emit.apply("greater", [row, column]), x, number(0)]);
+      return emit.apply("select", [emit.apply("equal", [row, column]), diagonal, below]);
+    };
+    const turned = transposed(emit, id);
+    const product = emit.apply("matmul", [turned, cotangent]);
+    const p = lowerOf(product, emit.apply("mul", [product, number(0.5)]));
+    const left = emit.apply("solve", [turned, p]);
+    const s = emit.apply("solve", [turned, transposed(emit, left)]);
+    return [lowerOf(emit.apply("add", [s, transposed(emit, s)]), s)];
   },
   routine: factor,
 };
@@ -226,6 +255,18 @@ export const solve: Primitive = {
     }
     return result;
   },
+  // Of b: the solution of the transposed system; of a: minus its product with the solution.
+  vjp({ emit, value, id, cotangent, wants }) {
+    const [a] = value.args;
+    if (a === undefined) return [];
+    const side = emit.apply("solve", [transposed(emit, a), cotangent]);
+    const { shape } = value.type;
+    const columns = (x: ValueId): ValueId =>
+      shape.length < emit.typeOf(a).shape.length ? emit.apply("reshape", [x], { shape: [...shape, ONE] }) : x;
+    const product = (): ValueId => emit.apply("matmul", [columns(side), transposed(emit, columns(id))]);
+    return [wants(0) ? emit.apply("neg", [product()]) : undefined, side];
+  },
+  linear: (_, [a]) => a === "fixed",
   scratch: (_, [a]) => {
     const n = a?.shape[a.shape.length - 1] ?? ONE;
     return [mulDims(n, n), n];

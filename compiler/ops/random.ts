@@ -90,6 +90,7 @@ export const randomBits: Primitive = {
     { name: "shape", kind: "dims" },
   ],
   class: "map",
+  isCostly: true,
   infer(call) {
     const [key, iteration] = call.operands;
     if (!key || !iteration) throw new Error("`random_bits` has two operands");
@@ -111,6 +112,7 @@ export const randomBits: Primitive = {
     }
     return result;
   },
+  vjp: "zero",
   nest(build, value, at) {
     const keyWord = (i: number): ScalarId => build.operand(0, [build.literal(i)]);
     const { block, place } = placeOf(build, at, value.type.shape);

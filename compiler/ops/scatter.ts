@@ -69,6 +69,21 @@ export const scatterAdd: Primitive = {
         result[id * columns + j] = add(element(result, id * columns + j), element(v.data, i * columns + j), 0);
     return result;
   },
+  // What was added at a row has the gradient of that row, or none where it was dropped.
+  vjp({ emit, value, cotangent }) {
+    const [, ids, v] = value.args;
+    if (ids === undefined || v === undefined) return [];
+    const { shape } = emit.typeOf(ids);
+    const row = emit.typeOf(v).shape.slice(shape.length);
+    const isKept = emit.apply("and", [
+      emit.apply("greater_equal", [ids, emit.constant(0, "i32")]),
+      emit.apply("less", [ids, emit.dim(value.type.shape[0] ?? ONE, "i32")]),
+    ]);
+    const mask = emit.apply("reshape", [isKept], { shape: [...shape, ...row.map(() => ONE)] });
+    const rows = emit.apply("gather", [cotangent, ids]);
+    return [cotangent, undefined, emit.apply("select", [mask, rows, emit.constant(0, value.type.dtype)])];
+  },
+  linear: (_, [x, ids, v]) => x !== "fixed" && ids !== "linear" && v !== "fixed",
   routine: addRows,
 };
 
@@ -132,6 +147,7 @@ export const nonzero: Primitive = {
     { name: "mask", kind: "tensor" },
     { name: "max", kind: "dim" },
   ],
+  results: ["indices", "count"],
   class: "routine",
   infer(call) {
     const mask = firstOf(call.operands);
@@ -156,5 +172,6 @@ export const nonzero: Primitive = {
     return [indices, Float64Array.of(count)];
   },
   scratch: (_, [mask]) => [dimOf(mask?.shape.length ?? 1)],
+  vjp: "zero",
   routine: findTrue,
 };

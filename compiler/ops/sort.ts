@@ -1,12 +1,12 @@
 /** Order: `sort` and `topk`. NaN counts as greater than every number, as it does for `max` and `argmax`. */
 import { ceilDivDims, type Dim, dimOf, formatDim, literalOf, mulDims, ONE, subDims } from "../ir/dims.ts";
-import type { Value } from "../ir/graph.ts";
+import type { Value, ValueId } from "../ir/graph.ts";
 import { compare, type Expr, load, type Local, op, plus, select, times, use } from "../ir/stmt.ts";
 import { type DType, isFloat, type TensorType } from "../ir/types.ts";
 import { argDim, argNumber, numberOf } from "./attributes.ts";
 import { failArgument, failClass, failRank, formatType } from "./complaints.ts";
 import { element, elementsOf, forEachPoint, stridesOf } from "./points.ts";
-import type { Primitive, RoutineBuilder } from "./primitive.ts";
+import type { Emitter, Primitive, RoutineBuilder } from "./primitive.ts";
 import { each, elementAt, int, less, rowsAlong } from "./routine.ts";
 import { belongsTo } from "./scalar.ts";
 import { firstOf } from "./shape.ts";
@@ -30,6 +30,23 @@ function keyAt(build: RoutineBuilder, dtype: DType, pointer: Expr): Expr {
   if (!isFloat(dtype)) return key;
   const x = build.code.let(load("f32", at, 0), "x");
   return select(compare("eq", x, x), key, int(GREATEST));
+}
+
+// ---- gradients -------------------------------------------------------------------------------------------
+
+/** Rows like those of `x` with each of `values` at its index along the last axis, and zeros elsewhere. */
+function atIndices(emit: Emitter, values: ValueId, indices: ValueId, { dtype, shape }: TensorType): ValueId {
+  const extent = shape[shape.length - 1] ?? ONE;
+  const taken = emit.typeOf(values).shape[shape.length - 1] ?? ONE;
+  const rows = mulDims(...shape.slice(0, -1));
+  const starts = emit.apply("mul", [emit.apply("iota", [], { n: rows }), emit.dim(extent, "i32")]);
+  const positions = emit.apply("add", [
+    emit.apply("reshape", [indices], { shape: [rows, taken] }),
+    emit.apply("reshape", [starts], { shape: [rows, ONE] }),
+  ]);
+  const none = emit.apply("broadcast", [emit.constant(0, dtype)], { shape: [mulDims(rows, extent)] });
+  const flat = (value: ValueId): ValueId => emit.apply("reshape", [value], { shape: [mulDims(rows, taken)] });
+  return emit.apply("reshape", [emit.apply("scatter_add", [none, flat(positions), flat(values)])], { shape });
 }
 
 // ---- sort -----------------------------------------------------------------------------------------------
@@ -189,6 +206,19 @@ export const sort: Primitive = {
     const words = wholeBlocks(type.shape[Number(attributes.axis)] ?? ONE);
     return [words, words];
   },
+  // Each place gets the gradient of where its element went: the order is that of `topk` on the negated elements.
+  vjp({ emit, value, cotangent }) {
+    const [x] = value.args;
+    if (x === undefined) return [];
+    const last = value.type.shape.length - 1;
+    const axis = numberOf(value, "axis");
+    const perm = value.type.shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
+    const turned = (of: ValueId): ValueId => (axis === last ? of : emit.apply("transpose", [of], { perm }));
+    const rows = emit.apply("neg", [turned(x)]);
+    const type = emit.typeOf(rows);
+    const order = emit.part(emit.apply("topk", [rows], { k: type.shape[last] ?? ONE }), 1);
+    return [turned(atIndices(emit, turned(cotangent), order, type))];
+  },
   routine: sortRows,
 };
 
@@ -308,6 +338,7 @@ export const topk: Primitive = {
     { name: "x", kind: "tensor" },
     { name: "k", kind: "dim" },
   ],
+  results: ["values", "indices"],
   class: "routine",
   infer(call) {
     const x = firstOf(call.operands);
@@ -343,6 +374,10 @@ export const topk: Primitive = {
       }
     }
     return [values, indices];
+  },
+  vjp({ emit, value, id, cotangent }) {
+    const [x] = value.args;
+    return x === undefined ? [] : [atIndices(emit, cotangent, emit.part(id, 1), emit.typeOf(x))];
   },
   routine: selectTop,
 };

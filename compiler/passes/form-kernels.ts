@@ -219,7 +219,17 @@ export function formKernels(
     outermost.filter((id) => !fetched.has(id)),
     undefined,
   );
-  const updates = graph.updates.map(({ variable, value }) => {
+  // A variable that another one becomes is kept before any of them changes.
+  const sources = graph.updates.map(({ value }) => {
+    const from = bufferOf.get(value);
+    const source = from === undefined ? undefined : (buffers[from]?.alias ?? from);
+    if (source === undefined || buffers[source]?.place !== "variable" || !buffers[source]?.isMutable) return undefined;
+    const { dtype, shape } = valueOf(graph, value).type;
+    const kept = add({ name: "kept", dtype, dims: shape, place: "arena" });
+    steps.push(copy(value, kept, undefined));
+    return kept;
+  });
+  const updates = graph.updates.map(({ variable, value }, i) => {
     const target = buffers.findIndex(
       (buffer) =>
         buffer.place === "variable" && graph.values[buffer.value ?? -1]?.attributes.name === variable && !buffer.alias,
@@ -228,7 +238,9 @@ export function formKernels(
     if (!old) throw new Error(`the variable ${variable} has no buffer`);
     const { value: _, ...plain } = old;
     const fresh = add({ ...plain, name: `${old.name}_next`, inPlaceOf: target });
-    commits.push({ target, fresh, step: steps.push(copy(value, fresh, undefined)) - 1, value });
+    const kept = sources[i];
+    const step = kept === undefined ? copy(value, fresh, undefined) : copyStep(buffers, kept, fresh);
+    commits.push({ target, fresh, step: steps.push(step) - 1, value: kept === undefined ? value : undefined });
     return fresh;
   });
   return { program: { graph, buffers, derive, steps, regions, flows, outputs, updates }, commits, bufferOf };

@@ -18,6 +18,7 @@ export function missing(what: string): never {
 export function emitterOf(builder: GraphBuilder): Emitter {
   return {
     apply: (name, operands, args) => builder.call(name, operands, args),
+    part: (of, index) => builder.part(of, index),
     typeOf: (value) => builder.type(value),
     constant: (value, dtype) => builder.constant([value], [], dtype),
     dim: (dim, dtype) => builder.dim(dim, dtype),
