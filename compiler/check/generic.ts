@@ -110,13 +110,16 @@ function elaborate(
     }
   }
   const facts: Fact[] = [];
+  const builder = new GraphBuilder(undefined, true);
+  const scope = new ScopeNode(undefined, "", true, [0, 0]);
   const outer: Frame = {
     check,
     module,
     names,
-    builder: new GraphBuilder(undefined, true),
+    builder,
     facts: factsOf([]),
-    scope: new ScopeNode(undefined, "", true, [0, 0]),
+    scope,
+    place: builder.placeOf(scope),
     form: declaration.form,
     depth: 0,
   };

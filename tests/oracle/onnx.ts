@@ -60,11 +60,13 @@ export class OnnxModel {
   private readonly nodes: Message[] = [];
   private readonly initializers: Message[] = [];
   private readonly input: Message;
+  private readonly opset: number;
   private names = 0;
 
   /** The input is `x`; a string stands for a dim that the feed binds. */
-  constructor(shape: readonly (number | string)[]) {
+  constructor(shape: readonly (number | string)[], opset = 17) {
     this.input = valueInfo("x", shape);
+    this.opset = opset;
   }
 
   /** A weight; gives its name. */
@@ -76,6 +78,11 @@ export class OnnxModel {
   }
   ints(...values: readonly number[]): string {
     return this.initializer(INT64, [values.length], new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer));
+  }
+
+  /** An int64 of rank 0. */
+  integer(value: number): string {
+    return this.initializer(INT64, [], new Uint8Array(BigInt64Array.of(BigInt(value)).buffer));
   }
 
   /** A node; gives the name of one of its results. */
@@ -111,8 +118,13 @@ export class OnnxModel {
         Array.from({ length: rank }, (_, i) => `d${i}`),
       ),
     );
-    const opset = new Message().text(1, "").varint(2, 17);
-    return new Message().varint(1, 8).message(8, opset).message(7, graph).done();
+    const opset = new Message().text(1, "").varint(2, this.opset);
+    // The version of the format that came with the operators.
+    return new Message()
+      .varint(1, this.opset > 17 ? 10 : 8)
+      .message(8, opset)
+      .message(7, graph)
+      .done();
   }
 
   private name(): string {
