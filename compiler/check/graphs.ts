@@ -641,7 +641,8 @@ export function elaborateGraph(
     dims.map((dim) => ({ name: dim.name.text, span: dim.name.span })),
   );
   reportSameNames(frame, graph);
-  check.lints.push(...lintInstances(root, new Set(builder.variables.map((variable) => variable.scope))));
+  const isAlone = module.tree.declarations.filter(({ kind }) => kind === "graph").length === 1;
+  check.lints.push(...lintInstances(root, new Set(builder.variables.map(({ scope }) => scope)), isAlone));
   return graph;
 }
 
