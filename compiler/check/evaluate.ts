@@ -279,6 +279,14 @@ function evaluateCast(frame: Frame, expression: Extract<Expression, { kind: "cas
     const value = numberOf(entity);
     if (value !== undefined && text === "float") return float(value);
   }
+  const meant = text === "int" ? "i32" : text === "float" ? "f32" : undefined;
+  if (meant && entity.kind === "tensor")
+    return fail(frame, {
+      code: "TFG0211",
+      message: `\`${text}\` is a type of compile-time values`,
+      primary: { span, text: `elements are \`${meant}\`` },
+      helps: [{ text: meant, edits: [{ span, text: meant }] }],
+    });
   if (!isDType(to)) return failDType(frame, { name: expression.to, span });
   if (entity.kind === "bottom") return BOTTOM;
   const converted = isStatic(entity) ? castStatic(entity, to) : undefined;

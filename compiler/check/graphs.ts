@@ -678,7 +678,8 @@ export function elaborateGraph(
     effects,
   );
   reportSameNames(frame, graph);
-  check.lints.push(...lintInstances(root, new Set(builder.variables.map((variable) => variable.scope))));
+  const isAlone = module.tree.declarations.filter(({ kind }) => kind === "graph").length === 1;
+  check.lints.push(...lintInstances(root, new Set(builder.variables.map(({ scope }) => scope)), isAlone));
   return graph;
 }
 

@@ -84,6 +84,15 @@ function checkDivisible(
 ): void {
   const { left, by, remainder } = condition;
   const [a, k, r] = [left, by, remainder].map(literalOf);
+  if (k !== undefined && k < 1)
+    throwOutward(frame, {
+      code: "TFG0310",
+      message: `nothing is divisible by ${k}`,
+      span: argumentSpan(frame, condition.byExpression) ?? frame.activation?.callee ?? clause.span,
+      text: "a positive int is expected",
+      related: [{ span: clause.span, text: "required here" }],
+      helps: [],
+    });
   const at =
     argumentSpan(frame, condition.byExpression) ??
     argumentSpan(frame, condition.leftExpression) ??

@@ -121,6 +121,18 @@ export class Reporter {
     return before === undefined || before === at(span);
   }
 
+  /** Whether `name` was reported, within `span`, as a dimension that nothing declares. */
+  isUnknownDim(name: string, span: Span): boolean {
+    return this.#diagnostics.some(
+      ({ code, primary }) =>
+        code === "TFG0205" &&
+        primary.span.file === span.file &&
+        primary.span.start >= span.start &&
+        primary.span.end <= span.end &&
+        spanText(primary.span) === name,
+    );
+  }
+
   /** Whether a declaration may have lost a part in the repair of its syntax; a bracket put in loses nothing. */
   isDamaged({ file, start, end }: Span): boolean {
     const newline = file.text.indexOf("\n", end);
@@ -131,7 +143,11 @@ export class Reporter {
         primary.span.file === file &&
         primary.span.start >= start &&
         primary.span.start <= last &&
-        !helps.some(({ edits }) => edits?.some(({ text }) => text === "]")),
+        !(
+          helps.some(({ edits }) => edits?.some(({ text }) => text === "]")) &&
+          // Another bracket in the line closed what was lost.
+          !file.text.slice(primary.span.start, last).includes("]")
+        ),
     );
   }
 
