@@ -241,6 +241,8 @@ function headOfDeclaration(mishap: Mishap, word: IToken): Diagnostic | undefined
   return undefined;
 }
 
+const ofCalls: ReadonlySet<TokenType> = new Set([t.Fn, t.Pipe, t.Arrow]);
+
 /** `[f(i) for i in N]`, `x |> fn(h) => h`, `if c: a else: b`, `(a, b)`. */
 function otherForms(mishap: Mishap, word: IToken): Diagnostic | undefined {
   const { file, words, index, expected } = mishap;
@@ -259,9 +261,13 @@ function otherForms(mishap: Mishap, word: IToken): Diagnostic | undefined {
   }
   const opener = innermostOpen(words, index);
   const owner = opener === undefined ? undefined : words[words.indexOf(opener) - 1];
-  const isTuple = opener?.image === "(" && owner !== undefined && !is(owner, t.Ident) && !isCloser(owner);
-  if (word.tokenType === t.Comma && isTuple && owner.tokenType !== t.Fn) {
-    const close = matchingCloser(words, words.indexOf(opener));
+  const isOwned = owner !== undefined && (is(owner, t.Ident) || isCloser(owner) || ofCalls.has(owner.tokenType));
+  if (word.tokenType === t.Comma && opener?.image === "(" && owner !== undefined && !isOwned) {
+    const first = words.indexOf(opener);
+    const close = matchingCloser(words, first);
+    const inside = words.slice(first + 1, close === undefined ? index : words.indexOf(close));
+    // Named arguments belong to a call whose name is missing.
+    if (inside.some(({ tokenType }) => tokenType === t.Equal)) return undefined;
     const edits =
       close === undefined
         ? undefined
