@@ -155,6 +155,10 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
     const what = t.softKeywords.has(word.tokenType) ? `\`${word.image}\`` : "a binding";
     return syntaxError("TFG0101", `${what} belongs in a graph or a function`, { span, text });
   }
+  if (next?.tokenType === t.Pipe && opened.length > 0) {
+    const text = `give it a name: \`y = ${word.image} |> …\``;
+    return syntaxError("TFG0101", "a value needs a name", { span, text });
+  }
   if (next?.tokenType === t.LeftParen && opened.length > 0) {
     const text = `give it a name: \`y = ${word.image}(…)\``;
     return syntaxError("TFG0101", "a value needs a name", { span, text });
@@ -175,7 +179,9 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
     return keywordAsName({ ...mishap, index: index + 1, expected: "a name" }, next);
   }
   const primary = behind({ ...mishap, index: index + 1 }, `expected ${want}`);
-  return syntaxError("TFG0101", `expected ${want}, found ${found(mishap, index + 1)}`, primary);
+  const quoted = followed === "a string" && next !== undefined && is(next, t.Ident) ? `"${next.image}"` : undefined;
+  const helps = quoted ? [{ text: quoted, edits: [{ span: spanOf(file, next ?? word), text: quoted }] }] : [];
+  return syntaxError("TFG0101", `expected ${want}, found ${found(mishap, index + 1)}`, primary, { helps });
 }
 
 /** `import numpy as np`, `import dense from "std/nn"`. */
@@ -236,7 +242,8 @@ function headOfDeclaration(mishap: Mishap, word: IToken): Diagnostic | undefined
 }
 
 /** `[f(i) for i in N]`, `x |> fn(h) => h`, `if c: a else: b`, `(a, b)`. */
-function otherForms({ file, words, index, expected }: Mishap, word: IToken): Diagnostic | undefined {
+function otherForms(mishap: Mishap, word: IToken): Diagnostic | undefined {
+  const { file, words, index, expected } = mishap;
   const span = spanOf(file, word);
   const before = words[index - 1];
   if (word.tokenType === t.Colon && (expected === "`then`" || before?.tokenType === t.Else)) {
@@ -245,6 +252,10 @@ function otherForms({ file, words, index, expected }: Mishap, word: IToken): Dia
     const help = text === "" ? "remove `:`" : "write `then`";
     const helps = [{ text: help, edits: [{ span, text }] }];
     return syntaxError("TFG0101", `expected ${expected}, found \`:\``, { span, text: label }, { helps });
+  }
+  if (expected === "`else`") {
+    const label = "an `if` in a value has both branches: `if c then a else b`";
+    return syntaxError("TFG0101", `expected \`else\`, found ${found(mishap, index)}`, behind(mishap, label));
   }
   const opener = innermostOpen(words, index);
   const owner = opener === undefined ? undefined : words[words.indexOf(opener) - 1];

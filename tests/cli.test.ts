@@ -347,17 +347,19 @@ cli("a fetched step has no result, and only its feeds are asked for", async () =
 }
 `,
   );
-  const run = (fetch: string, ...rest: readonly string[]) =>
-    tfgc("run", path, "--target", "interpret", "--fetch", fetch, ...rest);
   const feeds = ["--feeds", await feed("steps.safetensors", { ...x, shape: [4] })];
-  assert.equal(JSON.parse((await run("y,add", "--json", ...feeds)).out), {
-    y: { dtype: "f32", shape: [4], data: [2, 4, 6, 8] },
-  });
-  assert.equal(await run("clear", "--json"), { code: 0, out: "{}\n", error: "" });
-  assert.equal(await run("clear"), { code: 0, out: "", error: "" });
-  assert.match((await run("add")).error, "TFG0803");
-  assert.match((await run("clear", ...feeds)).error, "TFG0804");
-  assert.match((await run("add,clear", ...feeds)).error, "error[TFG0807]");
+  for (const target of ["interpret", "wasm", "js"]) {
+    const run = (fetch: string, ...rest: readonly string[]) =>
+      tfgc("run", path, "--target", target, "--fetch", fetch, ...rest);
+    assert.equal(JSON.parse((await run("y,add", "--json", ...feeds)).out), {
+      y: { dtype: "f32", shape: [4], data: [2, 4, 6, 8] },
+    });
+    assert.equal(await run("clear", "--json"), { code: 0, out: "{}\n", error: "" });
+    assert.equal(await run("clear"), { code: 0, out: "", error: "" });
+    assert.match((await run("add")).error, "TFG0803");
+    assert.match((await run("clear", ...feeds)).error, "TFG0804");
+    assert.match((await run("add,clear", ...feeds)).error, "error[TFG0807]");
+  }
 });
 
 cli("results are printed readably", async () => {

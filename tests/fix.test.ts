@@ -18,6 +18,7 @@ import { checkProgram } from "../compiler/check/index.ts";
 import { main } from "../compiler/cli.ts";
 import { fixText } from "../compiler/cli/fix.ts";
 import { applyEdits, compatible, fixesIn } from "../compiler/diagnostics/edits.ts";
+import { printGraph } from "../compiler/ir/print.ts";
 import { library } from "../compiler/std/sources.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import { spanText } from "../grammar/source.ts";
@@ -57,6 +58,37 @@ for (const name of globSync("*.txt", { cwd: folder }).sort()) {
     assert.equal(left, behind[code] === undefined ? [] : [behind[code]]);
   });
 }
+
+offers("of warnings change nothing of what is computed, and no name of a variable", () => {
+  let count = 0;
+  for (const name of [...globSync("cases/lints/*.tfg", { cwd: import.meta.dirname }), "diagnostics/TFG0903.tfg"]) {
+    const text = readFileSync(join(import.meta.dirname, name), "utf8");
+    const program = (other: string) => checkProgram({ path: "bad.tfg", read: () => other, library });
+    const { graphs, diagnostics } = program(text);
+    const file = diagnostics[0]?.primary.span.file;
+    // `output` before a node is meant to add a result.
+    const fixes = file ? fixesIn(file, diagnostics).filter((fix) => !fix.text.startsWith("output ")) : [];
+    if (fixes.length === 0 || diagnostics.some(({ severity }) => severity === "error")) continue;
+    count += fixes.length;
+    const after = program(
+      applyEdits(
+        text,
+        fixes.flatMap((fix) => fix.edits),
+      ),
+    );
+    assert.equal(
+      after.graphs.map((graph) => printGraph(graph)),
+      graphs.map((graph) => printGraph(graph)),
+      name,
+    );
+    const codes = new Set(fixes.map((fix) => fix.diagnostic.code));
+    assert.not.ok(
+      after.diagnostics.some(({ code, helps }) => codes.has(code) && helps.some((help) => help.edits)),
+      name,
+    );
+  }
+  assert.ok(count >= 5);
+});
 
 offers("are many", () => {
   // Those that the reference of the language marks, and more.

@@ -130,13 +130,13 @@ test("nothing is proved that an index contradicts", () => {
   const condition = (): Scalar =>
     apply(pick(["less", "less_equal", "greater", "greater_equal", "equal", "not_equal"]), "bool", index(1), index(1));
   let [always, guarded] = [0, 0];
-  for (let round = 0; round < 900; round++) {
+  for (let round = 0; round < 400; round++) {
     const assumed = random() < 0.5 ? [] : [{ condition: condition(), holds: random() < 0.7 }];
     const place = checkPlace(index(2), pick([N, dimOf(3), dimOf(256)]), assumed);
     if (place === "inside") always++;
     if (place === "guarded") guarded++;
   }
-  assert.ok(always > 60 && guarded > 8, `${always} proved, ${guarded} guarded`);
+  assert.ok(always > 25 && guarded > 2, `${always} proved, ${guarded} guarded`);
 });
 
 test.run();

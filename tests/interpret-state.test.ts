@@ -146,11 +146,11 @@ state("assertions on sizes and host scalars are checked before the run and leave
   assert.equal(session.variable("position"), [3]);
   assert.is(
     message(() => session.run(["y", "advance"], { tokens: [1, 2, 3] })),
-    "TFG0812 the context window is full: position + T <= CONTEXT, position is 3, T is 3 (line 5)",
+    "TFG0812 the context window is full: assert position + T <= CONTEXT (line 5): position is 3, T is 3",
   );
   assert.is(
     message(() => session.run(["advance"], { tokens: [1, 2] })),
-    "TFG0812 the context window is full: position + T <= CONTEXT, position is 3, T is 2 (line 5)",
+    "TFG0812 the context window is full: assert position + T <= CONTEXT (line 5): position is 3, T is 2",
   );
   assert.equal(session.variable("position"), [3]);
   // It asks for no T where there is none.
@@ -158,7 +158,7 @@ state("assertions on sizes and host scalars are checked before the run and leave
   assert.equal(session.variable("position"), [0]);
   assert.is(
     message(() => session.run(["advance"], { tokens: [1, 2] })),
-    "TFG0812 T != 2: T is 2 (line 7)",
+    "TFG0812 assert T != 2 (line 7): T is 2",
   );
   assert.equal(session.numbers("y", { tokens: [1, 2] }), [3]);
 });

@@ -117,8 +117,8 @@ export function applyToScalars(
   if (!draft || !isKnown) {
     const inside = operands.find(({ entity }) => entity.kind === "scalar");
     return fail(frame, {
-      code: "TFG0106",
-      message: `\`${site.spelling}\` cannot be used on elements of a comprehension`,
+      code: "TFG0210",
+      message: `\`${site.spelling}\` takes tensors, not an element of a comprehension`,
       primary: { span: inside?.span ?? site.span, text: "depends on an index" },
       helps: [{ text: `compute \`${site.spelling}\` outside of the comprehension and index its result` }],
     });

@@ -72,10 +72,10 @@ export function toScalar(frame: Frame, draft: ComprehensionDraft, entity: Entity
     case "scalar":
       if (entity.of === draft) return entity.scalar;
       return fail(frame, {
-        code: "TFG0106",
+        code: "TFG0210",
         message: "a `tensor` inside of a comprehension cannot use the indices around it",
         primary: { span, text: "depends on an outer index" },
-        helps: [{ text: "put all indices into one `tensor(…)`" }],
+        helps: [{ text: "put all indices into one `tensor(…)`, or reduce: `sum(j in M: …)`" }],
       });
     case "int": {
       const dtype = adaptedDType(entity, wanted) ?? "i32";
@@ -344,6 +344,10 @@ export function readElement(
       code: "TFG0303",
       message: `${nameFor(expression.value)} has ${tensor.type.shape.length} ${tensor.type.shape.length === 1 ? "axis" : "axes"}, but ${indices.length} ${indices.length === 1 ? "index is" : "indices are"} given`,
       primary: { span: expression.span, text: `\`${spanText(expression.value.span)}\` is ${formatType(tensor.type)}` },
+      helps:
+        indices.length < tensor.type.shape.length
+          ? [{ text: "give every axis an index, and reduce with indices of its own: `sum(j in M: x[i, j])`" }]
+          : [],
     });
   const at = indices.map(({ entity, span }, axis) => {
     // A negative literal counts from the end, as outside of a comprehension.

@@ -38,7 +38,7 @@ import { intrinsic, isForeignDeclaration, isForeignMember, lookUp, lookUpCallee,
 import { nearest } from "./nearest.ts";
 import { binaryStatic, castStatic, negateStatic, NoValue } from "./numbers.ts";
 import { adaptedDType, fail, toTensor } from "./operands.ts";
-import { Failure } from "./report.ts";
+import { Failure, Undecided } from "./report.ts";
 import { evaluateCoalesce, evaluateIndex } from "./slices.ts";
 import { failDType, isDType } from "./types.ts";
 
@@ -167,7 +167,8 @@ function evaluateUnary(frame: Frame, expression: UnaryExpression): Entity {
   const { operator, operand } = expression;
   const entity = evaluate(frame, operand);
   if (entity.kind === "bottom") return BOTTOM;
-  if (operator === "-" && isNumber(entity)) return negateStatic(entity);
+  const negated = operator === "-" && isNumber(entity) ? negateStatic(entity) : undefined;
+  if (negated) return negated;
   if (operator === "!" && entity.kind === "bool") return bool(!entity.value);
   const sign = { ...expression.span, end: expression.span.start + 1 };
   const site: CallSite = { span: expression.span, callee: sign, spelling: operator };
@@ -209,6 +210,7 @@ function binary(frame: Frame, expression: BinaryExpression, left: Entity, right:
     try {
       const result = binaryStatic(operator, left, right, frame.facts);
       if (result) return result;
+      if (frame.builder.isGeneric) throw new Undecided();
     } catch (error) {
       if (!(error instanceof NoValue)) throw error;
       return fail(frame, {
@@ -277,6 +279,14 @@ function evaluateCast(frame: Frame, expression: Extract<Expression, { kind: "cas
     const value = numberOf(entity);
     if (value !== undefined && text === "float") return float(value);
   }
+  const meant = text === "int" ? "i32" : text === "float" ? "f32" : undefined;
+  if (meant && entity.kind === "tensor")
+    return fail(frame, {
+      code: "TFG0211",
+      message: `\`${text}\` is a type of compile-time values`,
+      primary: { span, text: `elements are \`${meant}\`` },
+      helps: [{ text: meant, edits: [{ span, text: meant }] }],
+    });
   if (!isDType(to)) return failDType(frame, { name: expression.to, span });
   if (entity.kind === "bottom") return BOTTOM;
   const converted = isStatic(entity) ? castStatic(entity, to) : undefined;

@@ -155,6 +155,8 @@ export interface Check {
   readonly unusable: Set<FunctionDeclaration>;
   /** Lints that elaboration finds; told at the end, if nothing is wrong. */
   readonly lints: Lint[];
+  /** Functions that some graph calls. */
+  readonly elaborated: Set<FunctionDeclaration>;
   /** Of an expression; never throws, reports and gives ⊥. */
   evaluate(frame: Frame, expression: Expression): Entity;
   /** Of what stands in front of `(`. */

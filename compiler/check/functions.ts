@@ -132,6 +132,7 @@ export function callDeclared(
   const { declaration, module } = fn;
   const { params } = declaration;
   if (frame.check.unusable.has(declaration)) throw new Failure();
+  if (!frame.builder.isGeneric) frame.check.elaborated.add(declaration);
   if (frame.depth > DEPTH) throw new TooLarge();
   const isLayer = declaration.form === "layer";
   if (isLayer && frame.form === "def")
@@ -462,7 +463,7 @@ function enterScope(
 
 // ---- results -------------------------------------------------------------------------------------------------
 
-function checkResult(inner: Frame, declaration: FunctionDeclaration, returned: Entity): Entity {
+export function checkResult(inner: Frame, declaration: FunctionDeclaration, returned: Entity): Entity {
   const { result } = declaration;
   if (!result) return returned;
   const span = returnSpan(declaration);

@@ -13,13 +13,13 @@ import type {
   InputStatement,
   OutputStatement,
 } from "../../grammar/syntax.ts";
-import { type Dim, dimSymbol, formatDim, literalOf, subDims } from "../ir/dims.ts";
+import { type Dim, dimOf, dimSymbol, formatDim, literalOf, subDims } from "../ir/dims.ts";
 import type { Graph, Input } from "../ir/graph.ts";
 import { isFloat, isInteger } from "../ir/types.ts";
 import { GraphBuilder, type GraphInfo } from "./builder.ts";
 import { failOutside, settleEffects } from "./effects.ts";
 import { BOTTOM, type Entity, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
-import { factsOf } from "./facts.ts";
+import { type Facts, factsOf } from "./facts.ts";
 import { type Check, type DeclaredVariable, type Frame, type Module, Names, type Slot } from "./frame.ts";
 import { lintInstances } from "./lints/instances.ts";
 import {
@@ -30,7 +30,7 @@ import {
   type SizeCondition,
   sizeCondition,
 } from "./obligations.ts";
-import { emitValue, fail, toTensor } from "./operands.ts";
+import { checkRange, emitValue, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue, namesOf } from "./statements.ts";
@@ -340,7 +340,8 @@ class GraphElaboration {
     const standard = item.default ? this.#default(frame, item, item.default, type.dtype) : undefined;
     const input: Input = {
       name: name.text,
-      type: { dtype: type.dtype, shape: type.shape.map((dim) => frame.facts.normal(dim)) },
+      // As written, so that the feeds bind every dim: what facts say of it is checked when it is known.
+      type: { dtype: type.dtype, shape: type.shape },
       doc: item.doc,
       span: name.span,
       ...(standard === undefined ? {} : { default: standard }),
@@ -367,7 +368,10 @@ class GraphElaboration {
       (dtype === "bool"
         ? entity.kind === "bool"
         : entity.kind !== "bool" && (isFloat(dtype) || (isInteger(dtype) && Number.isInteger(value))));
-    if (fits && value !== undefined) return value;
+    if (fits && value !== undefined) {
+      checkRange(frame, value, dtype, expression.span);
+      return value;
+    }
     if (entity.kind === "list" || entity.kind === "tensor")
       fail(frame, {
         code: "TFG0106",
@@ -537,6 +541,18 @@ function readConstraints(
                 : `${formatDim(condition.left)} and ${formatDim(condition.right)} are known when compiling`,
           },
         });
+      const earlier = result.map((one) => one.condition);
+      if (isRefuted(condition, factsOf(earlier.flatMap(factsOfCondition))))
+        fail(frame, {
+          code: "TFG0317",
+          message: `\`${spanText(clause.span)}\` never holds`,
+          primary: {
+            span: clause.span,
+            text: isRefuted(condition, factsOf([]))
+              ? "dimensions are at least 1"
+              : "the constraints before it say otherwise",
+          },
+        });
       result.push({ condition, clause });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -552,6 +568,22 @@ function neverHolds(condition: SizeCondition): boolean {
     if (value === undefined) return false;
     return fact.kind === "zero" ? value !== 0 : fact.kind === "divisible" ? value % fact.by !== 0 : value < 0;
   });
+}
+
+/** Whether facts say that a condition is false for all sizes. */
+function isRefuted(condition: SizeCondition, facts: Facts): boolean {
+  if (condition.kind === "divisible") {
+    const [by, remainder] = [literalOf(condition.by) ?? 0, literalOf(condition.remainder)];
+    for (let other = 0; other < Math.min(by, 64); other++)
+      if (other !== remainder && facts.divisible(subDims(condition.left, dimOf(other)), condition.by)) return true;
+    return false;
+  }
+  const { left, right, operator } = condition;
+  const [more, less] = operator === "<" || operator === "<=" ? [right, left] : [left, right];
+  const isBelow = (by: number): boolean => facts.atLeast(subDims(less, more), by);
+  if (operator === "==") return isBelow(1) || facts.atLeast(subDims(more, less), 1);
+  if (operator === "!=") return facts.equal(left, right);
+  return isBelow(operator === "<" || operator === ">" ? 0 : 1);
 }
 
 function failNonLinear(frame: Frame, clause: Expression, condition: SizeCondition): never {
@@ -646,7 +678,8 @@ export function elaborateGraph(
     effects,
   );
   reportSameNames(frame, graph);
-  check.lints.push(...lintInstances(root, new Set(builder.variables.map((variable) => variable.scope))));
+  const isAlone = module.tree.declarations.filter(({ kind }) => kind === "graph").length === 1;
+  check.lints.push(...lintInstances(root, new Set(builder.variables.map(({ scope }) => scope)), isAlone));
   return graph;
 }
 

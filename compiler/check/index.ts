@@ -11,6 +11,7 @@ import type { Entity, FunctionEntity, Supplied } from "./entity.ts";
 import { evaluate, evaluateCallee } from "./evaluate.ts";
 import type { CallSite, Check, Frame } from "./frame.ts";
 import { callDeclared, callLambda, partialArguments } from "./functions.ts";
+import { checkGenerically } from "./generic.ts";
 import { elaborateGraph } from "./graphs.ts";
 import { lintProgram } from "./lints/index.ts";
 import { ItemValues } from "./items.ts";
@@ -75,6 +76,7 @@ export function checkProgram(options: CheckOptions): Checked {
     settings: options.set ?? new Map(),
     unusable: new Set(),
     lints: [],
+    elaborated: new Set(),
     evaluate,
     evaluateCallee,
     whyRank,
@@ -96,6 +98,7 @@ export function checkProgram(options: CheckOptions): Checked {
     for (const declaration of root.tree.declarations)
       if (declaration.kind === "graph") graphs.push(elaborateGraph(check, root, declaration, nodes));
     if (options.tests) tests.push(...elaborateTests(check, root));
+    checkGenerically(check, modules.users());
     lintProgram(check, root, graphs, { nodes, bounds: options.bounds ?? false });
   }
   return { graphs, tests, diagnostics: reporter.sorted(modules.files), files: modules.files };

@@ -10,6 +10,7 @@ import {
   type Entity,
   float,
   int,
+  isNumber,
   isStatic,
   list,
   literalInt,
@@ -101,8 +102,20 @@ function itemConst(frame: Frame, declaration: ConstStatement, module: Module): E
   const place = home.place.binding(declaration.name.text);
   const entity = frame.check.evaluate({ ...home, place }, declaration.value);
   if (entity.kind === "bottom") return BOTTOM;
+  if (entity.kind === "list" && numbersIn(entity) > MOST_NUMBERS)
+    fail(home, {
+      code: "TFG0210",
+      message: `a \`const\` has at most ${MOST_NUMBERS} numbers, 64 KiB`,
+      primary: { span: declaration.name.span, text: `this has ${numbersIn(entity)}` },
+      helps: [{ text: "make it a `param`, whose values are in the weights, or an `input`" }],
+    });
   return declaration.type ? annotated(home, entity, declaration.type, declaration.value.span) : entity;
 }
+
+const MOST_NUMBERS = 16384;
+
+const numbersIn = (entity: Entity): number =>
+  entity.kind === "list" ? entity.items.reduce((count, item) => count + numbersIn(item), 0) : Number(isNumber(entity));
 
 /** Types of configs: the element types, and those that exist while compiling only. */
 const isConfigType = (name: string): boolean => isDType(name) || isStaticType(name);

@@ -8,7 +8,7 @@ import type { Frame, ModuleItem, Slot } from "./frame.ts";
 import { type Foreign, foreignName, isForeignModule } from "./foreign.ts";
 import { nearest } from "./nearest.ts";
 import { unbuiltFunction } from "./unbuilt.ts";
-import { namesBoundIn } from "./walk.ts";
+import { namesBoundIn, readsOf } from "./walk.ts";
 
 const PREDEFINED: ReadonlyMap<string, Entity> = new Map<string, Entity>([
   ["training", bool(false)],
@@ -85,14 +85,19 @@ export function unknownName(frame: Frame, name: string, span: Span, what: "name"
   const owner = frame.module.tree.declarations.find(
     (other) => other.span.start <= span.start && span.end <= other.span.end,
   );
-  // A misspelling is a mistake in each place; what is declared nowhere is missing once.
-  if (!near && owner && !frame.check.reporter.isNewName(name, span, owner.span)) return BOTTOM;
+  // What is written wrong, or declared nowhere, in several places of one declaration is one mistake.
+  if (owner && !frame.check.reporter.isNewName(name, span, owner.span)) return BOTTOM;
+  if (owner && frame.check.reporter.isUnknownDim(name, owner.span)) return BOTTOM;
+  const places = owner ? [...readsOf(owner, name)].filter((place) => place.start !== span.start) : [];
   frame.check.reporter.report(
     {
       code: "TFG0201",
       message: `unknown ${what} \`${name}\``,
       primary: { span, text: near ? `did you mean \`${near}\`?` : "not found" },
-      helps: near ? [{ text: near, edits: [{ span, text: near }] }] : elsewhere(frame, name, owner),
+      related: near ? places.slice(0, 3).map((place) => ({ span: place, text: "" })) : [],
+      helps: near
+        ? [{ text: near, edits: [span, ...places].map((place) => ({ span: place, text: near })) }]
+        : elsewhere(frame, name, owner),
     },
     frame,
   );

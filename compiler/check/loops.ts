@@ -332,12 +332,12 @@ function elaborateWith(
     return { ...part, ...(labels ? { labels } : {}) };
   });
   const last = isList ? list(results.slice(0, starts.length)) : (results[0] ?? BOTTOM);
-  const [y, ...rest] = results.slice(starts.length);
+  const y = results[starts.length];
   if (!y) return last;
   return {
     kind: "record",
     parts: [
-      { name: "ys", entity: rest.length > 0 ? list([y, ...rest]) : y },
+      { name: "ys", entity: y },
       { name: "last", entity: last },
     ],
   };
@@ -376,23 +376,22 @@ function iterations({ frame, site, spelling, times }: Loop, loop: number): LoopF
 
 // ---- what the function returns -------------------------------------------------------------------------------
 
-/** `return h1, y`, `return [h1, c1], y` or the carries alone. */
+/** `return h1, y`, `return [h1, c1], y` or the carries alone. A list in the place of one value is a tensor. */
 function resultOf(
   { frame, spelling, isList, xs, fn }: Loop,
   returned: Entity,
   count: number,
 ): { readonly next: readonly Entity[]; readonly ys: readonly Entity[] } {
-  const isSeveral = (entity: Entity | undefined): boolean => entity?.kind === "list" || entity?.kind === "record";
+  const isSeveral = (entity: Entity): boolean => entity.kind === "list" || entity.kind === "record";
   const parts = itemsOf(returned);
   const [first, second] = parts;
-  const ofOutput = (entity: Entity): readonly Entity[] => (isSeveral(entity) ? itemsOf(entity) : [entity]);
-  if (!isList && !isSeveral(returned)) return { next: [returned], ys: [] };
-  if (returned.kind === "record" && parts.length === 2 && first && second && xs) {
-    if (!isList && !isSeveral(first)) return { next: [first], ys: ofOutput(second) };
-    if (isList && isSeveral(first) && itemsOf(first).length === count)
-      return { next: itemsOf(first), ys: ofOutput(second) };
+  const isPair = returned.kind === "record" && parts.length === 2;
+  if (!isList && returned.kind !== "record") return { next: [returned], ys: [] };
+  if (isPair && xs && first && second) {
+    if (!isList) return { next: [first], ys: [second] };
+    if (isSeveral(first) && itemsOf(first).length === count) return { next: itemsOf(first), ys: [second] };
   }
-  if (isList && isSeveral(returned) && parts.length === count && !parts.some(isSeveral)) return { next: parts, ys: [] };
+  if (isList && isSeveral(returned) && parts.length === count) return { next: parts, ys: [] };
   const names = Array.from({ length: count }, (_, i) => (count === 1 ? "h" : `h${i + 1}`)).join(", ");
   const carried = isList ? `[${names}]` : names;
   return fail(frame, {

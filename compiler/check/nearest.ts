@@ -20,6 +20,8 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+const isShouted = (name: string): boolean => name.length > 1 && name === name.toUpperCase();
+
 /**
  * The name that was probably meant, if one is near enough: a third of the letters may differ, of short names half of
  * them; case counts little.
@@ -30,6 +32,8 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   for (const candidate of new Set(candidates)) {
     if (candidate === name || Math.abs(candidate.length - name.length) > least) continue;
     const apart = Math.min(distance(name, candidate), distance(name.toLowerCase(), candidate.toLowerCase()) + 0.25);
+    // `WIN` is no slip of the pen for `sin`.
+    if (isShouted(name) !== isShouted(candidate) && name.toLowerCase() !== candidate.toLowerCase()) continue;
     // Of one letter nothing is left but its case.
     if (apart >= 1 && Math.min(name.length, candidate.length) < 2) continue;
     if (apart < least && 2 * apart <= Math.max(name.length, candidate.length)) {

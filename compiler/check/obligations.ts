@@ -3,7 +3,7 @@ import type { Help } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { AssertStatement, Expression } from "../../grammar/syntax.ts";
-import { type Dim, formatDim, literalOf, mulDims, ONE, subDims } from "../ir/dims.ts";
+import { type Dim, formatDim, literalOf, modDims, mulDims, ONE, subDims } from "../ir/dims.ts";
 import { isHostScalar, mayBeHost } from "./effects.ts";
 import { describe } from "./entity.ts";
 import type { Fact } from "./facts.ts";
@@ -84,6 +84,15 @@ function checkDivisible(
 ): void {
   const { left, by, remainder } = condition;
   const [a, k, r] = [left, by, remainder].map(literalOf);
+  if (k !== undefined && k < 1)
+    throwOutward(frame, {
+      code: "TFG0310",
+      message: `nothing is divisible by ${k}`,
+      span: argumentSpan(frame, condition.byExpression) ?? frame.activation?.callee ?? clause.span,
+      text: "a positive int is expected",
+      related: [{ span: clause.span, text: "required here" }],
+      helps: [],
+    });
   const at =
     argumentSpan(frame, condition.byExpression) ??
     argumentSpan(frame, condition.leftExpression) ??
@@ -134,9 +143,10 @@ function checkCondition(frame: Frame, clause: Expression): void {
   if (entity.kind === "bottom") throw new Failure();
   if (entity.kind === "bool") {
     if (entity.value) return;
-    const parts = clause.kind === "binary" ? [clause.left, clause.right] : [clause];
     const at =
-      parts.map((part) => argumentSpan(frame, part)).find((span) => span !== undefined) ??
+      mentioned(clause)
+        .map((part) => argumentSpan(frame, part))
+        .find((span) => span !== undefined) ??
       frame.activation?.callee ??
       clause.span;
     throwOutward(frame, {
@@ -282,6 +292,11 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
   }
   const clauses = conjuncts(statement.condition);
   const conditions = clauses.map((clause) => sizeCondition(frame, clause));
+  if (frame.builder.isGeneric) {
+    for (const condition of conditions)
+      if (condition) for (const fact of factsOfCondition(condition)) frame.facts.assume(fact);
+    return;
+  }
   // A step's assertion is of the runs that fetch it, a check of the feeds of all.
   if (frame.builder.graph && frame.owner?.kind !== "step" && conditions.every(isCheckOfFeeds)) {
     for (const [i, condition] of conditions.entries())
@@ -353,9 +368,9 @@ export function addSizeCheck(frame: Frame, condition: SizeCondition, clause: Exp
 export function factsOfCondition(condition: SizeCondition): readonly Fact[] {
   if (condition.kind === "divisible") {
     const by = literalOf(condition.by);
-    return by === undefined || by < 1
-      ? []
-      : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
+    if (by === undefined)
+      return [{ kind: "zero", dim: subDims(modDims(condition.left, condition.by), condition.remainder) }];
+    return by < 1 ? [] : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
   }
   const { left, right, operator } = condition;
   switch (operator) {

@@ -1,5 +1,5 @@
 /** Entities as operands: compile-time numbers and lists become constants of the dtype that is wanted. */
-import type { Span } from "../../grammar/source.ts";
+import { type Span, spanText } from "../../grammar/source.ts";
 import { type Dim, dimOf, literalOf } from "../ir/dims.ts";
 import type { Attributes, ConstantData, ValueId } from "../ir/graph.ts";
 import { type DType, isFloat, isInteger, type TensorType } from "../ir/types.ts";
@@ -147,7 +147,7 @@ export function toTensor(frame: Frame, entity: Entity, span: Span, wanted?: DTyp
       });
     case "scalar":
       return fail(frame, {
-        code: "TFG0106",
+        code: "TFG0210",
         message: "an element of a comprehension cannot be used as a tensor here",
         primary: { span, text: "depends on an index" },
       });
@@ -156,6 +156,8 @@ export function toTensor(frame: Frame, entity: Entity, span: Span, wanted?: DTyp
         code: "TFG0210",
         message: `a tensor is expected, not ${describe(entity)}`,
         primary: { span, text: entity.kind === "str" ? formatStatic(entity) : "" },
+        helps:
+          entity.kind === "fn" && /^\w+$/.test(spanText(span)) ? [{ text: `call it: \`${spanText(span)}(…)\`` }] : [],
       });
   }
 }

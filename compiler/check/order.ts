@@ -1,9 +1,11 @@
-/** Arguments in another order than the parameters: one message instead of one for each that does not fit. */
-import { spanText } from "../../grammar/source.ts";
+/** Arguments that do not fit: in another order than the parameters, which is one message, or of another kind. */
+import type { Help } from "../../grammar/diagnostic.ts";
+import { type Span, spanText } from "../../grammar/source.ts";
 import type { FunctionDeclaration, FunctionParam } from "../../grammar/syntax.ts";
 import type { Complaint } from "../ops/primitive.ts";
 import type { Entity, Supplied } from "./entity.ts";
-import type { CallSite } from "./frame.ts";
+import type { CallSite, Frame } from "./frame.ts";
+import { intrinsic, moduleItem } from "./lookup.ts";
 import { isDType } from "./types.ts";
 
 interface Pair {
@@ -73,6 +75,27 @@ function orders(pairs: readonly Pair[]): Pair[][] {
   return pairs.flatMap((pair, i) =>
     orders([...pairs.slice(0, i), ...pairs.slice(i + 1)]).map((rest) => [pair, ...rest]),
   );
+}
+
+/** Ways out for an argument of another kind than the parameter. */
+export function otherKindHelps(frame: Frame, param: FunctionParam, entity: Entity, span: Span): readonly Help[] {
+  const replaced = (text: string): readonly Help[] => [{ text, edits: [{ span, text }] }];
+  const written = spanText(span);
+  if (param.type === "fn") {
+    if (entity.kind === "str" && isFunction(frame, entity.value)) return replaced(entity.value);
+    const isStart = /_init$/.test(param.name.text) && (entity.kind === "int" || entity.kind === "float");
+    return isStart && isFunction(frame, "constant") ? replaced(`constant(${written})`) : [];
+  }
+  if (entity.kind === "fn") return [{ text: "call it, or name its result" }];
+  const { name, dims } = param.type;
+  if (name.text !== "int") return [];
+  if (!dims && entity.kind === "float" && Number.isInteger(entity.value)) return replaced(`${entity.value}`);
+  return dims && entity.kind === "int" ? replaced(`[${written}]`) : [];
+}
+
+function isFunction(frame: Frame, name: string): boolean {
+  const item = moduleItem(frame, name);
+  return (item?.kind === "declaration" && item.declaration.kind === "function") || intrinsic(name) !== undefined;
 }
 
 /** Whether a value is of the kind that a parameter takes; shapes are not looked at. */

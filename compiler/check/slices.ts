@@ -61,10 +61,10 @@ export function evaluateIndex(frame: Frame, written: IndexExpression): Entity {
     const indices = ats.filter((at) => at !== undefined);
     if (indices.length !== ats.length)
       fail(frame, {
-        code: "TFG0106",
-        message: "a slice at an index of a comprehension is not built yet",
-        primary: { span: expression.span, text: "not one element" },
-        helps: [{ text: "give every axis an index" }],
+        code: "TFG0303",
+        message: "inside of a comprehension one element is read at a time",
+        primary: { span: expression.span, text: "this is a slice" },
+        helps: [{ text: "give every axis an index, and reduce with indices of its own: `sum(j in M: x[i, j])`" }],
       });
     return readElement(frame, expression, array, indices);
   }

@@ -15,6 +15,7 @@ import { formatDim, literalOf } from "../ir/dims.ts";
 import { runUpdate } from "./effects.ts";
 import { BOTTOM, describe, type Entity, isNumber } from "./entity.ts";
 import type { Frame } from "./frame.ts";
+import { castText } from "../ops/complaints.ts";
 import { runAssert } from "./obligations.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
@@ -294,7 +295,7 @@ export function annotated(frame: Frame, entity: Entity, type: TypeSyntax, span: 
       helps:
         declared.dtype === "bool" || given.kind !== "tensor"
           ? []
-          : [{ text: `${spanText(span).length < 40 ? `(${spanText(span)})` : "(…)"} as ${declared.dtype}` }],
+          : [{ text: castText({ type: given.type, span, origin: span }, declared.dtype) }],
     });
   if (
     shape.length !== declared.shape.length ||

@@ -24,6 +24,7 @@ import {
 } from "./entity.ts";
 import type { Frame } from "./frame.ts";
 import { adaptedDType, checkRange, fail, flatten, listTensor, toTensor } from "./operands.ts";
+import { otherKindHelps } from "./order.ts";
 import { asDim, checkDimNames, failDType, isDType, packDims, unknownPack } from "./types.ts";
 
 /** What binding the arguments of one call has found out. */
@@ -106,7 +107,7 @@ function failKind(binding: Binding, param: FunctionParam, expected: string, enti
       span,
       text: isRunTime && expected !== "a function" ? "this is known only at run time" : describe(entity),
     },
-    ...(entity.kind === "fn" ? { helps: [{ text: "call it, or name its result" }] } : {}),
+    helps: otherKindHelps(caller, param, entity, span),
   });
 }
 

@@ -80,7 +80,9 @@ export function freshVariable(frame: Frame, statement: ParamStatement | StateSta
       helps: [{ text: "choose another name" }],
     });
   const tensor = emitValue(frame, "variable", [], { name: last }, type, name.span);
-  const init = initializer(frame, statement.init, type, shape, statement.type, kind);
+  const init: Initializer = builder.isGeneric
+    ? { fn: "fill", value: 0 }
+    : initializer(frame, statement.init, type, shape, statement.type, kind);
   builder.variables.push({
     scope,
     last,

@@ -48,6 +48,7 @@ function castHelp(whole: Span, operand: Operand, to: DType): NonNullable<Complai
 
 /** TFG0304 for operands of two dtypes; the less general one is to be cast. */
 export function failMixed(call: PrimitiveCall, a: Operand, b: Operand): never {
+  if (call.spelling === "&&" || call.spelling === "||") failClass(call, a.type.dtype === "bool" ? b : a, "bool");
   const rank = (operand: Operand) => (isFloat(operand.type.dtype) ? 2 : operand.type.dtype === "bool" ? 0 : 1);
   const [from, to] = rank(a) <= rank(b) ? [a, b] : [b, a];
   return call.fail({

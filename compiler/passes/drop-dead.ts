@@ -10,7 +10,7 @@ export function dropDead(graph: Graph): Graph {
   const isUpdated = new Set(graph.updates.map((update) => update.variable));
   const isNeededLeaf = ({ op, attributes }: Value): boolean =>
     (op === "input" && needs.inputs.has(String(attributes.name))) ||
-    (op === "variable" && needs.variables.has(String(attributes.name)));
+    (op === "variable" && (needs.variables.has(String(attributes.name)) || isUpdated.has(String(attributes.name))));
   const isLive = graph.values.map(isNeededLeaf);
   for (const root of roots) isLive[root] = true;
   for (let id = graph.values.length - 1; id >= 0; id--)

@@ -219,28 +219,31 @@ export function formKernels(
     outermost.filter((id) => !fetched.has(id)),
     undefined,
   );
-  // A variable that another one becomes is kept before any of them changes.
-  const sources = graph.updates.map(({ value }) => {
-    const from = bufferOf.get(value);
-    const source = from === undefined ? undefined : (buffers[from]?.alias ?? from);
-    if (source === undefined || buffers[source]?.place !== "variable" || !buffers[source]?.isMutable) return undefined;
-    const { dtype, shape } = valueOf(graph, value).type;
-    const kept = add({ name: "kept", dtype, dims: shape, place: "arena" });
-    steps.push(copy(value, kept, undefined));
-    return kept;
-  });
-  const updates = graph.updates.map(({ variable, value }, i) => {
-    const target = buffers.findIndex(
+  const targets = graph.updates.map(({ variable }) =>
+    buffers.findIndex(
       (buffer) =>
         buffer.place === "variable" && graph.values[buffer.value ?? -1]?.attributes.name === variable && !buffer.alias,
-    );
+    ),
+  );
+  // As with carries: a variable that another one becomes is kept before any of them changes.
+  const kept = graph.updates.map(({ value }, i): BufferId | undefined => {
+    const from = bufferOf.get(value) ?? -1;
+    const source = buffers[from]?.alias ?? from;
+    if (source === targets[i] || !targets.includes(source)) return undefined;
+    const { dtype, shape } = valueOf(graph, value).type;
+    const buffer = add({ name: "kept", dtype, dims: shape, place: "arena" });
+    steps.push(copy(value, buffer, undefined));
+    return buffer;
+  });
+  const updates = graph.updates.map(({ variable, value }, i) => {
+    const target = targets[i] ?? -1;
     const old = buffers[target];
     if (!old) throw new Error(`the variable ${variable} has no buffer`);
     const { value: _, ...plain } = old;
     const fresh = add({ ...plain, name: `${old.name}_next`, inPlaceOf: target });
-    const kept = sources[i];
-    const step = kept === undefined ? copy(value, fresh, undefined) : copyStep(buffers, kept, fresh);
-    commits.push({ target, fresh, step: steps.push(step) - 1, value: kept === undefined ? value : undefined });
+    const source = kept[i];
+    const step = source === undefined ? copy(value, fresh, undefined) : copyStep(buffers, source, fresh);
+    commits.push({ target, fresh, step: steps.push(step) - 1, value: source === undefined ? value : undefined });
     return fresh;
   });
   return { program: { graph, buffers, derive, steps, regions, flows, outputs, updates }, commits, bufferOf };
