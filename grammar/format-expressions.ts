@@ -51,7 +51,9 @@ export abstract class ExpressionFormatter {
 
   /** `a, b, c` */
   protected separated<T>(items: readonly T[], one: (item: T) => Layout): Layout {
-    const parts = items.map((item, i) => (i === 0 ? one(item) : concat(this.then("none", ","), this.gap("line"), one(item))));
+    const parts = items.map((item, i) =>
+      i === 0 ? one(item) : concat(this.then("none", ","), this.gap("line"), one(item)),
+    );
     return concat(...parts);
   }
 
@@ -142,7 +144,9 @@ export abstract class ExpressionFormatter {
     }
     const open = this.word("[");
     const numbers = items.map((item, i) =>
-      i === 0 ? concat(this.gap("soft"), one(item)) : concat(this.then("none", ","), group(concat(this.gap("line"), one(item)))),
+      i === 0
+        ? concat(this.gap("soft"), one(item))
+        : concat(this.then("none", ","), group(concat(this.gap("line"), one(item)))),
     );
     return group(concat(open, indent(concat(...numbers)), this.gap("soft", "close"), this.word("]")));
   }
@@ -165,7 +169,9 @@ export abstract class ExpressionFormatter {
       first = first.left;
     }
     const start = this.expression(first);
-    const rest = chain.toReversed().map(({ operator, right }) => concat(this.then("line", operator), this.value(right)));
+    const rest = chain
+      .toReversed()
+      .map(({ operator, right }) => concat(this.then("line", operator), this.value(right)));
     return group(concat(start, indent(concat(...rest))));
   }
 

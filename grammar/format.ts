@@ -66,7 +66,10 @@ class Formatter extends ExpressionFormatter {
         const where = this.where(node.where);
         const tail = this.gap("space");
         const header = { head, ...(where === undefined ? {} : { where }), tail };
-        return concat(this.header(header), this.items(node.items, (item) => this.graphItem(item)));
+        return concat(
+          this.header(header),
+          this.items(node.items, (item) => this.graphItem(item)),
+        );
       }
       case "test":
         return concat(this.word("test"), this.then("space"), this.gap("space"), this.block(node.body));
@@ -96,7 +99,9 @@ class Formatter extends ExpressionFormatter {
     const head = concat(this.heading(), this.generics(generics), this.gap("none"));
     const list = this.params(params);
     const arrow =
-      result === undefined ? undefined : concat(this.gap("line"), this.word("->"), this.gap("space"), this.result(result));
+      result === undefined
+        ? undefined
+        : concat(this.gap("line"), this.word("->"), this.gap("space"), this.result(result));
     const conditions = this.where(where);
     const header = {
       head,
@@ -215,7 +220,8 @@ class Formatter extends ExpressionFormatter {
         return this.variable(node.attributes, node.type, node.default);
       case "output": {
         const start = concat(this.attributes(node.attributes, "space"), this.heading());
-        const type = node.type === undefined ? "" : concat(this.then("none", ":"), this.gap("space"), this.type(node.type));
+        const type =
+          node.type === undefined ? "" : concat(this.then("none", ":"), this.gap("space"), this.type(node.type));
         return concat(start, type, this.maybeValue(node.value));
       }
       case "train":
@@ -237,14 +243,18 @@ class Formatter extends ExpressionFormatter {
         return this.variable([], node.type, node.init);
       case "const": {
         const head = this.heading();
-        const type = node.type === undefined ? "" : concat(this.then("none", ":"), this.gap("space"), this.type(node.type));
+        const type =
+          node.type === undefined ? "" : concat(this.then("none", ":"), this.gap("space"), this.type(node.type));
         return concat(head, type, this.maybeValue(node.value));
       }
       case "return": {
         const [only, ...others] = node.values;
         const word = this.word("return");
         if (only !== undefined && others.length === 0) return concat(word, this.value(only));
-        const values = concat(this.gap("space"), this.separated(node.values, (value) => this.expression(value)));
+        const values = concat(
+          this.gap("space"),
+          this.separated(node.values, (value) => this.expression(value)),
+        );
         return concat(word, group(indent(values)));
       }
       case "assert": {
@@ -259,8 +269,11 @@ class Formatter extends ExpressionFormatter {
       case "update":
         return concat(this.word(), this.then("space", ":="), this.value(node.value));
       case "binding": {
-        const names = node.names.map((_, i) => (i === 0 ? this.word() : concat(this.then("none", ","), this.then("space"))));
-        const type = node.type === undefined ? "" : concat(this.then("none", ":"), this.gap("space"), this.type(node.type));
+        const names = node.names.map((_, i) =>
+          i === 0 ? this.word() : concat(this.then("none", ","), this.then("space")),
+        );
+        const type =
+          node.type === undefined ? "" : concat(this.then("none", ":"), this.gap("space"), this.type(node.type));
         return concat(...names, type, this.maybeValue(node.value));
       }
     }
@@ -272,7 +285,12 @@ class Formatter extends ExpressionFormatter {
     type: s.StateStatement["type"],
     value: s.Expression | undefined,
   ): Layout {
-    const start = concat(this.attributes(attributes, "space"), this.heading(), this.then("none", ":"), this.gap("space"));
+    const start = concat(
+      this.attributes(attributes, "space"),
+      this.heading(),
+      this.then("none", ":"),
+      this.gap("space"),
+    );
     const written = "like" in type ? concat(this.word("like"), this.then("space")) : this.type(type);
     return concat(start, written, this.maybeValue(value));
   }

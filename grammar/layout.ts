@@ -148,7 +148,11 @@ class Printer {
         const isOneLine = isFlat && !of.breaks;
         const taken = isOneLine ? first : of.options.find((option, i) => this.takes(option, column, i, of.options));
         if (taken === undefined) return;
-        this.commands.push({ of: taken.of, indent: column, isFlat: isOneLine || (taken.fits === "flat" && !of.breaks) });
+        this.commands.push({
+          of: taken.of,
+          indent: column,
+          isFlat: isOneLine || (taken.fits === "flat" && !of.breaks),
+        });
       }
     }
   }
@@ -167,7 +171,9 @@ class Printer {
     if (how === "flat" && breaks(of)) return false;
     let width = this.last.length;
     let rest = this.commands.length;
-    const todo: (Tried | { readonly limit: number })[] = [{ of, indent: column, isFlat: how === "flat", isRest: false }];
+    const todo: (Tried | { readonly limit: number })[] = [
+      { of, indent: column, isFlat: how === "flat", isRest: false },
+    ];
     for (;;) {
       const following = todo.length === 0 ? this.commands[--rest] : undefined;
       const tried = todo.pop() ?? (following && { ...following, isRest: true });

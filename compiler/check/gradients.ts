@@ -460,6 +460,12 @@ class GraphEmitter implements Emitter {
     return emitValue(frame, name, operands, attributes ?? {}, type, span, more).value;
   }
 
+  part(value: ValueId, index: number): ValueId {
+    const type = this.#frame.builder.valueAt(value).more?.[index - 1];
+    if (!type) throw new Error(`value ${value} has no result ${index}`);
+    return emitValue(this.#frame, "part", [value], { index }, type, this.#site.span).value;
+  }
+
   constant(value: number, dtype: DType): ValueId {
     return emitConstant(this.#frame, dtype, [], [value], this.#site.span).value;
   }

@@ -1,12 +1,14 @@
 /** Linear systems: `solve` by LU decomposition, `cholesky`. */
 import { mulDims, ONE } from "../ir/dims.ts";
-import type { Value } from "../ir/graph.ts";
+import type { Span } from "../../grammar/source.ts";
+import type { Value, ValueId } from "../ir/graph.ts";
 import { compare, constant, convert, type Expr, load, op, plus, select, times, use } from "../ir/stmt.ts";
 import { failClass, failMixed, failRank, failShapes } from "./complaints.ts";
 import { element } from "./points.ts";
-import type { Operand, Primitive, PrimitiveCall, RoutineBuilder } from "./primitive.ts";
+import type { Emitter, Operand, Primitive, PrimitiveCall, RoutineBuilder } from "./primitive.ts";
 import { copyWords, dot, each, elementAt, int, less } from "./routine.ts";
 import { belongsTo } from "./scalar.ts";
+import { ScalarWriter } from "./scalars.ts";
 import { firstOf } from "./shape.ts";
 
 /** Square matrices in the last two dims of a float tensor. */
@@ -88,7 +90,38 @@ export const cholesky: Primitive = {
     return result;
   },
   routine: factor,
+  // Murray (2016), Differentiation of the Cholesky decomposition: with P the lower triangle of Lᵀ dL, its diagonal
+  // halved, S = L⁻ᵀ P L⁻¹ is handed to the symmetric matrix; the lower triangle stands for both.
+  vjp({ emit, value, id, cotangent }) {
+    const upper = transposed(emit, id);
+    const half = lowerTriangle(emit, value.span, emit.apply("matmul", [upper, cotangent]));
+    const left = emit.apply("solve", [upper, half]);
+    const both = transposed(emit, emit.apply("solve", [upper, transposed(emit, left)]));
+    const sum = emit.apply("add", [both, transposed(emit, both)]);
+    return [lowerTriangle(emit, value.span, sum)];
+  },
 };
+
+/** The matrices in the last two dims, each transposed. */
+function transposed(emit: Emitter, a: ValueId): ValueId {
+  const rank = emit.typeOf(a).shape.length;
+  const perm = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : i === rank - 2 ? rank - 1 : rank - 2));
+  return emit.apply("transpose", [a], { perm });
+}
+
+/** The matrices with zeros above the diagonal, and half of what is on it. */
+function lowerTriangle(emit: Emitter, span: Span, a: ValueId): ValueId {
+  const axes = emit.typeOf(a).shape.map((extent, i) => ({ name: `i${i}`, extent }));
+  const writer = new ScalarWriter(emit, span, axes, [a]);
+  const at = axes.map((_, axis) => writer.axis(axis));
+  const [row, column] = [axes.length - 2, axes.length - 1].map((axis) => writer.axis(axis));
+  if (!row || !column) throw new Error("a matrix has two axes");
+  const x = writer.element(0, at);
+  const share = (factor: number) => writer.constant(factor, x.dtype);
+  const notBelow = writer.apply("select", writer.apply("equal", row, column), share(0.5), share(0));
+  const kept = writer.apply("select", writer.apply("greater", row, column), share(1), notBelow);
+  return writer.tensor([...axes.keys()], writer.apply("mul", x, kept));
+}
 
 // ---- solve ---------------------------------------------------------------------------------------------------
 
@@ -231,4 +264,17 @@ export const solve: Primitive = {
     return [mulDims(n, n), n];
   },
   routine: eliminate,
+  vjp({ emit, value, id, cotangent, wants }) {
+    const [a] = value.args;
+    if (a === undefined) return [];
+    const right = emit.apply("solve", [transposed(emit, a), cotangent]);
+    if (!wants(0)) return [undefined, right];
+    const isVector = emit.typeOf(id).shape.length < emit.typeOf(a).shape.length;
+    const column = (x: ValueId): ValueId =>
+      isVector ? emit.apply("reshape", [x], { shape: [...emit.typeOf(x).shape, ONE] }) : x;
+    const product = emit.apply("matmul", [column(right), transposed(emit, column(id))]);
+    return [emit.apply("neg", [product]), wants(1) ? right : undefined];
+  },
+  // The result is linear in the right-hand side.
+  linear: (_, [a, b]) => a === "fixed" && b !== "fixed",
 };

@@ -173,6 +173,8 @@ export interface Emitter {
   /** A primitive by its name, with its arguments as the signature binds them. */
   apply(name: string, operands: readonly ValueId[], args?: Readonly<Record<string, Argument>>): ValueId;
   typeOf(value: ValueId): TensorType;
+  /** A further result of a value, from 1. */
+  part(value: ValueId, index: number): ValueId;
   /** A number as a scalar. */
   constant(value: number, dtype: DType): ValueId;
   /** A size as a scalar. */

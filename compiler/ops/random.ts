@@ -121,4 +121,5 @@ export const randomBits: Primitive = {
       build.apply("select", "u32", isAt(i), then, otherwise);
     return either(0, a, either(1, b, either(2, c, d)));
   },
+  vjp: "zero",
 };

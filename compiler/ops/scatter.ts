@@ -9,6 +9,7 @@ import { element, elementsOf, forEachPoint } from "./points.ts";
 import type { Primitive, RoutineBuilder } from "./primitive.ts";
 import { copyWords, each, eachWord, elementAt, int, kindOf, less } from "./routine.ts";
 import { belongsTo, scalarFunction } from "./scalar.ts";
+import { ScalarWriter } from "./scalars.ts";
 import { firstOf } from "./shape.ts";
 
 // ---- scatter_add ------------------------------------------------------------------------------------------
@@ -70,6 +71,20 @@ export const scatterAdd: Primitive = {
     return result;
   },
   routine: addRows,
+  vjp({ emit, value, cotangent, wants }) {
+    const [, ids, v] = value.args;
+    if (ids === undefined || v === undefined) return [];
+    if (!wants(2)) return [cotangent];
+    // The rows that were added to; none for an id that was out of range.
+    const shape = emit.typeOf(v).shape;
+    const rank = emit.typeOf(ids).shape.length;
+    const axes = shape.map((extent, i) => ({ name: `i${i}`, extent }));
+    const writer = new ScalarWriter(emit, value.span, axes, []);
+    const at = axes.map((_, axis) => writer.axis(axis));
+    const row = writer.read(cotangent, [writer.read(ids, at.slice(0, rank)), ...at.slice(rank)], 0);
+    return [cotangent, undefined, writer.tensor([...axes.keys()], row)];
+  },
+  linear: (_, [x, ids, v]) => x !== "fixed" && v !== "fixed" && ids === "fixed",
 };
 
 // ---- nonzero ----------------------------------------------------------------------------------------------
@@ -157,4 +172,5 @@ export const nonzero: Primitive = {
   },
   scratch: (_, [mask]) => [dimOf(mask?.shape.length ?? 1)],
   routine: findTrue,
+  vjp: "zero",
 };

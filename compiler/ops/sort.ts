@@ -1,14 +1,16 @@
 /** Order: `sort` and `topk`. NaN counts as greater than every number, as it does for `max` and `argmax`. */
-import { ceilDivDims, type Dim, dimOf, formatDim, literalOf, mulDims, ONE, subDims } from "../ir/dims.ts";
-import type { Value } from "../ir/graph.ts";
+import { ceilDivDims, type Dim, dimOf, formatDim, literalOf, mulDims, ONE, subDims, ZERO } from "../ir/dims.ts";
+import type { Span } from "../../grammar/source.ts";
+import type { Value, ValueId } from "../ir/graph.ts";
 import { compare, type Expr, load, type Local, op, plus, select, times, use } from "../ir/stmt.ts";
 import { type DType, isFloat, type TensorType } from "../ir/types.ts";
 import { argDim, argNumber, numberOf } from "./attributes.ts";
 import { failArgument, failClass, failRank, formatType } from "./complaints.ts";
 import { element, elementsOf, forEachPoint, stridesOf } from "./points.ts";
-import type { Primitive, RoutineBuilder } from "./primitive.ts";
+import type { Emitter, Primitive, RoutineBuilder } from "./primitive.ts";
 import { each, elementAt, int, less, rowsAlong } from "./routine.ts";
 import { belongsTo } from "./scalar.ts";
+import { ScalarWriter } from "./scalars.ts";
 import { firstOf } from "./shape.ts";
 
 // ---- keys: i32 that are ordered as the elements are ------------------------------------------------------
@@ -190,7 +192,36 @@ export const sort: Primitive = {
     return [words, words];
   },
   routine: sortRows,
+  vjp: ({ emit, value, cotangent }) =>
+    value.args.map((x) => {
+      const axis = numberOf(value, "axis");
+      const { shape } = emit.typeOf(x);
+      const last = shape.length - 1;
+      const perm = shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
+      const turn = (id: ValueId): ValueId => (axis === last ? id : emit.apply("transpose", [id], { perm }));
+      const turned = turn(x);
+      // Ascending is descending of the negative, ties in the same order.
+      const order = emit.apply("topk", [emit.apply("neg", [turned])], { k: shape[axis] ?? ONE });
+      return turn(placed(emit, value.span, turned, emit.part(order, 1), turn(cotangent)));
+    }),
 };
+
+/** Zeros of the type of `x` but for `values`, each at its position along the last axis. */
+function placed(emit: Emitter, span: Span, x: ValueId, positions: ValueId, values: ValueId): ValueId {
+  const { shape, dtype } = emit.typeOf(x);
+  const axes = emit.typeOf(positions).shape.map((extent, i) => ({ name: `i${i}`, extent }));
+  const writer = new ScalarWriter(emit, span, axes, [positions]);
+  const at = axes.map((_, axis) => writer.axis(axis));
+  const last = shape.length - 1;
+  // Positions among all elements.
+  let row = writer.size(ZERO);
+  for (const [axis, index] of at.slice(0, -1).entries())
+    row = writer.apply("add", writer.apply("mul", row, writer.size(shape[axis] ?? ONE)), index);
+  const place = writer.apply("add", writer.apply("mul", row, writer.size(shape[last] ?? ONE)), writer.element(0, at));
+  const places = writer.tensor([...axes.keys()], place);
+  const none = emit.apply("broadcast", [emit.constant(0, dtype)], { shape: [mulDims(...shape)] });
+  return emit.apply("reshape", [emit.apply("scatter_add", [none, places, values])], { shape });
+}
 
 // ---- topk -----------------------------------------------------------------------------------------------
 
@@ -345,4 +376,6 @@ export const topk: Primitive = {
     return [values, indices];
   },
   routine: selectTop,
+  vjp: ({ emit, value, id, cotangent }) =>
+    value.args.map((x) => placed(emit, value.span, x, emit.part(id, 1), cotangent)),
 };

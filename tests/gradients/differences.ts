@@ -19,6 +19,7 @@ export function emitterOf(builder: GraphBuilder): Emitter {
   return {
     apply: (name, operands, args) => builder.call(name, operands, args),
     typeOf: (value) => builder.type(value),
+    part: (value, index) => builder.part(value, index),
     constant: (value, dtype) => builder.constant([value], [], dtype),
     dim: (dim, dtype) => builder.dim(dim, dtype),
     facts: { equal: equalDims, atLeast: (dim, minimum) => isNonNegative(subDims(dim, dimOf(minimum))) },
