@@ -55,7 +55,9 @@ function readHole(
 export function outline(file: SourceFile): ReadonlyMap<string, Span> | undefined {
   const found = new Map<string, Span>();
   const heads = [
-    ...file.text.matchAll(/^(?:\/\/\/.*\n|@.*\n(?:[ )}\]].*\n)*)*(def|layer|optimizer|config|const|test|import|graph)\b *(\w*)/gm),
+    ...file.text.matchAll(
+      /^(?:\/\/\/.*\n|@.*\n(?:[ )}\]].*\n)*)*(def|layer|optimizer|config|const|test|import|graph)\b *(\w*)/gm,
+    ),
   ];
   for (const [i, head] of heads.entries()) {
     const [, kind, name = ""] = head;

@@ -37,7 +37,10 @@ const programs: Readonly<Record<string, Program>> = {
   sigmoid_cross_entropy: { shape: [5], expression: "sigmoid_cross_entropy(x, t * x)" },
   softplus: { shape: [5], expression: "softplus(3 * x) + log_sigmoid(x) + mish(x)" },
   logaddexp: { shape: [5], expression: "logaddexp(x, t * x) + log1p(x ** 2) + expm1(x)" },
-  activations: { shape: [7], expression: "relu(x) + gelu(x) + gelu_erf(x) + silu(x) + elu(x) + selu(x) + hard_swish(x)" },
+  activations: {
+    shape: [7],
+    expression: "relu(x) + gelu(x) + gelu_erf(x) + silu(x) + elu(x) + selu(x) + hard_swish(x)",
+  },
   losses: { shape: [4], expression: "mse(x, t) + mae(x, 2 * t) + huber(x, t * x) + log_cosh(x, t)" },
   layer_norm: { shape: [4, 6], expression: "layer_norm(x)" },
   batch_norm: { shape: [6], expression: "batch_norm(x)" },
@@ -62,7 +65,7 @@ const programs: Readonly<Record<string, Program>> = {
   products: {
     shape: [3, 3],
     declarations: "param w: f32[3, 4] = random_normal",
-    expression: "einsum(\"n i j, j k, n l i -> n l k\", x, w, x @ x)",
+    expression: 'einsum("n i j, j k, n l i -> n l k", x, w, x @ x)',
     params: ["w"],
   },
   a_gradient_penalty: {
@@ -155,7 +158,11 @@ test("kinks and edges have the gradients of the language", () => {
     output e = grad(sum(max_pool2d(reshape(x[:4], [1, 2, 2, 1]))), x)
   }`);
   const x: NdArray = { dtype: "f32", shape: [5], data: Float64Array.of(0, 0, -1, 0, 2) };
-  const results = interpret(graph, { feeds: new Map([["x", x]]), variables: new Map(), fetches: ["a", "b", "c", "d", "e"] });
+  const results = interpret(graph, {
+    feeds: new Map([["x", x]]),
+    variables: new Map(),
+    fetches: ["a", "b", "c", "d", "e"],
+  });
   const of = (name: string) => [...(results.get(name)?.data ?? [])];
   assert.equal(of("a"), [0, 0, 0, 0, 1]);
   assert.is(of("b")[0], 0.5);
