@@ -5,17 +5,20 @@
  */
 import { existsSync } from "node:fs";
 import { type CAC, cac, type Command } from "cac";
-import { TfgError } from "../runtime/index.ts";
+import { TfgError } from "../runtime/errors.ts";
 import { reasonOf } from "./cli/files.ts";
 import { packageVersion } from "./cli/package.ts";
 import { type Terminal, terminal as standard } from "./cli/terminal.ts";
 import { didYouMean, Options, UsageError } from "./cli/usage.ts";
 
-/** Marks words that look like numbers, as an empty one does, so that the parser leaves them alone: `00000123` is a folder. */
+/**
+ * Marks words that look like numbers, as an empty one does, so that the parser leaves them alone: `00000123` is a folder.
+ * So it does with `-`, which is standard input.
+ */
 const guard = "\u0000";
 const isNumeric = (word: string): boolean => Number.isFinite(Number(word));
 const guarded = (word: string): string =>
-  isNumeric(word)
+  isNumeric(word) || word === "-"
     ? guard + word
     : word.startsWith("-")
       ? word.replace(/(?<==)(.*)$/, (value) => (isNumeric(value) ? guard + value : value))
@@ -73,6 +76,15 @@ function defineCommands(terminal: Terminal): CAC {
     const { checkCommand } = await import("./cli/check.ts");
     return checkCommand(files.map(unguarded), new Options(options), terminal);
   });
+  cli
+    .command("fmt <...files>", "Bring sources, or all beneath a folder, into their canonical form")
+    .usage("fmt FILE.tfg… | FOLDER… | - [options]")
+    .option("--check", "Write nothing; list the files that would change, with exit code 1 if there are any")
+    .example("  $ tfgc fmt - < model.tfg")
+    .action(async (files: readonly string[], options: Record<string, unknown>) => {
+      const { fmtCommand } = await import("./cli/fmt.ts");
+      return fmtCommand(files.map(unguarded), new Options(options), terminal);
+    });
   setting(
     cli
       .command("run <file>", "Run a graph once")

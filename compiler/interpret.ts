@@ -122,9 +122,9 @@ class Run {
         for (const name of dimSymbols(dimOfAttribute(this.#value(id), "dim"))) read.set(name, this.#dimOf(name));
     }
     const values = Array.from(read, ([name, value]) => `${name} is ${value}`).join(", ");
-    const shown = [message === text ? "" : text, values].filter((part) => part !== "").join(", ");
+    const said = message === text ? "" : `${message}: `;
     const { line } = positionAt(span.file, span.start);
-    throw new TfgError("TFG0812", `${message}${shown === "" ? "" : `: ${shown}`} (line ${line})`, {
+    throw new TfgError("TFG0812", `${said}assert ${text} (line ${line})${values && `: ${values}`}`, {
       graph: this.#graph.name,
     });
   }
@@ -192,7 +192,7 @@ class Run {
     if (value.op === "input") return [this.#stored(value.type, this.#feed(textOf(value, "name"), value.type))];
     if (value.op === "variable") return [this.#stored(value.type, this.#variable(textOf(value, "name"), value.type))];
     if (value.op === "random_key") return [this.#stored(value.type, this.#key(textOf(value, "path")))];
-    if (value.op === "loop") return this.#loop(id, value);
+    if (value.op === "loop") return this.#loop(value);
     const shape = value.type.shape.map(this.#size);
     const args = value.args.map((arg) => this.#result(arg));
     const meaning = primitiveOf(value.op).meaning(args, value, { shape, type: value.type, size: this.#size });
@@ -217,7 +217,7 @@ class Run {
   }
 
   /** The carries after the last iteration, then what the iterations stacked. */
-  #loop(id: ValueId, value: Value): readonly NdArray[] {
+  #loop(value: Value): readonly NdArray[] {
     const loop = numberOf(value, "loop");
     const count = numberOf(value, "carries");
     const axes = numbersOf(value, "axes");
@@ -225,14 +225,7 @@ class Run {
     const { leaves, values } = this.#bodyOf(loop, value);
     const times = this.#size(dimOfAttribute(value, "times"));
     const types = [value.type, ...(value.more ?? [])];
-    const starts = new Map(
-      this.#graph.values.flatMap((other): [number, NdArray][] =>
-        other.op === "carry" && other.attributes.loop === loop
-          ? [[numberOf(other, "index"), this.#result(other.args[0] ?? -1)]]
-          : [],
-      ),
-    );
-    let carries = types.slice(0, count).map((_, i) => starts.get(i));
+    let carries = value.args.slice(0, count).map((leaf) => this.#result(this.#value(leaf).args[0] ?? -1));
     const stacked: NdArray[][] = axes.map(() => []);
     this.#open.add(loop);
     for (let iteration = 0; iteration < times; iteration++) {
@@ -249,10 +242,7 @@ class Run {
     }
     this.#open.delete(loop);
     for (const inner of values) this.#results.delete(inner);
-    const ends = carries.map((carry, i) => {
-      if (!carry) throw new Error(`loop ${id} ends with a carry that has no start`);
-      return this.#stored(types[i] ?? value.type, carry.data);
-    });
+    const ends = carries.map((carry, i) => this.#stored(types[i] ?? value.type, carry.data));
     const ys = stacked.map((parts, i) => {
       const type = types[count + i] ?? value.type;
       return this.#stored(type, stackedAt(parts, axes[i] ?? 0, type.shape.map(this.#size)));
@@ -261,7 +251,7 @@ class Run {
   }
 
   /** What a leaf of a loop stands for in an iteration. */
-  #leaf(id: ValueId, iteration: number, carries: readonly (NdArray | undefined)[]): NdArray {
+  #leaf(id: ValueId, iteration: number, carries: readonly NdArray[]): NdArray {
     const value = this.#value(id);
     if (value.op === "counter") return this.#stored(value.type, Float64Array.of(iteration));
     if (value.op === "element") {
@@ -269,7 +259,7 @@ class Run {
       return this.#stored(value.type, partAt(xs, numberOf(value, "axis"), iteration));
     }
     const carry = carries[numberOf(value, "index")];
-    if (!carry) throw new Error(`value ${id} is a carry that has no start`);
+    if (!carry) throw new Error(`value ${id} is a carry that its loop does not have`);
     return carry;
   }
 
@@ -333,9 +323,12 @@ function bindDims(graph: Graph, options: InterpretOptions): Map<string, number> 
       );
     for (const [i, dim] of type.shape.entries()) equations.push({ dim, size: fed.shape[i] ?? 0, of: name });
   }
+  const equalities = graph.checks.flatMap(({ difference, holds }) =>
+    holds === "== 0" ? [{ dim: difference, size: 0 }] : [],
+  );
   for (let before = -1; before !== dims.size; ) {
     before = dims.size;
-    for (const { dim, size } of equations) {
+    for (const { dim, size } of [...equations, ...equalities]) {
       const solved = solve(dim, size, dims);
       if (solved) dims.set(solved.name, solved.value);
     }

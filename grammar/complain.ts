@@ -12,6 +12,7 @@ import {
   isMissingComma,
   type Mishap,
   startsDeclaration,
+  startsLine,
 } from "./outline.ts";
 import type { SourceFile, Span } from "./source.ts";
 import * as t from "./tokens.ts";
@@ -28,6 +29,11 @@ export function complain(mishap: Mishap): Diagnostic {
       secondEqual(mishap, word) ??
       wrongBeginning(mishap, word) ??
       keywordAsName(mishap, word) ??
+      importWithoutBraces(mishap, word) ??
+      headOfDeclaration(mishap, word) ??
+      otherForms(mishap, word) ??
+      typeMissing(mishap, word) ??
+      valueMissing(mishap) ??
       afterPipe(mishap, word);
     if (special !== undefined) return special;
   }
@@ -118,13 +124,18 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
   if (!isInFile && expected !== "a statement" && !isBetweenStatements(mishap)) return undefined;
   const span = spanOf(file, word);
   const next = words[index + 1];
-  if (word.tokenType === t.For) {
-    return syntaxError("TFG0101", "there is no `for` statement", {
+  const isLoop = word.image === "while" && next?.tokenType !== t.LeftParen && next?.tokenType !== t.Equal;
+  if (word.tokenType === t.For || isLoop) {
+    return syntaxError("TFG0101", `there is no \`${word.image}\` statement`, {
       span,
       text: "repeat with `repeat`, `fold`, `scan` or `while`, or index with `tensor(i in N: …)`",
     });
   }
   if (!is(word, t.Ident)) return undefined;
+  if (isInFile && /^(?:class|struct|interface|trait|type)$/.test(word.image)) {
+    const text = "what owns variables is a `layer`, what is run is a `graph`";
+    return syntaxError("TFG0101", `there is no \`${word.image}\``, { span, text });
+  }
   const near = misspelt(mishap);
   if (near !== undefined) {
     return syntaxError(
@@ -144,6 +155,10 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
     const what = t.softKeywords.has(word.tokenType) ? `\`${word.image}\`` : "a binding";
     return syntaxError("TFG0101", `${what} belongs in a graph or a function`, { span, text });
   }
+  if (next?.tokenType === t.Pipe && opened.length > 0) {
+    const text = `give it a name: \`y = ${word.image} |> …\``;
+    return syntaxError("TFG0101", "a value needs a name", { span, text });
+  }
   if (next?.tokenType === t.LeftParen && opened.length > 0) {
     const text = `give it a name: \`y = ${word.image}(…)\``;
     return syntaxError("TFG0101", "a value needs a name", { span, text });
@@ -152,13 +167,184 @@ function wrongBeginning(mishap: Mishap, word: IToken): Diagnostic | undefined {
     const text = "it stands directly in the braces of a `graph`";
     return syntaxError("TFG0101", `\`${word.image}\` belongs in a graph`, { span, text });
   }
+  if (next?.image === "==") {
+    const place = spanOf(file, next);
+    const helps = [{ text: "write `=`", edits: [{ span: place, text: "=" }] }];
+    const label = { span: place, text: "a name is bound by `=`" };
+    return syntaxError("TFG0101", "expected `=`, found `==`", label, { helps });
+  }
   const followed = word.tokenType === t.Scope ? "a string" : "a name";
   const want = t.softKeywords.has(word.tokenType) ? `${followed} after \`${word.image}\`` : "`=`";
   if (next !== undefined && t.hardKeywords.has(next.tokenType) && t.softKeywords.has(word.tokenType)) {
     return keywordAsName({ ...mishap, index: index + 1, expected: "a name" }, next);
   }
   const primary = behind({ ...mishap, index: index + 1 }, `expected ${want}`);
-  return syntaxError("TFG0101", `expected ${want}, found ${found(mishap, index + 1)}`, primary);
+  const quoted = followed === "a string" && next !== undefined && is(next, t.Ident) ? `"${next.image}"` : undefined;
+  const helps = quoted ? [{ text: quoted, edits: [{ span: spanOf(file, next ?? word), text: quoted }] }] : [];
+  return syntaxError("TFG0101", `expected ${want}, found ${found(mishap, index + 1)}`, primary, { helps });
+}
+
+/** `import numpy as np`, `import dense from "std/nn"`. */
+function importWithoutBraces({ file, words, index }: Mishap, word: IToken): Diagnostic | undefined {
+  if (words[index - 1]?.tokenType !== t.Import || !is(word, t.Ident)) return undefined;
+  const span = spanOf(file, word);
+  const isNamed = words[index + 1]?.tokenType === t.From;
+  return syntaxError(
+    "TFG0101",
+    "an import names what it takes in braces",
+    { span, text: isNamed ? `write \`{ ${word.image} }\`` : "there are no modules of other languages" },
+    {
+      notes: ["functions of the standard library need no import"],
+      helps: isNamed
+        ? [{ text: `{ ${word.image} }`, edits: [{ span, text: `{ ${word.image} }` }] }]
+        : [{ text: '`import { name } from "./other.tfg"`' }],
+    },
+  );
+}
+
+/** `graph g(N) {`, `graph g[N]` without a brace, `def f(x: f32): f32`, results without names. */
+function headOfDeclaration(mishap: Mishap, word: IToken): Diagnostic | undefined {
+  const { file, words, index, expected } = mishap;
+  const span = spanOf(file, word);
+  const before = words[index - 1];
+  if (word.image === "(" && words[index - 2]?.tokenType === t.Graph && expected.includes("`{`")) {
+    const close = words.slice(index).find((other) => other.image === ")");
+    const inside = close === undefined ? "" : file.text.slice(span.end, close.startOffset);
+    const helps =
+      close === undefined || !/^[\w\s,]*$/.test(inside)
+        ? []
+        : [{ text: `[${inside}]`, edits: [{ span: { ...span, end: t.endOf(close) }, text: `[${inside}]` }] }];
+    const text = "a graph takes no arguments; its run dims stand in `[ ]`";
+    return syntaxError("TFG0101", `expected \`[\` or \`{\`, found \`(\``, { span, text }, { helps });
+  }
+  if (expected === "`{`" && startsLine(file, words, index)) {
+    const primary = behind(mishap, "expected `{`");
+    const helps = [{ text: "insert `{`", edits: [{ span: primary.span, text: " {" }] }];
+    return syntaxError("TFG0101", `expected \`{\`, found ${found(mishap, index)}`, primary, { helps });
+  }
+  if (word.tokenType === t.Colon && before?.image === ")" && expected === "`=` or `{`") {
+    const isType = dtypes.test(words[index + 1]?.image ?? "");
+    const text = isType ? "the type of the result stands behind `->`" : "a body is `= value` or `{ … return value }`";
+    const helps = isType ? [{ text: "write `->`", edits: [{ span, text: " ->" }] }] : [];
+    return syntaxError("TFG0101", `expected ${isType ? "`->`" : expected}, found \`:\``, { span, text }, { helps });
+  }
+  if (word.tokenType === t.Colon && expected === "`{`") {
+    const text = "a block stands in braces: `{ … }`";
+    return syntaxError("TFG0101", "expected `{`, found `:`", { span, text });
+  }
+  const opener = innermostOpen(words, index);
+  const isResult = opener?.image === "(" && words[words.indexOf(opener) - 1]?.tokenType === t.Arrow;
+  if (isResult && expected === t.Colon.LABEL && before !== undefined && dtypes.test(before.image)) {
+    const text = `for example \`-> (first: ${before.image}…, second: …)\``;
+    return syntaxError("TFG0101", "several results have names", { span: spanOf(file, before), text });
+  }
+  return undefined;
+}
+
+/** `[f(i) for i in N]`, `x |> fn(h) => h`, `if c: a else: b`, `(a, b)`. */
+function otherForms(mishap: Mishap, word: IToken): Diagnostic | undefined {
+  const { file, words, index, expected } = mishap;
+  const span = spanOf(file, word);
+  const before = words[index - 1];
+  if (word.tokenType === t.Colon && (expected === "`then`" || before?.tokenType === t.Else)) {
+    const text = before?.tokenType === t.Else ? "" : " then";
+    const label = "a conditional expression is written `if c then a else b`";
+    const help = text === "" ? "remove `:`" : "write `then`";
+    const helps = [{ text: help, edits: [{ span, text }] }];
+    return syntaxError("TFG0101", `expected ${expected}, found \`:\``, { span, text: label }, { helps });
+  }
+  if (expected === "`else`") {
+    const label = "an `if` in a value has both branches: `if c then a else b`";
+    return syntaxError("TFG0101", `expected \`else\`, found ${found(mishap, index)}`, behind(mishap, label));
+  }
+  const opener = innermostOpen(words, index);
+  const owner = opener === undefined ? undefined : words[words.indexOf(opener) - 1];
+  const isTuple = opener?.image === "(" && owner !== undefined && !is(owner, t.Ident) && !isCloser(owner);
+  if (word.tokenType === t.Comma && isTuple && owner.tokenType !== t.Fn) {
+    const close = matchingCloser(words, words.indexOf(opener));
+    const edits =
+      close === undefined
+        ? undefined
+        : [
+            { span: spanOf(file, opener), text: "[" },
+            { span: spanOf(file, close), text: "]" },
+          ];
+    const helps = edits === undefined ? [] : [{ text: "write `[` and `]`", edits }];
+    return syntaxError("TFG0101", "several values are a list", { span, text: "a list stands in `[ ]`" }, { helps });
+  }
+  if (word.tokenType === t.For && innermostOpen(words, index)?.tokenType !== t.LeftBrace) {
+    const text = "a tensor of values is `tensor(i in N: …)`, their sum `sum(i in N: …)`";
+    return syntaxError("TFG0101", "there is no `for` in a value", { span, text });
+  }
+  if (word.tokenType === t.Fn && words[index - 1]?.tokenType === t.Pipe) {
+    const text = "put the function in parentheses: `x |> (fn(h) => …)`";
+    return syntaxError("TFG0101", "a pipe goes into a name or a call", { span, text });
+  }
+  return undefined;
+}
+
+/** `input x f32[N]`, `param w = zeros`, `def f(x)`. */
+function typeMissing(mishap: Mishap, word: IToken): Diagnostic | undefined {
+  const { file, words, index, expected } = mishap;
+  const name = words[index - 1];
+  if (expected !== t.Colon.LABEL || name === undefined || !is(name, t.Ident)) return undefined;
+  const opener = innermostOpen(words, index);
+  const owner = opener === undefined ? "" : ownerOf(words, opener);
+  const message = `\`${name.image}\` needs a type`;
+  const next = words[index + 1];
+  const typed = `: ${word.tokenType === t.Equal ? (next?.image ?? "") : word.image}`;
+  if (dtypes.test(word.image)) {
+    const primary = behind(mishap, "expected `:`");
+    const helps = [{ text: `${name.image}${typed}`, edits: [{ span: primary.span, text: ":" }] }];
+    return syntaxError("TFG0101", `expected \`:\`, found ${found(mishap, index)}`, primary, { helps });
+  }
+  if (owner.startsWith("the parameters of")) {
+    const of = owner.slice("the parameters of ".length);
+    const label = `a parameter of ${of} says what it takes: \`${name.image}: f32[N]\``;
+    return syntaxError("TFG0101", message, { span: spanOf(file, name), text: label });
+  }
+  if (word.tokenType === t.Equal && next !== undefined && dtypes.test(next.image)) {
+    const span = { ...spanOf(file, word), start: t.endOf(name) };
+    const helps = [{ text: `${name.image}${typed}`, edits: [{ span, text: ":" }] }];
+    return syntaxError("TFG0101", message, { span: spanOf(file, word), text: "a type stands behind `:`" }, { helps });
+  }
+  const declares = words[index - 2]?.image ?? "";
+  const literal = declares !== "config" ? undefined : typeOfLiteral(next);
+  if (literal !== undefined) {
+    const primary = behind(mishap, `its type stands behind \`:\`, as in \`config ${name.image}: ${literal}\``);
+    const helps = [{ text: `${name.image}: ${literal}`, edits: [{ span: primary.span, text: `: ${literal}` }] }];
+    return syntaxError("TFG0101", message, primary, { helps });
+  }
+  if (!/^(?:input|param|state)$/.test(declares)) return undefined;
+  const label = `its type stands behind \`:\`, as in \`${declares} ${name.image}: f32[8]\``;
+  return syntaxError("TFG0101", message, { span: spanOf(file, name), text: label });
+}
+
+function typeOfLiteral(word: IToken | undefined): string | undefined {
+  if (word?.tokenType === t.IntLiteral) return "int";
+  if (word?.tokenType === t.FloatLiteral) return "f32";
+  if (word?.tokenType === t.StringLiteral) return "str";
+  return word?.tokenType === t.True || word?.tokenType === t.False ? "bool" : undefined;
+}
+
+const dtypes = /^(?:[fiu](?:8|16|32|64)|bf16|bool|int|float\d*|int\d+|str|q[48])$/;
+
+/** `x: f32[N]` without a value, where nothing says what `x` is. */
+function valueMissing(mishap: Mishap): Diagnostic | undefined {
+  const { file, words, index, expected } = mishap;
+  if (expected !== t.Equal.LABEL) return undefined;
+  let first = index - 1;
+  while (first > 0 && !startsLine(file, words, first)) first--;
+  const [name, sign] = [words[first], words[first + 1]];
+  if (startsLine(file, words, index) && name?.tokenType === t.Ident && sign?.tokenType === t.Colon) {
+    const before = words[index - 1];
+    const text = file.text.slice(name.startOffset, before === undefined ? t.endOf(name) : t.endOf(before));
+    const primary = { span: spanAt(file, name.startOffset, name.startOffset + text.length), text: "this has no value" };
+    return syntaxError("TFG0101", `\`${name.image}\` is declared as nothing`, primary, {
+      helps: [{ text: `\`input ${text}\` for what a run is fed, \`param ${text}\` for a variable` }],
+    });
+  }
+  return undefined;
 }
 
 /** Statements that stand in a graph itself, not in a function or a block. */
@@ -234,6 +420,16 @@ function ownerOfBlock(words: readonly IToken[], at: number): string {
     if (word.tokenType === t.Import) return "the names to import";
   }
   return "`{`";
+}
+
+/** The bracket that closes the one at word `at`. */
+function matchingCloser(words: readonly IToken[], at: number): IToken | undefined {
+  let open = 0;
+  for (const word of words.slice(at)) {
+    if (t.closers.has(word.tokenType)) open++;
+    else if (isCloser(word) && --open === 0) return word;
+  }
+  return undefined;
 }
 
 /** The index of the bracket that word `at` closes, or 0. */

@@ -38,7 +38,7 @@ export abstract class ExpressionFormatter {
   }
 
   /** A gap and the word behind it. */
-  protected then(separator: "none" | "space" | "line", expected?: string): Layout {
+  protected next(separator: "none" | "space" | "line", expected?: string): Layout {
     return concat(this.gap(separator), this.word(expected));
   }
 
@@ -52,7 +52,7 @@ export abstract class ExpressionFormatter {
   /** `a, b, c` */
   protected separated<T>(items: readonly T[], one: (item: T) => Layout): Layout {
     const parts = items.map((item, i) =>
-      i === 0 ? one(item) : concat(this.then("none", ","), this.gap("line"), one(item)),
+      i === 0 ? one(item) : concat(this.next("none", ","), this.gap("line"), one(item)),
     );
     return concat(...parts);
   }
@@ -79,7 +79,7 @@ export abstract class ExpressionFormatter {
       const list = concat(
         this.gap("none"),
         this.bracketed(dims, (dim) =>
-          dim.kind === "pack" ? concat(this.word(".."), this.then("none")) : this.expression(dim.value),
+          dim.kind === "pack" ? concat(this.word(".."), this.next("none")) : this.expression(dim.value),
         ),
       );
       parts.push(list);
@@ -105,11 +105,11 @@ export abstract class ExpressionFormatter {
       case "pipe":
         return this.pipe(node);
       case "coalesce":
-        return concat(this.expression(node.value), this.then("space", "??"), this.value(node.outside));
+        return concat(this.expression(node.value), this.next("space", "??"), this.value(node.outside));
       case "cast":
-        return concat(this.expression(node.value), this.then("space", "as"), this.then("space"));
+        return concat(this.expression(node.value), this.next("space", "as"), this.next("space"));
       case "member":
-        return concat(this.expression(node.value), this.then("none", "."), this.then("none"));
+        return concat(this.expression(node.value), this.next("none", "."), this.next("none"));
       case "call":
         return concat(this.expression(node.callee), this.gap("none"), this.args(node.args));
       case "index":
@@ -146,7 +146,7 @@ export abstract class ExpressionFormatter {
     const numbers = items.map((item, i) =>
       i === 0
         ? concat(this.gap("soft"), one(item))
-        : concat(this.then("none", ","), group(concat(this.gap("line"), one(item)))),
+        : concat(this.next("none", ","), group(concat(this.gap("line"), one(item)))),
     );
     return group(concat(open, indent(concat(...numbers)), this.gap("soft", "close"), this.word("]")));
   }
@@ -156,11 +156,11 @@ export abstract class ExpressionFormatter {
     if (node.operator === "..") {
       const isTight = isAtom(node.left) && isAtom(node.right);
       const left = this.expression(node.left);
-      if (!isTight) return concat(left, this.then("space", ".."), this.value(node.right));
-      return concat(left, this.then("none", ".."), this.gap("none"), this.expression(node.right));
+      if (!isTight) return concat(left, this.next("space", ".."), this.value(node.right));
+      return concat(left, this.next("none", ".."), this.gap("none"), this.expression(node.right));
     }
     if (node.operator === "**") {
-      return concat(this.expression(node.left), this.then("space", "**"), this.value(node.right));
+      return concat(this.expression(node.left), this.next("space", "**"), this.value(node.right));
     }
     const chain: s.BinaryExpression[] = [];
     let first: s.Expression = node;
@@ -171,7 +171,7 @@ export abstract class ExpressionFormatter {
     const start = this.expression(first);
     const rest = chain
       .toReversed()
-      .map(({ operator, right }) => concat(this.then("line", operator), this.value(right)));
+      .map(({ operator, right }) => concat(this.next("line", operator), this.value(right)));
     return group(concat(start, indent(concat(...rest))));
   }
 
@@ -181,7 +181,7 @@ export abstract class ExpressionFormatter {
     let first: s.Expression = node;
     for (; first.kind === "pipe"; first = first.left) stages.push(first.right);
     const start = this.expression(first);
-    const rest = stages.toReversed().map((stage) => ({ arrow: this.then("line", "|>"), stage: this.value(stage) }));
+    const rest = stages.toReversed().map((stage) => ({ arrow: this.next("line", "|>"), stage: this.value(stage) }));
     const whole = concat(start, indent(concat(...rest.map(({ arrow, stage }) => concat(arrow, stage)))));
     if (stages.length >= longPipe) return group(whole, pipeWidth);
     if (stages.length > 1 || !endsInFunction(node.right)) return group(whole);
@@ -201,9 +201,9 @@ export abstract class ExpressionFormatter {
         break;
       }
       const condition = concat(this.word("if"), this.value(branch.condition));
-      const then = group(indent(concat(this.then("line", "then"), this.value(branch.then))));
+      const then = group(indent(concat(this.next("line", "then"), this.value(branch.then))));
       parts.push(condition, then);
-      parts.push(indent(concat(this.then("line", "else"), this.gap("space"))));
+      parts.push(indent(concat(this.next("line", "else"), this.gap("space"))));
     }
     // The last branch is indented with its `else`.
     const last = parts.pop() ?? "";
@@ -225,9 +225,9 @@ export abstract class ExpressionFormatter {
     const callee = concat(this.word(), this.gap("none"), this.word("("));
     const binders = concat(
       this.gap("soft"),
-      this.separated(node.binders, ({ extent }) => concat(this.word(), this.then("space", "in"), this.value(extent))),
+      this.separated(node.binders, ({ extent }) => concat(this.word(), this.next("space", "in"), this.value(extent))),
     );
-    const colon = this.then("none", ":");
+    const colon = this.next("none", ":");
     const body = indent(concat(this.gap("line"), this.expression(node.body)));
     const close = concat(this.gap("none", "close"), this.word(")"));
     return choice(
@@ -253,9 +253,9 @@ export abstract class ExpressionFormatter {
     const open = this.word("(");
     const start = concat(
       this.gap("soft"),
-      ...args.slice(0, -1).map((arg) => concat(this.argument(arg), this.then("none", ","), this.gap("line"))),
+      ...args.slice(0, -1).map((arg) => concat(this.argument(arg), this.next("none", ","), this.gap("line"))),
     );
-    const name = args.at(-1)?.name === undefined ? "" : concat(this.word(), this.then("none", "="), this.gap("none"));
+    const name = args.at(-1)?.name === undefined ? "" : concat(this.word(), this.next("none", "="), this.gap("none"));
     const { head, tail } = this.lambda(last);
     const close = concat(this.gap("soft", "close"), this.word(")"));
     const whole = concat(start, name, group(concat(head, tail)));
@@ -268,7 +268,7 @@ export abstract class ExpressionFormatter {
 
   private argument({ name, value }: s.Argument): Layout {
     if (name === undefined) return this.expression(value);
-    return concat(this.word(), this.then("none", "="), this.gap("none"), this.expression(value));
+    return concat(this.word(), this.next("none", "="), this.gap("none"), this.expression(value));
   }
 
   private slice(slice: s.SliceSyntax): Layout {
@@ -278,7 +278,7 @@ export abstract class ExpressionFormatter {
     const isTight = [from, to, step].every((part) => part === undefined || isAtom(part));
     const parts: Layout[] = from === undefined ? [] : [this.expression(from)];
     const colon = (value: s.Expression | undefined): void => {
-      parts.push(this.then(isTight || parts.length === 0 ? "none" : "space", ":"));
+      parts.push(this.next(isTight || parts.length === 0 ? "none" : "space", ":"));
       if (value !== undefined) parts.push(this.gap(isTight ? "none" : "space"), this.expression(value));
     };
     colon(to);

@@ -41,7 +41,7 @@ class Formatter extends ExpressionFormatter {
           this.word("config"),
           this.gap("space"),
           this.typed(node.type),
-          this.then("space", "="),
+          this.next("space", "="),
           this.value(node.value),
         );
       case "const":
@@ -49,13 +49,13 @@ class Formatter extends ExpressionFormatter {
       case "function":
         return this.functionDeclaration(node);
       case "optimizer": {
-        const head = this.heading();
+        const head = concat(this.heading(), this.gap("none"));
         const params = this.params(node.params);
         const tail = concat(
-          this.then("space", "for"),
-          this.then("space"),
-          this.then("none", ","),
-          this.then("space"),
+          this.next("space", "for"),
+          this.next("space"),
+          this.next("none", ","),
+          this.next("space"),
           this.gap("space"),
         );
         const header = { head, params, tail };
@@ -72,7 +72,7 @@ class Formatter extends ExpressionFormatter {
         );
       }
       case "test":
-        return concat(this.word("test"), this.then("space"), this.gap("space"), this.block(node.body));
+        return concat(this.word("test"), this.next("space"), this.gap("space"), this.block(node.body));
     }
   }
 
@@ -80,28 +80,25 @@ class Formatter extends ExpressionFormatter {
     const head = this.word("import");
     const what =
       names === undefined
-        ? concat(this.then("space", "*"), this.then("space", "as"), this.then("space"))
+        ? concat(this.next("space", "*"), this.next("space", "as"), this.next("space"))
         : concat(
             this.gap("space"),
             this.bracketed(
               names,
               () => {
                 const name = this.word();
-                return this.peek() === "as" ? concat(name, this.then("space", "as"), this.then("space")) : name;
+                return this.peek() === "as" ? concat(name, this.next("space", "as"), this.next("space")) : name;
               },
               "line",
             ),
           );
-    return concat(head, what, this.then("space", "from"), this.then("space"));
+    return concat(head, what, this.next("space", "from"), this.next("space"));
   }
 
   private functionDeclaration({ generics, params, result, where, body }: s.FunctionDeclaration): Layout {
     const head = concat(this.heading(), this.generics(generics), this.gap("none"));
     const list = this.params(params);
-    const arrow =
-      result === undefined
-        ? undefined
-        : concat(this.gap("line"), this.word("->"), this.gap("space"), this.result(result));
+    const arrow = result === undefined ? undefined : this.result(result);
     const conditions = this.where(where);
     const header = {
       head,
@@ -125,23 +122,25 @@ class Formatter extends ExpressionFormatter {
    * A header on one line; else with its result or its conditions on lines of their own; else with a parameter a line.
    * Those that follow the parameters are indented more than the body.
    */
-  private header({ head, params, result = "", where = "", tail = "" }: Header): Layout {
+  private header({ head, params, result, where, tail = "" }: Header): Layout {
     const small = concat(head, params === undefined ? "" : flat(params));
     const broken = concat(head, params ?? "");
-    const lower = (part: Layout): Layout => indent(part, 2);
+    const beside = (part: Lower | undefined): Layout => (part === undefined ? "" : concat(flat(part.gap), part.text));
+    const below = (part: Lower | undefined): Layout =>
+      part === undefined ? "" : indent(concat(part.gap, part.text), 2);
     return choice(
-      { of: concat(small, flat(result), flat(where), tail), fits: "flat" },
-      { of: concat(small, flat(result), lower(where), tail), fits: "all" },
-      { of: concat(small, lower(result), flat(where), tail), fits: "all" },
-      { of: concat(small, lower(result), lower(where), tail), fits: "all" },
-      { of: concat(broken, flat(result), flat(where), tail), fits: "all" },
-      { of: concat(broken, flat(result), lower(where), tail), fits: "all" },
+      { of: concat(small, beside(result), beside(where), tail), fits: "flat" },
+      { of: concat(small, beside(result), below(where), tail), fits: "all" },
+      { of: concat(small, below(result), beside(where), tail), fits: "all" },
+      { of: concat(small, below(result), below(where), tail), fits: "all" },
+      { of: concat(broken, beside(result), beside(where), tail), fits: "all" },
+      { of: concat(broken, beside(result), below(where), tail), fits: "all" },
     );
   }
 
   /** `layer dense`: a keyword and a name. */
   private heading(): Layout {
-    return concat(this.word(), this.then("space"));
+    return concat(this.word(), this.next("space"));
   }
 
   private generics(generics: readonly s.Generic[]): Layout {
@@ -149,9 +148,9 @@ class Formatter extends ExpressionFormatter {
     return concat(
       this.gap("none"),
       this.bracketed(generics, (generic) => {
-        if (generic.kind === "pack") return concat(this.word(".."), this.then("none"));
+        if (generic.kind === "pack") return concat(this.word(".."), this.next("none"));
         const name = this.word();
-        return generic.kind === "dim" ? name : concat(name, this.then("none", ":"), this.then("space"));
+        return generic.kind === "dim" ? name : concat(name, this.next("none", ":"), this.next("space"));
       }),
     );
   }
@@ -160,21 +159,26 @@ class Formatter extends ExpressionFormatter {
   private params(params: readonly s.FunctionParam[]): Layout {
     return this.listed(params, (param) => {
       const { type } = param;
-      const start = concat(this.attributes(param.attributes, "space"), this.word(), this.then("none", ":"));
+      const start = concat(this.attributes(param.attributes, "space"), this.word(), this.next("none", ":"));
       const name = concat(start, this.gap("space"), type === "fn" ? this.word("fn") : this.type(type));
-      return param.default === undefined ? name : concat(name, this.then("space", "="), this.value(param.default));
+      return param.default === undefined ? name : concat(name, this.next("space", "="), this.value(param.default));
     });
   }
 
-  private result(result: s.ResultSyntax): Layout {
-    if (result.kind === "single") return this.type(result.type);
-    return this.bracketed(result.parts, ({ type }) => this.typed(type));
+  private result(result: s.ResultSyntax): Lower {
+    const gap = this.gap("line");
+    const arrow = concat(this.word("->"), this.gap("space"));
+    const type =
+      result.kind === "single" ? this.type(result.type) : this.bracketed(result.parts, (part) => this.typed(part.type));
+    return { gap, text: concat(arrow, type) };
   }
 
-  private where(conditions: readonly s.Expression[]): Layout | undefined {
+  private where(conditions: readonly s.Expression[]): Lower | undefined {
     if (conditions.length === 0) return undefined;
-    const start = concat(this.gap("line"), this.word("where"), this.gap("space"));
-    return concat(start, group(indent(this.separated(conditions, (condition) => this.expression(condition)))));
+    const gap = this.gap("line");
+    const start = concat(this.word("where"), this.gap("space"));
+    const list = this.separated(conditions, (condition) => this.expression(condition));
+    return { gap, text: concat(start, group(indent(list))) };
   }
 
   private attributes(attributes: readonly s.Attribute[], after: "space" | "newline"): Layout {
@@ -220,12 +224,14 @@ class Formatter extends ExpressionFormatter {
         return this.variable(node.attributes, node.type, node.default);
       case "output": {
         const start = concat(this.attributes(node.attributes, "space"), this.heading());
-        const type =
-          node.type === undefined ? "" : concat(this.then("none", ":"), this.gap("space"), this.type(node.type));
-        return concat(start, type, this.maybeValue(node.value));
+        return concat(start, this.typeAndValue(node.type, node.value));
       }
       case "train":
-        return concat(this.attributes(node.attributes, "space"), this.heading(), this.maybeValue(node.value));
+        return concat(
+          this.attributes(node.attributes, "space"),
+          this.heading(),
+          this.typeAndValue(undefined, node.value),
+        );
       case "step": {
         const start = concat(this.attributes(node.attributes, "space"), this.heading(), this.gap("space"));
         return concat(start, this.shortBlock(node.body));
@@ -243,9 +249,7 @@ class Formatter extends ExpressionFormatter {
         return this.variable([], node.type, node.init);
       case "const": {
         const head = this.heading();
-        const type =
-          node.type === undefined ? "" : concat(this.then("none", ":"), this.gap("space"), this.type(node.type));
-        return concat(head, type, this.maybeValue(node.value));
+        return concat(head, this.typeAndValue(node.type, node.value));
       }
       case "return": {
         const [only, ...others] = node.values;
@@ -260,21 +264,19 @@ class Formatter extends ExpressionFormatter {
       case "assert": {
         const condition = concat(this.word("assert"), this.value(node.condition));
         if (node.message === undefined) return condition;
-        return group(concat(condition, this.then("none", ","), indent(concat(this.gap("line"), this.word()))));
+        return group(concat(condition, this.next("none", ","), indent(concat(this.gap("line"), this.word()))));
       }
       case "if":
         return this.ifStatement(node);
       case "scope":
-        return concat(this.word("scope"), this.then("space"), this.gap("space"), this.block(node.body));
+        return concat(this.word("scope"), this.next("space"), this.gap("space"), this.block(node.body));
       case "update":
-        return concat(this.word(), this.then("space", ":="), this.value(node.value));
+        return concat(this.word(), this.next("space", ":="), this.value(node.value));
       case "binding": {
         const names = node.names.map((_, i) =>
-          i === 0 ? this.word() : concat(this.then("none", ","), this.then("space")),
+          i === 0 ? this.word() : concat(this.next("none", ","), this.next("space")),
         );
-        const type =
-          node.type === undefined ? "" : concat(this.then("none", ":"), this.gap("space"), this.type(node.type));
-        return concat(...names, type, this.maybeValue(node.value));
+        return concat(...names, this.typeAndValue(node.type, node.value));
       }
     }
   }
@@ -285,14 +287,7 @@ class Formatter extends ExpressionFormatter {
     type: s.StateStatement["type"],
     value: s.Expression | undefined,
   ): Layout {
-    const start = concat(
-      this.attributes(attributes, "space"),
-      this.heading(),
-      this.then("none", ":"),
-      this.gap("space"),
-    );
-    const written = "like" in type ? concat(this.word("like"), this.then("space")) : this.type(type);
-    return concat(start, written, this.maybeValue(value));
+    return concat(this.attributes(attributes, "space"), this.heading(), this.typeAndValue(type, value));
   }
 
   private ifStatement(node: s.IfStatement): Layout {
@@ -306,7 +301,7 @@ class Formatter extends ExpressionFormatter {
       const head = concat(this.word("if"), this.value(branch.condition), this.gap("space"));
       parts.push(head, this.block(branch.then));
       branch = branch.else;
-      if (branch !== undefined) parts.push(this.then("space", "else"));
+      if (branch !== undefined) parts.push(this.next("space", "else"));
     }
     return concat(...parts);
   }
@@ -315,19 +310,37 @@ class Formatter extends ExpressionFormatter {
 
   /** `name: type` */
   private typed(type: s.TypeSyntax): Layout {
-    return concat(this.word(), this.then("none", ":"), this.gap("space"), this.type(type));
+    return concat(this.word(), this.next("none", ":"), this.gap("space"), this.type(type));
   }
 
-  private maybeValue(value: s.Expression | undefined): Layout {
-    return value === undefined ? "" : concat(this.then("space", "="), this.value(value));
+  /** `: type = value`, of which either may be missing. A value that cannot break goes below a type that could. */
+  private typeAndValue(type: s.StateStatement["type"] | undefined, value: s.Expression | undefined): Layout {
+    const colon = type === undefined ? "" : concat(this.next("none", ":"), this.gap("space"));
+    const written =
+      type === undefined ? "" : "like" in type ? concat(this.word("like"), this.next("space")) : this.type(type);
+    const start = concat(colon, written);
+    if (value === undefined) return start;
+    if (type === undefined || value.kind !== "name") return concat(start, this.next("space", "="), this.value(value));
+    const equals = concat(this.next("line", "="), this.value(value));
+    return choice(
+      { of: concat(start, equals), fits: "flat" },
+      { of: concat(flat(start), indent(equals)), fits: "all" },
+      { of: concat(start, flat(equals)), fits: "all" },
+    );
   }
+}
+
+/** A part of a header that may begin a line. */
+interface Lower {
+  readonly gap: Layout;
+  readonly text: Layout;
 }
 
 interface Header {
   readonly head: Layout;
   readonly params?: Layout;
-  readonly result?: Layout;
-  readonly where?: Layout;
+  readonly result?: Lower;
+  readonly where?: Lower;
   /** What stands before a block. */
   readonly tail?: Layout;
 }

@@ -5,7 +5,7 @@
 import type { IToken } from "chevrotain";
 import { concat, endOfLine, indent, type Layout, line, lines, newline } from "./layout.ts";
 import type { SourceFile } from "./source.ts";
-import { endOf, readWords } from "./tokens.ts";
+import { DocComment, endOf, readWords } from "./tokens.ts";
 
 /** What stands between two words without comments: nothing, a space, a place to break with or without one, a new line. */
 type Separator = "none" | "space" | "soft" | "line" | "newline";
@@ -15,6 +15,8 @@ type Role = "between" | "item" | "close";
 interface Comment {
   readonly text: string;
   readonly isBlock: boolean;
+  /** `/// …`, which belongs to the declaration behind it. */
+  readonly isDoc: boolean;
   /** Line ends between the word or comment before it and itself. */
   readonly lineEnds: number;
 }
@@ -31,6 +33,8 @@ export class Words {
   private readonly file: SourceFile;
   private at = 0;
   private nextComment = 0;
+  /** Whether what stands before the next word is taken. */
+  private isReady = false;
 
   constructor(file: SourceFile) {
     const { tokens, docs, comments } = readWords(file);
@@ -47,16 +51,18 @@ export class Words {
   /** The next word as it is written; where it is known what it must be, that is checked. */
   word(expected?: string): string {
     const image = this.peek();
-    if (image === "" || (expected !== undefined && image !== expected)) {
+    if (!this.isReady || image === "" || (expected !== undefined && image !== expected)) {
       throw new Error(`the formatter is at \`${image}\` where it expects \`${expected ?? "a word"}\``);
     }
     this.at++;
+    this.isReady = false;
     return image;
   }
 
   /** What stands before the next word. */
   gap(separator: Separator, role: Role = "between"): Layout {
     const { comments, lineEnds } = this.read();
+    this.isReady = true;
     const before = this.words[this.at - 1];
     const isEnd = this.at === this.words.length;
     const isClose = role === "close";
@@ -68,10 +74,10 @@ export class Words {
     const endsLine = (i: number): boolean => comments[i]?.isBlock === false || lineEndsAfter(i) > 0;
 
     // Comments on the line of the word before them trail it if they end that line, or if a sign follows that does not
-    // begin anything; else they lead the next word.
+    // begin anything; else they lead the next word. Documentation always leads, as it does in its meaning.
     let count = 0;
     if (before !== undefined) {
-      while (count < comments.length && comments[count]?.lineEnds === 0) count++;
+      while (comments[count]?.lineEnds === 0 && comments[count]?.isDoc === false) count++;
       if (count > 0 && !endsLine(count - 1) && !isEnd && !isClose && !/^[,)\]}]$/.test(this.peek())) count = 0;
     }
     const trailing = comments.slice(0, count);
@@ -85,9 +91,9 @@ export class Words {
     const spaceBefore = isTight && before !== undefined && /^[([.]$/.test(before.image) ? "" : " ";
     const spaceAfter = isTight && /^[,:.()[\]]?$/.test(this.peek()) ? "" : " ";
     const parts: Layout[] = [];
-    for (const comment of trailing) {
-      parts.push(comment.isBlock ? spaceBefore : "  ", layoutOf(comment));
-    }
+    trailing.forEach((comment, i) => {
+      parts.push(comment.isBlock ? (i === 0 ? spaceBefore : " ") : "  ", layoutOf(comment));
+    });
 
     const moved: Layout[] = [];
     if (before !== undefined && needsLine) {
@@ -98,7 +104,8 @@ export class Words {
         (separator === "newline" && (isItem || (isClose && leading.length > 0)));
       if (leading.length > 0 || !(isClose || isEnd)) moved.push(newline(isBlank && isKept));
     } else if (before !== undefined) {
-      moved.push(betweenOf(separator, trailing.length > 0 ? spaceAfter : leading.length > 0 ? spaceBefore : ""));
+      const space = leading.length === 0 ? spaceAfter : trailing.length === 0 ? spaceBefore : " ";
+      moved.push(betweenOf(separator, space));
     }
     leading.forEach((comment, i) => {
       moved.push(layoutOf(comment));
@@ -124,6 +131,7 @@ export class Words {
       comments.push({
         text: token.image.trimEnd(),
         isBlock: token.image.startsWith("/*"),
+        isDoc: token.tokenType === DocComment,
         lineEnds: this.lineEnds(end, token.startOffset),
       });
       end = endOf(token);

@@ -26,7 +26,7 @@ interface Option {
   readonly fits: "flat" | "first" | "all";
 }
 
-const lineWidth = 100;
+const lineWidth = 120;
 const step = 2;
 
 const breaks = (layout: Layout): boolean => typeof layout !== "string" && layout.breaks;

@@ -122,9 +122,26 @@ class Tidier {
       case t.Equal:
         if (!this.compound(word)) this.out.push(word);
         return;
+      case t.Where:
+        if (!this.isChoice(word, span)) this.out.push(word);
+        return;
       default:
         this.out.push(word);
     }
+  }
+
+  /** `y = where(mask, a, b)`: what chooses element by element elsewhere. */
+  private isChoice(word: IToken, span: Span): boolean {
+    const [before, after] = [this.out.at(-1), this.words[this.at + 1]];
+    if (before === undefined || after?.tokenType !== t.LeftParen || t.endOf(word) !== after.startOffset) return false;
+    if (endsValue(before) || is(before, t.NumberLiteral) || isCloserOf(before)) return false;
+    const text = "select(mask, a, b)";
+    this.say("TFG0101", "`where` states a constraint", span, `elements are chosen by \`${text}\``, text, {
+      span,
+      text: "select",
+    });
+    this.out.push(t.makeWord(t.Ident, span.start, "select"));
+    return true;
   }
 
   // ---- wrong words -------------------------------------------------------------------------------
@@ -132,10 +149,21 @@ class Tidier {
   unknown(span: Span): void {
     this.damage.push({ at: span.start, toEnd: false });
     const text = this.file.text.slice(span.start, span.end);
+    if (text === "?" && this.isUnknownDim(span)) {
+      const label = "an unknown size is a declared dimension: `graph g[N] { input x: f32[N, …] … }`";
+      this.say("TFG0101", "`?` is not a dimension", span, label);
+      return;
+    }
     const known = signs[text];
     const label =
       known ?? (/^\p{L}+$/u.test(text) ? "names are made of a-z, A-Z, 0-9 and `_`" : "it has no meaning here");
     this.say("TFG0101", `unknown character${[...text].length === 1 ? "" : "s"} ${shown(text)}`, span, label);
+  }
+
+  /** `f32[?, 4]`, where a dim is unknown. */
+  private isUnknownDim(span: Span): boolean {
+    const { text } = this.file;
+    return /[[,]\s*$/.test(text.slice(0, span.start)) && /^\s*[\],]/.test(text.slice(span.end));
   }
 
   private foreignSign(word: IToken, span: Span): void {
@@ -181,10 +209,23 @@ class Tidier {
   private isProduct(word: IToken): boolean {
     const before = this.out.at(-1);
     if (before === undefined || !(endsValue(before) || is(before, t.NumberLiteral))) return false;
+    if (this.isAfterAttribute()) return false;
     if (t.endOf(before) === word.startOffset) return true;
     const after = this.words[this.at + 1];
     if (this.breaks(before, word)) return false;
     return after === undefined || this.breaks(word, after) || !(is(after, t.Ident) || after.image === "(");
+  }
+
+  /** Whether the word before is the `)` of `@name("w")`. */
+  private isAfterAttribute(): boolean {
+    let open = 0;
+    for (let at = this.out.length - 1; at > 0; at--) {
+      const token = this.out[at];
+      if (token?.tokenType === t.RightParen) open++;
+      else if (token?.tokenType === t.LeftParen) open--;
+      if (open === 0) return token?.tokenType === t.LeftParen && this.out[at - 1]?.tokenType === t.AttributeName;
+    }
+    return false;
   }
 
   private product(word: IToken, span: Span): void {
@@ -233,8 +274,15 @@ class Tidier {
     const after = this.words[this.at + 1];
     if (after === undefined || this.breaks(word, after) || !startsOperand(after)) return false;
     const follows =
-      before !== undefined && !this.breaks(before, word) && (endsValue(before) || is(before, t.NumberLiteral));
-    const meant = follows ? joining[word.image] : word.image === "not" && after.image !== "(" ? t.Bang : undefined;
+      before !== undefined &&
+      !this.breaks(before, word) &&
+      (endsValue(before) || is(before, t.NumberLiteral)) &&
+      ![t.Graph, t.Layer, t.Optimizer].includes(before.tokenType);
+    const meant = follows
+      ? joining[word.image]
+      : word.image === "not" && !/^[([-]$/.test(after.image)
+        ? t.Bang
+        : undefined;
     const text = meant?.PATTERN;
     if (meant !== undefined && typeof text === "string") {
       const message = `\`${word.image}\` is written \`${text}\``;
@@ -243,7 +291,29 @@ class Tidier {
       this.replace(word, meant);
       return true;
     }
-    return word.image === "lambda" && is(after, t.Ident) && this.lambda(word, span);
+    if (word.image === "lambda" && is(after, t.Ident)) return this.lambda(word, span);
+    return this.otherKeyword(word, span, after);
+  }
+
+  /** `let a = …`, `function f(…)`, `elif c {`: keywords of other languages in front of a name. */
+  private otherKeyword(word: IToken, span: Span, after: IToken): boolean {
+    const behind = this.words[this.at + 2];
+    if (behind === undefined || !is(after, t.Ident)) return false;
+    if (bindingWords.has(word.image) && [t.Equal, t.Colon, t.Comma].includes(behind.tokenType)) {
+      const edit = { span: { ...span, end: after.startOffset }, text: "" };
+      this.say("TFG0101", "a binding has no keyword", span, "the name alone begins it", "remove it", edit);
+      return true;
+    }
+    const meant = declaringWords[word.image];
+    const text = meant?.PATTERN;
+    const before = this.out.at(-1);
+    if (meant === undefined || typeof text !== "string" || (before !== undefined && !this.breaks(before, word)))
+      return false;
+    if (!(isOpening(behind) || behind.tokenType === t.LeftBrace)) return false;
+    const label = `write \`${text}\``;
+    this.say("TFG0101", `unknown kind of declaration \`${word.image}\``, span, label, label, { span, text });
+    this.replace(word, meant);
+    return true;
   }
 
   /** `lambda a, b: body` becomes `fn(a, b) => body`. */
@@ -283,6 +353,15 @@ class Tidier {
     const span = spanAt(this.file, operator.startOffset, t.endOf(word));
     const text = `:= ${name.image} ${operator.image}`;
     const message = `\`${operator.image}=\` is not part of the language`;
+    if (!this.isVariable(name.image)) {
+      const other = `${name.image}_1`;
+      const help = `give the result its own name: \`${other} = ${name.image} ${operator.image} …\``;
+      this.say("TFG0101", message, span, "a name is bound once", help);
+      this.out.splice(-2);
+      this.out.push(t.makeWord(t.Ident, name.startOffset, other), t.makeWord(t.Equal, span.start));
+      this.out.push(t.makeWord(t.Ident, span.end, name.image), t.makeWord(operator.tokenType, span.end));
+      return true;
+    }
     this.say("TFG0101", message, span, `an update is written \`${name.image} ${text} …\``, `${name.image} ${text} …`, {
       span,
       text,
@@ -291,6 +370,14 @@ class Tidier {
     this.out.push(t.makeWord(t.ColonEqual, span.start, `${operator.image}=`));
     this.out.push(t.makeWord(t.Ident, span.end), t.makeWord(operator.tokenType, span.end));
     return true;
+  }
+
+  /** Whether the file declares a `param` or `state` of this name. */
+  private isVariable(name: string): boolean {
+    return this.words.some((word, i) => {
+      const before = this.words[i - 1]?.tokenType;
+      return word.image === name && (before === t.Param || before === t.State);
+    });
   }
 
   /** Whether a `;` stands in brackets of its line, with something behind it. */
@@ -358,6 +445,19 @@ const lookalikes: Readonly<Record<string, TokenType>> = {
   "^": t.Power,
 };
 
+/** What binds a name in other languages. */
+const bindingWords: ReadonlySet<string> = new Set(["let", "var", "val", "auto", "final"]);
+
+/** What declares functions and programs in other languages. */
+const declaringWords: Readonly<Record<string, TokenType>> = {
+  function: t.Def,
+  func: t.Def,
+  fun: t.Def,
+  model: t.Graph,
+  network: t.Graph,
+  module: t.Graph,
+};
+
 const joining: Readonly<Record<string, TokenType>> = { and: t.AndAnd, or: t.OrOr };
 
 const arithmetic: ReadonlySet<TokenType> = new Set([t.Plus, t.Minus, t.Star, t.Slash, t.Percent, t.At, t.Power]);
@@ -368,6 +468,10 @@ function opening(span: Span): Span {
 
 function isOpening(token: IToken): boolean {
   return is(token, t.LeftParen) || is(token, t.LeftBracket);
+}
+
+function isCloserOf(token: IToken): boolean {
+  return is(token, t.RightParen) || is(token, t.RightBracket) || is(token, t.RightBrace);
 }
 
 function startsOperand(token: IToken): boolean {

@@ -26,7 +26,12 @@ export const Skipped = createToken({ name: "Skipped", pattern: Lexer.NA, label: 
 
 token({ name: "WhiteSpace", pattern: /[ \t\n\r\uFEFF]+/, group: Lexer.SKIPPED, line_breaks: true });
 /** `/// …`; four slashes or more are an ordinary comment. */
-token({ name: "DocComment", pattern: /\/\/\/(?!\/)[^\n\r]*/, group: "docs", start_chars_hint: ["/"] });
+export const DocComment = token({
+  name: "DocComment",
+  pattern: /\/\/\/(?!\/)[^\n\r]*/,
+  group: "docs",
+  start_chars_hint: ["/"],
+});
 token({ name: "LineComment", pattern: /\/\/[^\n\r]*/, group: "comments", start_chars_hint: ["/"] });
 token({
   name: "BlockComment",

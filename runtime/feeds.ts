@@ -134,6 +134,10 @@ export function keepFeeds(feeds: AnyFeeds): AnyFeeds {
 export function feedBinder(program: Program): FeedBinder {
   const { inputs } = program;
   const names = program.dims;
+  /** `where D == 8 * K` tells K where D is fed. */
+  const equalities = program.checks.flatMap((check) =>
+    check.kind === "equal" ? { ...check, exprs: [check.difference], target: 0 } : [],
+  );
   const dims = names.map(() => 0);
   /** Who told each dim; undefined for the caller's `dims`. */
   const tellers: (Fed | undefined)[] = [];
@@ -235,6 +239,15 @@ export function feedBinder(program: Program): FeedBinder {
           setDim(dim, size, self);
           again = true;
         }
+      }
+      for (const equality of equalities) {
+        const dim = unknownOf(equality, dims);
+        // Only what the fetches need: what is said of other dims does not concern this run.
+        if (!set.dims.includes(dim)) continue;
+        const size = solve(equality, dims, dim);
+        if (size < 1) throw failure("TFG0802", `where ${equality.text} (${equality.at}): no ${names[dim]} makes it so`);
+        setDim(dim, size);
+        again = true;
       }
     }
     for (const dim of set.dims)

@@ -7,6 +7,7 @@
  *     //! output   y ≈ [[0.09, 0.24, 0.67]]      `=` is exact, `≈` is within 1e-4
  *     //! kernels  1                             calls in the plan: fusion is promised, code is not pinned
  *     //! error    TFG0301 at "w"                the code, and the text under its primary label
+ *     //! error    TFG0201 at "rleu" help "relu"  and the first way out
  *     //! warning  TFG0904 at "1 / 2"            likewise; in `lints/` there are no others
  */
 import { globSync, readFileSync } from "node:fs";
@@ -32,6 +33,8 @@ const test = suite("cases");
 interface Told {
   readonly code: string;
   readonly text: string;
+  /** The first way out, if the case promises one. */
+  readonly help?: string;
 }
 
 interface Promises {
@@ -61,8 +64,9 @@ function promisesOf(text: string): Promises {
     else if (kind === "output") promises.outputs.push({ name, isExact: sign === "=", value: JSON.parse(json) });
     else if (kind === "kernels") promises.kernels = Number(rest);
     else if (kind === "error" || kind === "warning") {
-      const [, code = "", at = '""'] = /^(TFG\d{4}) at (".*")$/.exec(rest) ?? [];
-      promises[`${kind}s`].push({ code, text: JSON.parse(at) });
+      const [, code = "", at = '""', help] =
+        /^(TFG\d{4}) at ("(?:[^"\\]|\\.)*")(?: help ("(?:[^"\\]|\\.)*"))?$/.exec(rest) ?? [];
+      promises[`${kind}s`].push({ code, text: JSON.parse(at), ...(help ? { help: JSON.parse(help) } : {}) });
     } else throw new Error(`no promise is called ${kind}`);
   }
   return promises;
@@ -127,13 +131,17 @@ for (const file of globSync("**/*.tfg", { cwd: folder }).sort()) {
     const read = (path: string): string | undefined => (path === file ? text : undefined);
     const { graphs, diagnostics } = checkProgram({ path: file, read, library, set: promises.settings });
     const said = diagnostics.map((diagnostic) => render(diagnostic)).join("\n");
-    const told = (severity: "error" | "warning"): Told[] =>
+    const told = (severity: "error" | "warning", promised: readonly Told[]): Told[] =>
       diagnostics
         .filter((diagnostic) => diagnostic.severity === severity)
-        .map(({ code, primary }) => ({ code, text: spanText(primary.span) }));
-    const errors = told("error");
+        .map(({ code, primary, helps }, i) => ({
+          code,
+          text: spanText(primary.span),
+          ...(promised[i]?.help === undefined ? {} : { help: helps[0]?.text ?? "" }),
+        }));
+    const errors = told("error", wrong);
     assert.equal(errors, wrong, said);
-    if (file.startsWith("lints/") || doubtful.length > 0) assert.equal(told("warning"), doubtful, said);
+    if (file.startsWith("lints/") || doubtful.length > 0) assert.equal(told("warning", doubtful), doubtful, said);
     if (errors.length > 0) return;
     for (const graph of graphs) {
       await hold(graph, promises);

@@ -333,6 +333,35 @@ cli("the same seed gives the same variables on every target, another one others"
   assert.is.not((await tfgc(...args, "--seed", "1")).out, outs[0]?.out);
 });
 
+cli("a fetched step has no result, and only its feeds are asked for", async () => {
+  const path = at("steps.tfg");
+  writeFileSync(
+    path,
+    `graph g[N] {
+  input x: f32[N]
+  state total: f32 = 1.0
+  assert N < 5
+  output y = 2 * x
+  step add { total := total + sum(x) }
+  step clear { total := 0.0 }
+}
+`,
+  );
+  const feeds = ["--feeds", await feed("steps.safetensors", { ...x, shape: [4] })];
+  for (const target of ["interpret", "wasm", "js"]) {
+    const run = (fetch: string, ...rest: readonly string[]) =>
+      tfgc("run", path, "--target", target, "--fetch", fetch, ...rest);
+    assert.equal(JSON.parse((await run("y,add", "--json", ...feeds)).out), {
+      y: { dtype: "f32", shape: [4], data: [2, 4, 6, 8] },
+    });
+    assert.equal(await run("clear", "--json"), { code: 0, out: "{}\n", error: "" });
+    assert.equal(await run("clear"), { code: 0, out: "", error: "" });
+    assert.match((await run("add")).error, "TFG0803");
+    assert.match((await run("clear", ...feeds)).error, "TFG0804");
+    assert.match((await run("add,clear", ...feeds)).error, "error[TFG0807]");
+  }
+});
+
 cli("results are printed readably", async () => {
   const { out } = await tfgc(
     "run",
@@ -457,8 +486,8 @@ cli("explain tells a code in text and as JSON", async () => {
 cli("explain proposes a code that there is", async () => {
   for (const [word, near] of [
     ["TFG0318", "TFG0317"],
-    ["TFG0999", "TFG0908"],
-    ["TFG1301", "TFG0908"],
+    ["TFG0999", "TFG0909"],
+    ["TFG1301", "TFG0909"],
   ] as const) {
     const { code, out, error } = await tfgc("explain", word);
     assert.equal([code, out], [2, ""], word);

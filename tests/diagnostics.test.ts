@@ -8,8 +8,11 @@ import { stripVTControlCharacters } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkProgram } from "../compiler/check/index.ts";
+import { foreignTargets } from "../compiler/check/foreign.ts";
+import { buildGraph } from "../compiler/cli/build.ts";
 import { catalogue, explain } from "../compiler/diagnostics/catalogue.ts";
 import { render } from "../compiler/diagnostics/render.ts";
+import { openSession, TfgError } from "../runtime/index.ts";
 import type { Diagnostic, Label } from "../grammar/diagnostic.ts";
 import { sourceFile, type SourceFile } from "../grammar/source.ts";
 
@@ -36,6 +39,10 @@ function diagnose(text: string, code: string): readonly Diagnostic[] {
   return checkProgram({ path: "bad.tfg", read, library, bounds: code === "TFG0902" }).diagnostics;
 }
 
+const AsyncFunction: new (...parts: string[]) => (...args: unknown[]) => Promise<unknown> = Object.getPrototypeOf(
+  async () => {},
+).constructor;
+
 /** The codes whose programs the compiler tells as it should, from end to end. */
 const wired = globSync("*.tfg", { cwd: folder })
   .map((name) => name.slice(0, 7))
@@ -45,6 +52,33 @@ const wired = globSync("*.tfg", { cwd: folder })
 function ofLibrary(text: string): string {
   const lines = (library.get("std/nn") ?? "").split("\n");
   return text.replaceAll("141", String(lines.indexOf("    where D % heads == 0 {") + 1));
+}
+
+/** Goldens of run time have no program in the folder: the catalogue has it, with what an app does. */
+for (const { code, run } of catalogue.values()) {
+  if (run === undefined) continue;
+  messages(`${code} is told at run time as its golden file has it`, async () => {
+    const told = `error[${code}]: ${await failureOf(run.program, run.wrong)}\n`;
+    if (process.env.UPDATE_GOLDEN === "1") writeFileSync(join(folder, `${code}.txt`), told);
+    assert.is(told, textOf(code));
+    assert.is(await failureOf(run.program, run.right), undefined);
+  });
+}
+
+/** What an app is told that does `call` with a session of the only graph of `program`; undefined if nothing. */
+async function failureOf(program: string, call: string): Promise<string | undefined> {
+  const { graphs } = checkProgram({ path: "g.tfg", read: () => program, library });
+  const [graph] = graphs;
+  assert.ok(graph);
+  const built = await buildGraph(graph, { targets: ["wasm"], observe: () => {} });
+  const session = await openSession(await built.inProcess("wasm"));
+  try {
+    await new AsyncFunction("session", call)(session);
+    return undefined;
+  } catch (error) {
+    assert.instance(error, TfgError);
+    return error instanceof TfgError ? error.text : undefined;
+  }
 }
 
 for (const code of wired) {
@@ -257,6 +291,19 @@ entries("has an entry for each golden message", () => {
   }
 });
 
+entries("of a foreign name propose names that there are", () => {
+  const targets = foreignTargets();
+  assert.ok(targets.length > 50);
+  for (const name of new Set(targets)) {
+    if (name === "true" || name === "false") continue;
+    const told = diagnose(`graph g[N] {\n  input x: f32[N]\n  output y = ${name}(x)\n}\n`, "");
+    assert.not.ok(
+      told.some(({ code }) => code === "TFG0201"),
+      name,
+    );
+  }
+});
+
 entries("is in order, in lower case and without full stops", () => {
   const codes = [...catalogue.keys()];
   assert.equal(codes, codes.toSorted());
@@ -272,6 +319,31 @@ entries("shows wrong programs that are told with the code itself, and right ones
     if (bad !== undefined) assert.equal(told(bad), [code], code);
     if (right !== undefined) assert.equal(told(right), [], code);
   }
+});
+
+/** What no program can show, and why. */
+const withoutProgram: Readonly<Record<string, string>> = {
+  TFG0106: "what is not built yet changes from version to version",
+  TFG0407: "quantised parameters are not built yet",
+  TFG0411: "scan and while are not built yet",
+  TFG0701: "a file of weights is needed: weights.test.ts",
+  TFG0702: "a file of weights is needed: weights.test.ts",
+  TFG0703: "a file of weights is needed: weights.test.ts",
+  TFG0704: "a file of weights is needed: weights.test.ts",
+  TFG0805: "the guard against NaN is not built yet",
+  TFG0807: "steps are not built yet",
+  TFG0811: "a module without a part is needed: runtime.test.ts",
+};
+
+entries("has a wrong program for each code, but for those that no program can show", () => {
+  const without = [...catalogue.values()].filter(({ wrong: bad, run }) => bad === undefined && run === undefined);
+  assert.equal(
+    without.map(({ code }) => code),
+    Object.keys(withoutProgram),
+  );
+  const golden = new Set(globSync("*.txt", { cwd: folder }).map((name) => name.slice(0, 7)));
+  for (const { code } of catalogue.values())
+    if (!(code in withoutProgram)) assert.ok(golden.has(code), `${code} has no golden message`);
 });
 
 entries("explains a code with its examples, and says nothing about an unknown one", () => {

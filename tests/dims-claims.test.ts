@@ -11,6 +11,7 @@ import { sourceFile } from "../grammar/source.ts";
 import type { Expression } from "../grammar/syntax.ts";
 import { IDENTITIES } from "./dims-identities.ts";
 import { randomNumbers } from "./ops/cases.ts";
+import { RIGHT, WRONG } from "./size-programs.ts";
 
 const test = suite("claims about sizes");
 
@@ -164,6 +165,20 @@ const FACTS = [
   "A + B <= C",
   "B % 2 == 0, C % 6 == 3",
 ];
+
+test("programs with sizes that feeds decide are accepted, and wrong ones are not", () => {
+  const codes = (text: string): string[] =>
+    checkProgram({ path: "g.tfg", read: () => text, library }).diagnostics.map(
+      ({ code, message }) => `${code} ${message}`,
+    );
+  for (const [name, text] of RIGHT) assert.equal(codes(text), [], name);
+  for (const [code, text] of WRONG)
+    assert.equal(
+      codes(text).map((one) => one.slice(0, 7)),
+      [code],
+      text,
+    );
+});
 
 test("what is proved of random sizes under random facts has no counterexample among small ones", () => {
   const random = randomNumbers(17);

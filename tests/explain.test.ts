@@ -11,10 +11,13 @@ import { checkProgram } from "../compiler/check/index.ts";
 import { main } from "../compiler/cli.ts";
 import { type CompiledGraph, compileGraph } from "../compiler/index.ts";
 import { dimOf, dimSymbol, evaluateDim, floorDivDims, maxDims, mulDims, subDims } from "../compiler/ir/dims.ts";
+import { writeProgram } from "../compiler/passes/write-program.ts";
+import { runPasses } from "../compiler/pipeline.ts";
 import { dimRanges, rangeOf } from "../compiler/report/bounds.ts";
 import { type PlanReport, reportPlan } from "../compiler/report/plan.ts";
 import { library } from "../compiler/std/sources.ts";
 import { fetchSetOf, planOf } from "../runtime/plan.ts";
+import { randomGraph } from "./passes/random-graph.ts";
 
 const test = suite("explain");
 const folder = mkdtempSync(join(tmpdir(), "tfgc-explain-"));
@@ -321,6 +324,27 @@ test("bounds of sizes hold at every tuple of dims, and are reached where a size 
   assert.is(rangeOf(mulDims(N, M), ranges).most, 190);
 });
 
+test("100 random graphs: sizes put in late are sizes put in early, and memory is what the runtime reserves", () => {
+  const dims = { N: 3, M: 2, P: 5 };
+  for (let seed = 1; seed <= 100; seed++) {
+    const plan = runPasses(randomGraph(seed), { verify: true });
+    const program = writeProgram(plan.kernels, plan.memory);
+    const fetches = program.outputs.map(({ name }) => name);
+    const symbolic = reportPlan({ ...plan, program }, fetches, new Map());
+    const known = reportPlan({ ...plan, program }, fetches, new Map(Object.entries(dims)));
+    for (const part of ["flops", "read", "written"] as const)
+      assert.is(
+        evaluateDim(known.totals[part], valuesAt({})),
+        evaluateDim(symbolic.totals[part], valuesAt(dims)),
+        `seed ${seed}: ${part}`,
+      );
+    const sizes = plan.kernels.graph.dims.map(({ name }) => valuesAt(dims)(name));
+    const { bytes } = planOf(program, fetchSetOf(program, fetches), sizes);
+    assert.is(evaluateDim(known.memory.total, valuesAt({})), bytes, `seed ${seed}`);
+    assert.is(known.steps.length, program.steps.length, `seed ${seed}`);
+  }
+});
+
 // ---- the command -------------------------------------------------------------------------------------------------
 
 test("the text of a plan", async () => {
@@ -385,6 +409,41 @@ test("--dims makes numbers of sizes; a dim that a run would refuse is refused", 
   assert.match(unknown.error, "there is no dim n; did you mean N?");
   for (const wrong of ["N", "N=0", "N=x", "N=1,N=2", "N=99999999999"])
     assert.is((await tfgc("explain", path, "--dims", wrong)).code, 2, wrong);
+});
+
+test("polynomials in JSON are expressions over the dims", async () => {
+  const path = file(
+    "conv.tfg",
+    `graph g[N, H, W] {
+  input x: f32[N, H, W, 3]
+  output y = x |> conv2d(filters=8, kernel_size=3, strides=2, padding="same", act=relu) |> max_pool2d
+}
+`,
+  );
+  const { out } = await tfgc("explain", path, "--json");
+  const evaluated = (value: unknown, dims: readonly number[]): unknown => {
+    if (Array.isArray(value)) return value.map((item) => evaluated(item, dims));
+    if (typeof value === "object" && value !== null)
+      return Object.fromEntries(
+        Object.entries(value).map(([key, item]) => [
+          key,
+          key === "name" || key === "dims" ? null : evaluated(item, dims),
+        ]),
+      );
+    if (typeof value !== "string" || !/^[\d\sNHW()+*/,-]*(?:(?:floor|max|min)[\d\sNHW()+*/,-]*)*$/.test(value))
+      return value;
+    return new Function("N", "H", "W", "{ floor, max, min }", `return ${value}`)(...dims, Math);
+  };
+  for (const [N, H, W] of [
+    [1, 17, 40],
+    [3, 64, 33],
+  ] as const) {
+    const known = await tfgc("explain", path, "--json", "--dims", `N=${N},H=${H},W=${W}`);
+    const { memory: symbolic, ...whole } = JSON.parse(out);
+    const { memory, ...expected } = JSON.parse(known.out);
+    assert.equal(evaluated(whole, [N, H, W]), evaluated(expected, [N, H, W]));
+    assert.equal(evaluated(symbolic.slots, [N, H, W]), evaluated(memory.slots, [N, H, W]));
+  }
 });
 
 test("sizes beyond 2^53 are a wrong use of --dims", async () => {

@@ -16,10 +16,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkProgram } from "../compiler/check/index.ts";
 import { main } from "../compiler/cli.ts";
+import { fixText } from "../compiler/cli/fix.ts";
 import { applyEdits, compatible, fixesIn } from "../compiler/diagnostics/edits.ts";
+import { printGraph } from "../compiler/ir/print.ts";
 import { library } from "../compiler/std/sources.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import { spanText } from "../grammar/source.ts";
+import { mutate, randomNumbers } from "./grammar-mutations.ts";
 
 const check = (text: string): readonly Diagnostic[] =>
   checkProgram({ path: "bad.tfg", read: (path) => (path === "bad.tfg" ? text : undefined), library }).diagnostics;
@@ -55,6 +58,37 @@ for (const name of globSync("*.txt", { cwd: folder }).sort()) {
     assert.equal(left, behind[code] === undefined ? [] : [behind[code]]);
   });
 }
+
+offers("of warnings change nothing of what is computed, and no name of a variable", () => {
+  let count = 0;
+  for (const name of [...globSync("cases/lints/*.tfg", { cwd: import.meta.dirname }), "diagnostics/TFG0903.tfg"]) {
+    const text = readFileSync(join(import.meta.dirname, name), "utf8");
+    const program = (other: string) => checkProgram({ path: "bad.tfg", read: () => other, library });
+    const { graphs, diagnostics } = program(text);
+    const file = diagnostics[0]?.primary.span.file;
+    // `output` before a node is meant to add a result.
+    const fixes = file ? fixesIn(file, diagnostics).filter((fix) => !fix.text.startsWith("output ")) : [];
+    if (fixes.length === 0 || diagnostics.some(({ severity }) => severity === "error")) continue;
+    count += fixes.length;
+    const after = program(
+      applyEdits(
+        text,
+        fixes.flatMap((fix) => fix.edits),
+      ),
+    );
+    assert.equal(
+      after.graphs.map((graph) => printGraph(graph)),
+      graphs.map((graph) => printGraph(graph)),
+      name,
+    );
+    const codes = new Set(fixes.map((fix) => fix.diagnostic.code));
+    assert.not.ok(
+      after.diagnostics.some(({ code, helps }) => codes.has(code) && helps.some((help) => help.edits)),
+      name,
+    );
+  }
+  assert.ok(count >= 5);
+});
 
 offers("are many", () => {
   // Those that the reference of the language marks, and more.
@@ -99,6 +133,43 @@ edits("of other files are left alone", () => {
 
 edits.run();
 
+// ---- any text -------------------------------------------------------------------------------------------------------
+
+const texts = suite("texts");
+
+texts("that are wrong in any way never get worse, and most get better", async () => {
+  const seed = 20_240_607;
+  const random = randomNumbers(seed);
+  const programs = [
+    ...globSync("*.tfg", { cwd: join(import.meta.dirname, "cases") }),
+    "../../samples/mnist/mnist.tfg",
+  ].map((name) => readFileSync(join(import.meta.dirname, "cases", name), "utf8"));
+  const count = (diagnostics: readonly Diagnostic[], severity: string): number =>
+    diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
+  let [better, offering] = [0, 0];
+  for (let round = 0; round < 300; round++) {
+    const text = mutate(programs[round % programs.length] ?? "", random);
+    const before = check(text);
+    const fixed = await fixText(text, "bad.tfg", async (other) => check(other));
+    const told = `seed ${seed}, round ${round}\n${text}\n---\n${fixed.text}`;
+    const errors = count(fixed.diagnostics, "error") - count(before, "error");
+    assert.ok(errors <= 0, told);
+    if (fixed.text !== text)
+      assert.ok(errors < 0 || count(fixed.diagnostics, "warning") < count(before, "warning"), told);
+    assert.is(fixed.fixes.length > 0, fixed.text !== text, told);
+    assert.equal(
+      check(fixed.text).map((item) => item.message),
+      fixed.diagnostics.map((item) => item.message),
+      told,
+    );
+    if (before.some(({ helps }) => helps.some((help) => help.edits))) offering++;
+    if (fixed.text !== text) better++;
+  }
+  assert.ok(offering > 100 && better > offering / 2, `${better} of ${offering}`);
+});
+
+texts.run();
+
 // ---- the command -----------------------------------------------------------------------------------------------
 
 const command = suite("check --fix");
@@ -112,13 +183,13 @@ interface Ran {
 }
 
 async function tfgc(...args: string[]): Promise<Ran> {
-  let [out, error] = ["", ""];
+  const [out, error]: [string[], string[]] = [[], []];
   const code = await main(args, {
-    out: (text) => void (out += text),
-    error: (text) => void (error += text),
+    out: (text) => void out.push(text),
+    error: (text) => void error.push(text),
     isInteractive: false,
   });
-  return { code, out, error };
+  return { code, out: out.join(""), error: error.join("") };
 }
 
 function file(name: string, text: string): string {

@@ -22,11 +22,10 @@ const POSITIVE = new Set(["log", "sqrt", "rsqrt", "pow"]);
 
 /** Floats away from 0, where some functions have a kink or a pole; all of them different, so that nothing ties. */
 function smoothData(op: string, own: Case): NdArray[] {
-  // Matrices that have an inverse are made for their cases.
-  if (own.data) return dataOf(own);
   const next = randomNumbers(own.seed);
   return dataOf(own).map((array, k) => {
-    if (array.dtype !== "f32") return array;
+    // Matrices that have an inverse are made for their cases.
+    if (array.dtype !== "f32" || own.data) return array;
     const isPositive = POSITIVE.has(op) || ((op === "div" || op === "mod") && k === 1);
     const number = () => (0.4 + 1.5 * next()) * (isPositive || next() < 0.5 ? 1 : -1);
     return { ...array, data: Float64Array.from({ length: elementsOf(array.shape) }, number) };

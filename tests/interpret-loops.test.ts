@@ -28,6 +28,8 @@ loops("a scan gives the outputs of all turns at the scanned axis, and the last c
     output total = last
     output carries = scan(x, init=zeros([N]), axis=1, fn(h, v) => h + v)
     output count = scan(x, init=0, over=T, fn(n, v) => n + 1)
+    output listed = scan(x, init=zeros([2]), over=T, fn(h, v) { return [h[1], h[0] + v[0]], [v[0], 1] }).last
+    output stacked = scan(x, init=zeros([2]), over=T, fn(h, v) { return [h[1], h[0] + v[0]], [v[0], 1] }).ys
     output reversed = scan(transpose(x), init=zeros([N]), axis=0, fn(h, v) { return v, h }).ys
   }`;
   const x = [
@@ -38,6 +40,8 @@ loops("a scan gives the outputs of all turns at the scanned axis, and the last c
   assert.equal(run(text, "total", { x }), [6, 15]);
   assert.equal(run(text, "carries", { x }), [6, 15]);
   assert.equal(run(text, "count", { x }), [3]);
+  assert.equal(run(text, "listed", { x }), [2, 4]);
+  assert.equal(run(text, "stacked", { x }), [1, 2, 3, 1, 1, 1]);
   assert.equal(run(text, "reversed", { x }), [0, 0, 1, 4, 2, 5]);
 });
 

@@ -131,6 +131,7 @@ state("assertions on sizes and host scalars are checked before the run and leave
       assert position + T <= CONTEXT, "the context window is full"
       output y = sum(tokens) + position
       step advance { assert T != 2  position := position + T }
+      step reset { position := 0 }
     }`),
   );
   const message = (act: () => unknown): string => {
@@ -145,17 +146,19 @@ state("assertions on sizes and host scalars are checked before the run and leave
   assert.equal(session.variable("position"), [3]);
   assert.is(
     message(() => session.run(["y", "advance"], { tokens: [1, 2, 3] })),
-    "TFG0812 the context window is full: position + T <= CONTEXT, position is 3, T is 3 (line 5)",
+    "TFG0812 the context window is full: assert position + T <= CONTEXT (line 5): position is 3, T is 3",
   );
   assert.is(
     message(() => session.run(["advance"], { tokens: [1, 2] })),
-    "TFG0812 the context window is full: position + T <= CONTEXT, position is 3, T is 2 (line 5)",
+    "TFG0812 the context window is full: assert position + T <= CONTEXT (line 5): position is 3, T is 2",
   );
   assert.equal(session.variable("position"), [3]);
-  session.variables.set("position", { dtype: "i32", shape: [], data: Float64Array.of(0) });
+  // It asks for no T where there is none.
+  session.run(["reset"]);
+  assert.equal(session.variable("position"), [0]);
   assert.is(
     message(() => session.run(["advance"], { tokens: [1, 2] })),
-    "TFG0812 T != 2: T is 2 (line 7)",
+    "TFG0812 assert T != 2 (line 7): T is 2",
   );
   assert.equal(session.numbers("y", { tokens: [1, 2] }), [3]);
 });

@@ -47,11 +47,13 @@ export class Interpreter {
   readonly graph: Graph;
   readonly variables: Map<string, NdArray>;
   readonly seed: number;
+  readonly rounding: "float64" | "dtype";
   runs = 0;
 
-  constructor(graph: Graph, seed = 0) {
+  constructor(graph: Graph, seed = 0, rounding: "float64" | "dtype" = "float64") {
     this.graph = graph;
     this.seed = seed;
+    this.rounding = rounding;
     this.variables = new Map(graph.variables.map((variable) => [variable.name, initialValues(variable)]));
   }
 
@@ -67,6 +69,7 @@ export class Interpreter {
       variables: this.variables,
       seed: this.seed,
       run: this.runs,
+      rounding: this.rounding,
     };
     const { results, updates } = interpretRun(this.graph, options);
     for (const [name, value] of updates) this.variables.set(name, value);

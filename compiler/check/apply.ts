@@ -117,8 +117,8 @@ export function applyToScalars(
   if (!draft || !isKnown) {
     const inside = operands.find(({ entity }) => entity.kind === "scalar");
     return fail(frame, {
-      code: "TFG0106",
-      message: `\`${site.spelling}\` cannot be used on elements of a comprehension`,
+      code: "TFG0210",
+      message: `\`${site.spelling}\` takes tensors, not an element of a comprehension`,
       primary: { span: inside?.span ?? site.span, text: "depends on an index" },
       helps: [{ text: `compute \`${site.spelling}\` outside of the comprehension and index its result` }],
     });
@@ -169,5 +169,9 @@ export function applyPrimitive(
     return applyToScalars(frame, primitive, operands, args, site, spans);
   const results = applyToTensors(frame, primitive, operands, args, site, spans);
   const [only] = results;
-  return results.length === 1 && only ? only : { kind: "list", items: results };
+  if (results.length === 1 && only) return only;
+  const { results: names } = primitive;
+  return names
+    ? { kind: "record", parts: results.map((entity, i) => ({ name: names[i] ?? `${i}`, entity })) }
+    : { kind: "list", items: results };
 }

@@ -47,7 +47,7 @@ export interface UpdateDraft {
 }
 
 export interface AssertionDraft extends Omit<Assertion, "when"> {
-  /** Undefined at graph level: it goes with every fetch. */
+  /** Undefined at graph level: it goes with every fetch that knows the dims it mentions. */
   readonly owner: Owner | undefined;
 }
 
@@ -130,8 +130,12 @@ export class GraphBuilder {
   /** Elaborates the graph items that stand before an offset in the text, as far as they can be. */
   elaborateBefore: (statement: number) => void = () => {};
 
-  constructor(graph?: GraphInfo) {
+  /** Set while a function is checked with symbols for its generics: what depends on them is its callers' to prove. */
+  readonly isGeneric: boolean;
+
+  constructor(graph?: GraphInfo, isGeneric = false) {
     this.graph = graph;
+    this.isGeneric = isGeneric;
   }
 
   textOrder(): TextOrder {
@@ -209,7 +213,8 @@ export class GraphBuilder {
   oblige(dim: Dim, minimum: number, span: Span, facts: Facts): boolean {
     if (facts.atLeast(dim, minimum)) return true;
     const literal = literalOf(dim);
-    if (literal !== undefined || !this.graph || facts.atLeast(scaleDim(dim, -1), 1 - minimum)) return false;
+    if (literal !== undefined || !(this.graph || this.isGeneric) || facts.atLeast(scaleDim(dim, -1), 1 - minimum))
+      return false;
     const difference = subDims(dim, dimOf(minimum));
     this.addCheck({ difference, holds: ">= 0", text: orderText(difference), span });
     facts.assume({ kind: "nonNegative", dim: difference });
@@ -248,7 +253,7 @@ export class GraphBuilder {
   finish(name: string, doc: string, span: Span, dims: Graph["dims"], effects: Effects): Graph {
     const needed = this.needed([
       ...this.outputs.map((output) => output.value),
-      ...effects.updates.map((update) => update.value),
+      ...effects.updates.flatMap(({ value, variable }) => [value, variable.value]),
       ...effects.assertions.map((assertion) => assertion.condition),
     ]);
 
@@ -305,9 +310,8 @@ export class GraphBuilder {
         ...(parent === undefined ? {} : { parent }),
       };
     });
-    const updated = new Set(effects.updates.map(({ variable }) => variable));
     const variables: Variable[] = this.variables.flatMap((draft) => {
-      if (!needed.has(draft.value) && !updated.has(draft)) return [];
+      if (!needed.has(draft.value)) return [];
       const { dtype, shape, trainable, init } = draft;
       return { name: fullName(draft), dtype, shape, trainable, init, span: draft.span };
     });

@@ -15,12 +15,14 @@ import {
   type Supplied,
 } from "./entity.ts";
 import type { CallSite, Frame } from "./frame.ts";
+import { callEinsum } from "./einsum.ts";
 import { distribute, suppliedEntity } from "./functions.ts";
 import { callGradientBuiltin, isGradientBuiltin } from "./gradients.ts";
 import { callLoop } from "./loops.ts";
 import { ceilDiv, NoValue } from "./numbers.ts";
 import { fail, toTensor } from "./operands.ts";
-import { callEinsum, callRearrange } from "./patterns.ts";
+import { randomBits } from "./random.ts";
+import { callRearrange } from "./rearrange.ts";
 import { packDims } from "./types.ts";
 
 /** More turns than any network is deep. */
@@ -33,6 +35,7 @@ const PARAMETERS: Readonly<Record<string, readonly { readonly name: string; read
   len: [{ name: "list", isOptional: false }],
   rank: [{ name: "x", isOptional: false }],
   shape: [{ name: "x", isOptional: false }],
+  random_bits: [{ name: "shape", isOptional: false }],
   random_uniform: [{ name: "shape", isOptional: false }, ...["min", "max"].map((name) => ({ name, isOptional: true }))],
   random_normal: [
     { name: "shape", isOptional: false },
@@ -100,6 +103,10 @@ export function callBuiltin(
       return int(shapeOf(frame, of("x")).length);
     case "shape":
       return list(shapeOf(frame, of("x")).map((dim) => int(dim)));
+    case "random_bits": {
+      const { entity, span } = of("shape");
+      return randomBits(frame, packDims(frame, entity, span), site);
+    }
     default:
       return initial(frame, fn.name, entities, site);
   }
@@ -193,7 +200,7 @@ function fold(frame: Frame, x: Given, items: Given, fn: Given, site: CallSite): 
   return state;
 }
 
-/** Random starts of variables: recipes that the runtime carries out, equal on every target. */
+/** Random numbers: to start a variable, a recipe that the runtime carries out, equal on every target; else a node. */
 function initial(frame: Frame, name: string, entities: ReadonlyMap<string, Given>, site: CallSite): Entity {
   const number = (which: string, standard: number): number => {
     const given = entities.get(which);
@@ -205,6 +212,7 @@ function initial(frame: Frame, name: string, entities: ReadonlyMap<string, Given
         code: "TFG0210",
         message: `\`${which}\` of \`${name}\` is a compile-time number, not ${describe(given.entity)}`,
         primary: { span: given.span, text: "" },
+        helps: given.entity.kind === "tensor" ? [{ text: "scale the result: `a + b * random_normal(…)`" }] : [],
       })
     );
   };
@@ -220,5 +228,6 @@ function initial(frame: Frame, name: string, entities: ReadonlyMap<string, Given
             mean: number("mean", 0),
             stddev: number("stddev", 1),
           };
-  return { kind: "initial", init, shape: dims, origin: site.span };
+  const node = { frame, site, name, order: frame.builder.textOrder() };
+  return { kind: "initial", init, shape: dims, origin: site.span, node };
 }

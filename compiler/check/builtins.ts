@@ -19,5 +19,6 @@ export const BUILTINS: ReadonlyMap<string, string> = new Map([
   ["random_uniform", "random_uniform(shape, min = 0.0, max = 1.0)"],
   ["random_normal", "random_normal(shape, mean = 0.0, stddev = 1.0)"],
   ["truncated_normal", "truncated_normal(shape, mean = 0.0, stddev = 1.0)"],
+  ["random_bits", "random_bits(shape)"],
   ["orthogonal", "orthogonal(shape, gain = 1.0)"],
 ]);

@@ -1,4 +1,5 @@
 /** Tensor comprehensions (language.md 5.4): their indices, bodies and reads. */
+import type { Help } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { Binder, ComprehensionExpression, Expression, IndexExpression } from "../../grammar/syntax.ts";
@@ -11,6 +12,7 @@ import { castNumber } from "../ops/scalar.ts";
 import { affineIndex, type AxisRange, indexRange } from "./bounds.ts";
 import { describe, type Entity, formatType, numberOf, type TensorEntity } from "./entity.ts";
 import { type CallSite, type Frame, Names } from "./frame.ts";
+import { placeOf } from "./inside.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, checkRange, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
@@ -56,6 +58,12 @@ export class ComprehensionDraft {
   }
 }
 
+/** Where a condition of the run is known to hold, or not to. */
+export const assuming = (frame: Frame, condition: Entity, holds: boolean): Frame =>
+  condition.kind === "scalar"
+    ? { ...frame, assumed: [...(frame.assumed ?? []), { condition: condition.scalar, holds }] }
+    : frame;
+
 /** An entity as an element: itself, a constant, or a read of a rank-0 tensor. */
 export function toScalar(frame: Frame, draft: ComprehensionDraft, entity: Entity, span: Span, wanted?: DType): Scalar {
   switch (entity.kind) {
@@ -64,10 +72,10 @@ export function toScalar(frame: Frame, draft: ComprehensionDraft, entity: Entity
     case "scalar":
       if (entity.of === draft) return entity.scalar;
       return fail(frame, {
-        code: "TFG0106",
+        code: "TFG0210",
         message: "a `tensor` inside of a comprehension cannot use the indices around it",
         primary: { span, text: "depends on an outer index" },
-        helps: [{ text: "put all indices into one `tensor(…)`" }],
+        helps: [{ text: "put all indices into one `tensor(…)`, or reduce: `sum(j in M: …)`" }],
       });
     case "int": {
       const dtype = adaptedDType(entity, wanted) ?? "i32";
@@ -236,10 +244,21 @@ function binderExtent(outer: Frame, inner: Frame, binder: Binder): { readonly fr
         span: expression.span,
         text: entity.kind === "scalar" ? "depends on another index" : describe(entity),
       },
-      helps: [{ text: "run over the whole extent and use `select` for what lies outside" }],
+      helps:
+        entity.kind === "scalar"
+          ? [{ text: "run over the whole extent and use `select` for what lies outside" }]
+          : extentHelp(binder, entity),
     });
   if (entity.kind === "int") return { from: ZERO, extent: checkedExtent(inner, entity.dim, expression) };
   return { from: ZERO, extent: asDim(inner, entity, expression, `the extent of \`${binder.name.text}\``) };
+}
+
+/** `t in x` for `t in T`, where T is the first size of x. */
+function extentHelp(binder: Binder, { type }: TensorEntity): readonly Help[] {
+  const [size] = type.shape;
+  if (!size) return [];
+  const text = formatDim(size).replaceAll("·", " * ");
+  return [{ text: `${binder.name.text} in ${text}`, edits: [{ span: binder.extent.span, text }] }];
 }
 
 function checkedExtent(frame: Frame, extent: Dim, expression: Expression): Dim {
@@ -325,6 +344,10 @@ export function readElement(
       code: "TFG0303",
       message: `${nameFor(expression.value)} has ${tensor.type.shape.length} ${tensor.type.shape.length === 1 ? "axis" : "axes"}, but ${indices.length} ${indices.length === 1 ? "index is" : "indices are"} given`,
       primary: { span: expression.span, text: `\`${spanText(expression.value.span)}\` is ${formatType(tensor.type)}` },
+      helps:
+        indices.length < tensor.type.shape.length
+          ? [{ text: "give every axis an index, and reduce with indices of its own: `sum(j in M: x[i, j])`" }]
+          : [],
     });
   const at = indices.map(({ entity, span }, axis) => {
     // A negative literal counts from the end, as outside of a comprehension.
@@ -348,16 +371,18 @@ export function readElement(
     return scalar;
   });
   const ranges = at.map((scalar) => indexRange(scalar, draft.axes, frame.facts));
-  const isInside = (axis: number): boolean => {
+  const places = at.map((scalar, axis) => {
     const { low, high } = ranges[axis] ?? {};
     const size = tensor.type.shape[axis] ?? ZERO;
-    return (
+    const isInside =
       low !== undefined &&
       high !== undefined &&
       frame.facts.atLeast(low, 0) &&
-      frame.facts.atLeast(subDims(size, high), 1)
-    );
-  };
+      frame.facts.atLeast(subDims(size, high), 1);
+    if (isInside) return "inside";
+    // A read that says what lies outside needs no longer search.
+    return outside ? undefined : placeOf(scalar, size, draft.axes, frame.facts, frame.assumed ?? []);
+  });
   const operand = draft.operand(tensor);
   const { dtype } = tensor.type;
   const { span } = expression;
@@ -371,18 +396,47 @@ export function readElement(
         primary: { span: outside.expression.span, text: scalar.dtype },
         related: [{ span, text: dtype }],
       });
-    const isSafe = at.every((_, axis) => isInside(axis));
+    const isSafe = places.every((place) => place === "inside");
     const read: Scalar = isSafe
       ? { kind: "read", operand, at, dtype, span }
       : { kind: "read", operand, at, outside: scalar, dtype, span };
     return { kind: "scalar", scalar: read, of: draft, origin: span };
   }
-  for (const axis of at.keys())
-    if (!isInside(axis)) failOutside(frame, draft, expression, tensor, axis, at[axis], indices[axis]?.span ?? span);
+  for (const [axis, place] of places.entries())
+    if (!place) failOutside(frame, draft, expression, tensor, axis, at[axis], indices[axis]?.span ?? span);
+  if (places.includes("guarded")) {
+    // Where the condition does not hold the value does not count, but the read happens all the same.
+    const guard: Scalar = { kind: "constant", value: 0, dtype, span };
+    return {
+      kind: "scalar",
+      scalar: { kind: "read", operand, at, outside: guard, dtype, span },
+      of: draft,
+      origin: span,
+    };
+  }
   return { kind: "scalar", scalar: { kind: "read", operand, at, dtype, span }, of: draft, origin: span };
 }
 
 const nameFor = (expression: Expression): string => `\`${spanText(expression.span)}\``;
+
+/** `b[k, j]` for a read `b[j, k]` of plain indices that fit the axes the other way round. */
+function inOtherOrder(
+  frame: Frame,
+  draft: ComprehensionDraft,
+  expression: IndexExpression,
+  tensor: TensorEntity,
+): string | undefined {
+  const names = expression.slices.map((slice) =>
+    slice.kind === "at" && slice.value.kind === "name" ? slice.value.name : undefined,
+  );
+  const { shape } = tensor.type;
+  if (names.length !== 2 || shape.length !== 2) return undefined;
+  const fits = [...names].reverse().every((name, axis) => {
+    const extent = draft.axes.findLast((other) => other.name === name)?.extent;
+    return extent !== undefined && frame.facts.equal(extent, shape[axis] ?? ZERO);
+  });
+  return fits ? `${spanText(expression.value.span)}[${[...names].reverse().join(", ")}]` : undefined;
+}
 
 /** TFG0301 for an index whose own extent disagrees with the axis, TFG0315 for one that was shifted out of it. */
 function failOutside(
@@ -402,6 +456,7 @@ function failOutside(
   const range = scalar ? indexRange(scalar, draft.axes, frame.facts) : {};
   if (bare && affine && only !== undefined && scalar?.kind === "axis") {
     const difference = literalOf(subDims(bare.extent, size));
+    const swapped = inOtherOrder(frame, draft, expression, tensor);
     return fail(frame, {
       code: "TFG0301",
       message: `shapes do not agree in \`${spanText(expression.span)}\``,
@@ -410,8 +465,9 @@ function failOutside(
         text: `\`${bare.name}\` runs over ${formatDim(bare.extent)}, axis ${axis} of \`${name}\` has ${formatDim(size)}`,
       },
       related: [{ span: bare.binder.span, text: `0 ≤ ${bare.name} < ${formatDim(bare.extent)}` }],
-      helps:
-        difference === undefined || difference > 0
+      helps: swapped
+        ? [{ text: swapped, edits: [{ span: expression.span, text: swapped }] }]
+        : difference === undefined || difference > 0
           ? [
               {
                 text: `\`${bare.name} in ${formatDim(size)}\``,

@@ -12,7 +12,7 @@ import { checkAttributes } from "./attributes.ts";
 import { GraphBuilder } from "./builder.ts";
 import { factsOf } from "./facts.ts";
 import { type Check, type Frame, type Module, Names } from "./frame.ts";
-import { intrinsic, isPredefined, moduleItem, unknownName } from "./lookup.ts";
+import { intrinsic, isForeignDeclaration, isForeignMember, isPredefined, moduleItem, unknownName } from "./lookup.ts";
 import { checkGradientAttribute, gradientAttribute } from "./gradients.ts";
 import { nearest } from "./nearest.ts";
 import { fail } from "./operands.ts";
@@ -24,8 +24,7 @@ import { unbuiltFunction } from "./unbuilt.ts";
 import { childrenOf, expressionsOfType, namesOfDim, partsOf, statementsWithin, within } from "./walk.ts";
 
 /** Where consts and configs of a file are tried without a graph. */
-export function emptyFrame(check: Check, module: Module): Frame {
-  const builder = new GraphBuilder();
+export function emptyFrame(check: Check, module: Module, builder = new GraphBuilder()): Frame {
   const scope = new ScopeNode(undefined, "", true, [0, 0]);
   return {
     check,
@@ -64,8 +63,8 @@ export function checkSettings(check: Check, root: Module): void {
   }
 }
 
-export function checkDeclarations(check: Check, module: Module): void {
-  const frame = emptyFrame(check, module);
+export function checkDeclarations(check: Check, module: Module, builder: GraphBuilder): void {
+  const frame = emptyFrame(check, module, builder);
   const guarded = (work: () => void): void => {
     try {
       work();
@@ -97,7 +96,6 @@ export function checkDeclarations(check: Check, module: Module): void {
       default:
     }
   }
-  checkRecursion(check, module);
 }
 
 // ---- attributes ------------------------------------------------------------------------------------------------
@@ -303,8 +301,23 @@ function resolveNames(
       case "name":
         resolveName({ ...frame, names: scope }, expression.name, expression.span, isCallee, owner);
         return;
+      case "member":
+        if (!isForeignMember({ ...frame, names: scope }, expression)) visit(expression.value, scope, false);
+        return;
+      case "index":
+        for (const slice of expression.slices)
+          if (slice.kind === "at" && slice.value.kind === "name" && slice.value.name === "None" && !scope.find("None"))
+            frame.check.reporter.report({
+              code: "TFG0201",
+              message: "unknown name `None`",
+              primary: { span: slice.value.span, text: "a new dimension is written `new`" },
+              helps: [{ text: "new", edits: [{ span: slice.value.span, text: "new" }] }],
+            });
+        for (const child of childrenOf(expression)) visit(child, scope, false);
+        return;
       case "call":
         visit(expression.callee, scope, true);
+        if (isForeignDeclaration({ ...frame, names: scope }, expression.callee)) return;
         for (const arg of expression.args) {
           // `over=` takes dims; those of a graph are left to elaboration.
           if (arg.name?.text !== "over") visit(arg.value, scope, false);
@@ -314,7 +327,7 @@ function resolveNames(
       case "comprehension": {
         const inner = new Names(scope);
         for (const binder of expression.binders) {
-          visit(binder.extent, scope, false);
+          visit(binder.extent, inner, false);
           inner.bind(binder.name.text, binder.name.span, { kind: "bottom" });
         }
         visit(expression.body, inner, false);
@@ -368,63 +381,4 @@ function resolveName(
       related: [{ span: owner.keyword, text: `\`${owner.name.text}\` is a \`def\`` }],
       helps: [{ text: `layer ${owner.name.text}`, edits: [{ span: owner.keyword, text: "layer" }] }],
     });
-}
-
-// ---- recursion -----------------------------------------------------------------------------------------------------
-
-/** TFG0410: functions that call each other in a circle, found by their texts. */
-function checkRecursion(check: Check, module: Module): void {
-  const calls = new Map<string, Map<string, Span>>();
-  for (const declaration of module.tree.declarations) {
-    if (declaration.kind !== "function") continue;
-    const own = new Map<string, Span>();
-    const local = new Set([
-      ...declaration.params.map((param) => param.name.text),
-      ...declaration.generics.map((generic) => generic.name.text),
-    ]);
-    const roots: Expression[] = [];
-    if (declaration.body.kind === "block")
-      for (const statement of statementsWithin(declaration.body)) roots.push(...partsOf(statement).expressions);
-    else roots.push(declaration.body);
-    for (const root of roots)
-      for (const expression of within(root)) {
-        if (expression.kind !== "name" || local.has(expression.name) || own.has(expression.name)) continue;
-        const item = module.items.get(expression.name);
-        if (item?.kind === "declaration" && item.declaration.kind === "function" && item.module === module)
-          own.set(expression.name, expression.span);
-      }
-    calls.set(declaration.name.text, own);
-  }
-  const done = new Set<string>();
-  const path: string[] = [];
-  const visit = (name: string): void => {
-    if (done.has(name)) return;
-    path.push(name);
-    for (const [callee, span] of calls.get(name) ?? []) {
-      const at = path.indexOf(callee);
-      if (at < 0) {
-        visit(callee);
-        continue;
-      }
-      const cycle = [...path.slice(at), callee];
-      for (const declaration of module.tree.declarations)
-        if (declaration.kind === "function" && cycle.includes(declaration.name.text)) check.unusable.add(declaration);
-      check.reporter.report({
-        code: "TFG0410",
-        message:
-          cycle.length === 2
-            ? `\`${callee}\` calls itself`
-            : `${cycle
-                .slice(0, -1)
-                .map((part) => `\`${part}\``)
-                .join(" and ")} call each other`,
-        primary: { span, text: cycle.join(" -> ") },
-        notes: ["functions are elaborated in place, so recursion would not end"],
-        helps: [{ text: "`repeat(x, n, fn(h, i) => …)` unrolls a fixed number of steps" }],
-      });
-    }
-    path.pop();
-    done.add(name);
-  };
-  for (const name of calls.keys()) visit(name);
 }

@@ -6,6 +6,7 @@ import { type Span, spanText } from "../../grammar/source.ts";
 import type { UpdateStatement } from "../../grammar/syntax.ts";
 import { dimOf, formatDim, formatShape, literalOf } from "../ir/dims.ts";
 import type { CallId, ValueId } from "../ir/graph.ts";
+import { mentionedBy } from "../ir/needs.ts";
 import { type DType, isFloat, isInteger } from "../ir/types.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
 import type { Effects, Going, GraphBuilder, UpdateDraft, VariableDraft } from "./builder.ts";
@@ -147,7 +148,7 @@ function fitting(frame: Frame, entity: Entity, variable: VariableDraft, name: st
 }
 
 /** `0` as a float is `0.0`. */
-const numberText = (span: Span, dtype: DType): string => {
+export const numberText = (span: Span, dtype: DType): string => {
   const text = spanText(span);
   return isFloat(dtype) && /^-?\d+$/.test(text) ? `${text}.0` : text;
 };
@@ -179,8 +180,14 @@ export function ownResult(inner: Frame, entity: Entity, before: number, span: Sp
 /** Settles updates and assertions of a graph whose items are all elaborated. Reports TFG0406 and TFG0317. */
 export function settleEffects(frame: Frame): Effects {
   const { builder } = frame;
+  if (builder.updates.length + builder.assertions.length === 0) return { updates: [], assertions: [] };
   const updates = builder.updates.map((draft) => ({ draft, when: new Set<string>() }));
   const assertions = builder.assertions.map((draft) => ({ draft, when: new Set<string>() }));
+  const mentioned = (ids: Iterable<ValueId>): Set<string> => {
+    const dims = new Set<string>();
+    for (const id of ids) mentionedBy(builder.valueAt(id), dims);
+    return dims;
+  };
   const fetches: { readonly name: string; readonly value?: ValueId }[] = [...builder.outputs, ...builder.steps];
   for (const { name, value } of fetches) {
     const evaluated = new Set<CallId>();
@@ -198,7 +205,7 @@ export function settleEffects(frame: Frame): Effects {
       }
     };
     const goes = (owner: Owner | undefined): boolean =>
-      owner === undefined || (owner.kind === "step" ? owner.name === name : evaluated.has(owner.call));
+      owner !== undefined && (owner.kind === "step" ? owner.name === name : evaluated.has(owner.call));
     if (value !== undefined) need(value);
     for (let before = -1; before !== known.size; ) {
       before = known.size;
@@ -213,6 +220,11 @@ export function settleEffects(frame: Frame): Effects {
           need(draft.condition);
         }
     }
+    // One at graph level asks for no feed of its own: `step reset { position := 0 }` does not need to know T.
+    const dims = mentioned(known);
+    for (const { draft, when } of assertions)
+      if (!draft.owner && [...mentioned(builder.needed([draft.condition]))].every((dim) => dims.has(dim)))
+        when.add(name);
   }
   const going = <Draft>({ draft, when }: { draft: Draft; when: ReadonlySet<string> }): Going<Draft>[] =>
     when.size === 0 ? [] : [{ ...draft, when: [...when] }];
@@ -224,9 +236,12 @@ export function settleEffects(frame: Frame): Effects {
 
 /** TFG0406 for two updates of a variable on the path of one fetch. */
 function reportTwice(frame: Frame, updates: readonly Going<UpdateDraft>[]): void {
-  for (const [i, update] of updates.entries())
-    for (const first of updates.slice(0, i)) {
-      if (first.variable !== update.variable || !first.when.some((name) => update.when.includes(name))) continue;
+  const byVariable = new Map<VariableDraft, Going<UpdateDraft>[]>();
+  for (const update of updates) {
+    const before = byVariable.get(update.variable) ?? [];
+    byVariable.set(update.variable, [...before, update]);
+    for (const first of before) {
+      if (!first.when.some((name) => update.when.includes(name))) continue;
       const isSameText = first.span.start === update.span.start && first.span.file === update.span.file;
       const site = ({ owner, span }: UpdateDraft): Span => (isSameText && owner.kind === "call" ? owner.span : span);
       frame.check.reporter.report({
@@ -243,6 +258,7 @@ function reportTwice(frame: Frame, updates: readonly Going<UpdateDraft>[]): void
         notes: ["the right-hand side of both reads the value from before the run"],
       });
     }
+  }
 }
 
 // ---- what the host can read before a run ---------------------------------------------------------------------

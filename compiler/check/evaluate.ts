@@ -31,13 +31,14 @@ import {
   str,
   type Supplied,
 } from "./entity.ts";
-import { evaluateComprehension, toScalar } from "./comprehension.ts";
+import { assuming, evaluateComprehension, toScalar } from "./comprehension.ts";
 import type { CallSite, Frame } from "./frame.ts";
-import { lookUp, lookUpCallee } from "./lookup.ts";
+import { foreignName } from "./foreign.ts";
+import { intrinsic, isForeignDeclaration, isForeignMember, lookUp, lookUpCallee, moduleItem } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
 import { binaryStatic, castStatic, negateStatic, NoValue } from "./numbers.ts";
 import { adaptedDType, fail, toTensor } from "./operands.ts";
-import { Failure } from "./report.ts";
+import { Failure, Undecided } from "./report.ts";
 import { evaluateCoalesce, evaluateIndex } from "./slices.ts";
 import { failDType, isDType } from "./types.ts";
 
@@ -166,7 +167,8 @@ function evaluateUnary(frame: Frame, expression: UnaryExpression): Entity {
   const { operator, operand } = expression;
   const entity = evaluate(frame, operand);
   if (entity.kind === "bottom") return BOTTOM;
-  if (operator === "-" && isNumber(entity)) return negateStatic(entity);
+  const negated = operator === "-" && isNumber(entity) ? negateStatic(entity) : undefined;
+  if (negated) return negated;
   if (operator === "!" && entity.kind === "bool") return bool(!entity.value);
   const sign = { ...expression.span, end: expression.span.start + 1 };
   const site: CallSite = { span: expression.span, callee: sign, spelling: operator };
@@ -193,7 +195,9 @@ function evaluateBinary(frame: Frame, expression: BinaryExpression): Entity {
     // What is known decides before the other side is looked at.
     if (left.kind === "bool" && (operator === "&&" || operator === "||") && left.value === (operator === "||"))
       continue;
-    left = binary(frame, node, left, evaluate(frame, node.right));
+    const isLogical = operator === "&&" || operator === "||";
+    const inner = isLogical ? assuming(frame, left, operator === "&&") : frame;
+    left = binary(frame, node, left, evaluate(inner, node.right));
   }
   return left;
 }
@@ -206,6 +210,7 @@ function binary(frame: Frame, expression: BinaryExpression, left: Entity, right:
     try {
       const result = binaryStatic(operator, left, right, frame.facts);
       if (result) return result;
+      if (frame.builder.isGeneric) throw new Undecided();
     } catch (error) {
       if (!(error instanceof NoValue)) throw error;
       return fail(frame, {
@@ -274,6 +279,14 @@ function evaluateCast(frame: Frame, expression: Extract<Expression, { kind: "cas
     const value = numberOf(entity);
     if (value !== undefined && text === "float") return float(value);
   }
+  const meant = text === "int" ? "i32" : text === "float" ? "f32" : undefined;
+  if (meant && entity.kind === "tensor")
+    return fail(frame, {
+      code: "TFG0211",
+      message: `\`${text}\` is a type of compile-time values`,
+      primary: { span, text: `elements are \`${meant}\`` },
+      helps: [{ text: meant, edits: [{ span, text: meant }] }],
+    });
   if (!isDType(to)) return failDType(frame, { name: expression.to, span });
   if (entity.kind === "bottom") return BOTTOM;
   const converted = isStatic(entity) ? castStatic(entity, to) : undefined;
@@ -319,8 +332,10 @@ function evaluateCall(
   const supplied = piped ? [piped, ...args] : args;
   if (callee.kind === "fn") return invokeChecked(frame, callee, supplied, siteOf(call.callee, whole));
   // The arguments may have faults of their own, whatever the callee is.
-  for (const arg of args) if ("expression" in arg && arg.expression.kind !== "lambda") evaluate(frame, arg.expression);
-  return callee.kind === "bottom" ? BOTTOM : failCallee(frame, call.callee, callee);
+  if (!isForeignDeclaration(frame, call.callee))
+    for (const arg of args)
+      if ("expression" in arg && arg.expression.kind !== "lambda") evaluate(frame, arg.expression);
+  return callee.kind === "bottom" ? BOTTOM : failCallee(frame, call.callee, callee, call);
 }
 
 function invokeChecked(
@@ -332,11 +347,15 @@ function invokeChecked(
   return frame.check.invoke(frame, fn, args, site);
 }
 
-function failCallee(frame: Frame, callee: Expression, entity: Entity): never {
+function failCallee(frame: Frame, callee: Expression, entity: Entity, call?: CallExpression): never {
+  const isArray = entity.kind === "list" || (entity.kind === "tensor" && entity.type.shape.length > 0);
+  const isIndexed = isArray && callee.kind === "name" && call?.args.length && call.args.every(({ name }) => !name);
+  const text = `${spanText(callee.span)}[${call?.args.map(({ span }) => spanText(span)).join(", ")}]`;
   return fail(frame, {
     code: "TFG0210",
     message: `\`${spanText(callee.span)}\` is not a function`,
     primary: { span: callee.span, text: describe(entity) },
+    helps: isIndexed && call ? [{ text, edits: [{ span: call.span, text }] }] : [],
   });
 }
 
@@ -390,6 +409,7 @@ function applyPiped(frame: Frame, right: Expression, piped: Supplied, left: Enti
 
 function evaluateMember(frame: Frame, expression: MemberExpression): Entity {
   const { name } = expression;
+  if (isForeignMember(frame, expression)) return BOTTOM;
   const value = evaluate(frame, expression.value);
   if (value.kind === "bottom") return BOTTOM;
   if (value.kind === "module") {
@@ -399,10 +419,20 @@ function evaluateMember(frame: Frame, expression: MemberExpression): Entity {
       name.text,
       [...value.module.items.keys()].filter((key) => !key.startsWith("_")),
     );
+    const isPrivate = name.text.startsWith("_") && value.module.items.has(name.text);
     return fail(frame, {
       code: "TFG0602",
-      message: `\`${spanText(expression.value.span)}\` has no \`${name.text}\``,
-      primary: { span: name.span, text: near ? `did you mean \`${near}\`?` : "not found there" },
+      message: isPrivate
+        ? `\`${name.text}\` is private to \`${spanText(expression.value.span)}\``
+        : `\`${spanText(expression.value.span)}\` has no \`${name.text}\``,
+      primary: {
+        span: name.span,
+        text: isPrivate
+          ? "names that start with `_` are not exported"
+          : near
+            ? `did you mean \`${near}\`?`
+            : "not found there",
+      },
       helps: near ? [{ text: near, edits: [{ span: name.span, text: near }] }] : [],
     });
   }
@@ -425,14 +455,25 @@ function evaluateMember(frame: Frame, expression: MemberExpression): Entity {
       helps: near ? [{ text: near, edits: [{ span: name.span, text: near }] }] : [],
     });
   }
+  const meant = foreignName(name.text)?.name ?? name.text;
+  const fn = value.kind === "tensor" || isNumber(value) ? (moduleItem(frame, meant) ?? intrinsic(meant)) : undefined;
   return fail(frame, {
     code: "TFG0210",
     message: `${describe(value)} has no member \`${name.text}\``,
-    primary: {
-      span: name.span,
-      text: value.kind === "tensor" ? `\`${name.text}(x)\` is how functions are called` : "",
-    },
+    primary: { span: name.span, text: fn ? "functions stand before their arguments" : "" },
+    helps: fn ? [asCall(expression, meant)] : [],
   });
+}
+
+/** `x.mean(axis=1)` as `mean(x, axis=1)`. */
+function asCall(member: MemberExpression, name: string) {
+  const { span, value } = member;
+  const operand = spanText(value.span);
+  const behind = /^\((\s*\))?/.exec(span.file.text.slice(span.end));
+  const isCall = behind !== null;
+  const text = `${name}(${operand}${!isCall ? ")" : behind[1] === undefined ? ", " : ""}`;
+  const end = isCall ? span.end + 1 : span.end;
+  return { text: isCall ? `${name}(${operand}, …)` : text, edits: [{ span: { ...span, end }, text }] };
 }
 
 // ---- conditions ------------------------------------------------------------------------------------------------
@@ -456,7 +497,9 @@ function evaluateConditional(frame: Frame, expression: ConditionalExpression): E
             ? [{ text: `compare it: \`${spanText(expression.condition.span)} != 0\`` }]
             : [],
     });
-  return select(frame, expression, condition, evaluate(frame, expression.then), evaluate(frame, expression.else));
+  const yes = evaluate(assuming(frame, condition, true), expression.then);
+  const no = evaluate(assuming(frame, condition, false), expression.else);
+  return select(frame, expression, condition, yes, no);
 }
 
 /** A condition of the run: both branches exist and one is chosen. They must have one type. */

@@ -35,6 +35,8 @@ export interface Facts {
   normal(dim: Dim): Dim;
   equal(a: Dim, b: Dim): boolean;
   atLeast(dim: Dim, minimum: number): boolean;
+  /** That `dim >= 0`, from the facts and from `given`, which are not negative. */
+  follows(dim: Dim, given: readonly Dim[]): boolean;
   /** That `dim` is a multiple of `by`. */
   divisible(dim: Dim, by: Dim): boolean;
   /** From here on it holds, because the feeds are checked for it. */
@@ -203,6 +205,14 @@ export function factsOf(given: readonly Fact[]): Facts {
       return withoutOverflow(() => isZero(difference, all));
     },
     atLeast: (dim, minimum) => withoutOverflow(() => isNonNegative(reduced(subDims(dim, dimOf(minimum))), all)),
+    follows: (dim, given) =>
+      withoutOverflow(() => {
+        const more = given.map((one) => tightened(reduced(one)));
+        return isNonNegative(
+          reduced(dim),
+          knownOf([...inequalities, ...more], (name) => lowest.get(name) ?? 1),
+        );
+      }),
     divisible(dim, by) {
       const [whole, k] = [reduced(dim), reduced(by)];
       const remainder = subDims(whole, mulDims(k, floorDivDims(whole, k)));

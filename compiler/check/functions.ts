@@ -4,8 +4,10 @@ import { spanText } from "../../grammar/source.ts";
 import type { FunctionDeclaration, FunctionParam, LambdaExpression, ResultSyntax } from "../../grammar/syntax.ts";
 import { formatDim, formatShape, literalOf, subDims } from "../ir/dims.ts";
 import type { CallId } from "../ir/graph.ts";
+import type { Complaint } from "../ops/primitive.ts";
 import { TooLarge } from "./builder.ts";
 import { ownResult } from "./effects.ts";
+import { BUILTINS } from "./builtins.ts";
 import {
   type BoundArgument,
   BOTTOM,
@@ -19,9 +21,11 @@ import {
 } from "./entity.ts";
 import { type Activation, type CallSite, type Frame, Names, type Reuse } from "./frame.ts";
 import { withOwnGradient } from "./gradients.ts";
+import { foreignAdvice, foreignArgument } from "./foreign.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
 import { checkObligations } from "./obligations.ts";
+import { otherOrder } from "./order.ts";
 import { explainSizes, written } from "./explain.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
@@ -68,14 +72,16 @@ export function distribute(
     }
     const { name } = arg;
     if (!params.some((param) => param.name === name) && !extra.includes(name)) {
-      const near = nearest(name, [...params.map((param) => param.name), ...extra]);
+      const known = [...params.map((param) => param.name), ...extra];
+      const near = foreignArgument(name, known) ?? nearest(name, known);
       const span = arg.nameSpan ?? arg.span;
+      const advice = foreignAdvice(name);
       fail(frame, {
         code: "TFG0203",
         message: `\`${site.spelling}\` has no argument \`${name}\``,
         primary: { span, text: near ? `did you mean \`${near}\`?` : "not one of its arguments" },
         notes: [signature],
-        helps: near ? [{ text: near, edits: [{ span, text: near }] }] : [],
+        helps: near ? [{ text: near, edits: [{ span, text: near }] }] : advice ? [{ text: advice }] : [],
       });
     }
     const before = bound.get(name);
@@ -126,6 +132,7 @@ export function callDeclared(
   const { declaration, module } = fn;
   const { params } = declaration;
   if (frame.check.unusable.has(declaration)) throw new Failure();
+  if (!frame.builder.isGeneric) frame.check.elaborated.add(declaration);
   if (frame.depth > DEPTH) throw new TooLarge();
   const isLayer = declaration.form === "layer";
   if (isLayer && frame.form === "def")
@@ -149,6 +156,7 @@ export function callDeclared(
       primary: { span: site.callee, text: "it would be an instance for every index" },
     });
 
+  checkApplied(frame, declaration, args, site);
   const extra = isLayer ? ["name", "reuse"].filter((name) => !params.some((param) => param.name.text === name)) : [];
   let bound: ReadonlyMap<string, Supplied>;
   try {
@@ -214,6 +222,11 @@ export function callDeclared(
       : frame.place.call(declaration.name.text, frame.builder.textOrder()),
     depth: frame.depth + 1,
   };
+  const misplaced = otherOrder(declaration, bound, entities, site, signatureText(declaration));
+  if (misplaced) {
+    if (isLayer) scope.node.isBroken = true;
+    fail(frame, misplaced);
+  }
   const binding = new Binding(inner, frame, declaration);
   const before = frame.builder.values.length;
   const effects = (): number => frame.builder.updates.length + frame.builder.assertions.length;
@@ -238,6 +251,24 @@ export function callDeclared(
     if (isLayer && error instanceof Failure) scope.node.isBroken = true;
     throw error;
   }
+}
+
+/** `h = dense(10)`: in this language a layer is called with what it works on. */
+function checkApplied(frame: Frame, declaration: FunctionDeclaration, args: readonly Supplied[], site: CallSite): void {
+  const [input] = declaration.params;
+  const [first] = args;
+  const required = declaration.params.filter((param) => param.default === undefined).length;
+  const isNumber = first && "expression" in first && first.expression.kind === "number" && first.name === undefined;
+  if (!input || input.type === "fn" || !input.type.dims || !isDType(input.type.name.text)) return;
+  if (!isNumber || required < 2 || args.filter((arg) => arg.name === undefined).length >= required) return;
+  const { file, start, end } = site.span;
+  fail(frame, {
+    code: "TFG0208",
+    message: `\`${site.spelling}\` needs what it works on`,
+    primary: { span: site.callee, text: `\`${input.name.text}\` comes first` },
+    notes: [signatureText(declaration)],
+    helps: [{ text: `\`x |> ${file.text.slice(start, end)}\`` }],
+  });
 }
 
 function tensorsOf(entity: Entity): number[] {
@@ -353,6 +384,10 @@ function enterScope(
           span: arg.span,
           text: entity.kind === "str" ? "letters, digits, `_`, `.`, `-` and `/`" : describe(entity),
         },
+        helps:
+          which === "reuse" && entity.kind === "bool"
+            ? [{ text: `the first use has a name, \`name="shared"\`, and this one \`reuse="shared"\`` }]
+            : [],
       });
     return { value: entity.kind === "str" ? entity.value : "", span: arg.span };
   };
@@ -388,10 +423,11 @@ function enterScope(
         helps: near ? [{ text: `reuse="${near}"` }] : [{ text: `name the first one \`name="${shared.value}"\`` }],
       });
     }
-    return { node: found, reuse: { next: 0, span: shared.span } };
+    return { node: found, reuse: { next: 0, span: shared.span, blocks: new Map() } };
   }
   if (reuse) {
     // Inside of a shared instance the layers are those of the first one, in the same order.
+    while (scope.children[reuse.next] && scope.children[reuse.next]?.layer === undefined) reuse.next++;
     const child = scope.children[reuse.next++];
     if (!child || child.layer !== layer)
       return fail(frame, {
@@ -399,7 +435,7 @@ function enterScope(
         message: `the instance shared here has no \`${layer}\` in this place`,
         primary: { span: site.callee, text: "both uses must make the same layers" },
       });
-    return { node: child, reuse: { next: 0 } };
+    return { node: child, reuse: { next: 0, blocks: new Map() } };
   }
   if (named) {
     const clash = scope.children.find(
@@ -427,7 +463,7 @@ function enterScope(
 
 // ---- results -------------------------------------------------------------------------------------------------
 
-function checkResult(inner: Frame, declaration: FunctionDeclaration, returned: Entity): Entity {
+export function checkResult(inner: Frame, declaration: FunctionDeclaration, returned: Entity): Entity {
   const { result } = declaration;
   if (!result) return returned;
   const span = returnSpan(declaration);
@@ -570,6 +606,16 @@ function checkOne(
 
 // ---- lambdas and partial calls ---------------------------------------------------------------------------------
 
+/** `repeat(x, 3, fn(h) => …)`: its function also takes the number of the turn. */
+function turnHelp(lambda: LambdaExpression, site: CallSite): Pick<Complaint, "notes" | "helps"> {
+  const signature = BUILTINS.get(site.spelling);
+  const [only, ...others] = lambda.patterns;
+  if (signature === undefined) return {};
+  if (site.spelling !== "repeat" || !only || others.length > 0) return { notes: [signature] };
+  const span = { ...only.span, start: only.span.end };
+  return { notes: [signature], helps: [{ text: `fn(${spanText(only.span)}, i)`, edits: [{ span, text: ", i" }] }] };
+}
+
 /** A lambda on values, as `repeat` and `fold` call it, or on written arguments. */
 export function callLambda(
   frame: Frame,
@@ -585,6 +631,7 @@ export function callLambda(
       message: `this function takes ${lambda.patterns.length} ${lambda.patterns.length === 1 ? "argument" : "arguments"}, \`${site.spelling}\` gives ${args.length}`,
       primary: { span: lambda.patterns[0]?.span ?? lambda.span, text: "" },
       related: [{ span: site.callee, text: "called here" }],
+      ...turnHelp(lambda, site),
     });
   const names = new Names(home.names);
   for (const [i, pattern] of lambda.patterns.entries()) {
@@ -612,7 +659,14 @@ export function callLambda(
     for (const [k, name] of pattern.names.entries()) names.bind(name.text, name.span, parts?.[k] ?? BOTTOM);
   }
   // Names are those of where it was written; variables and values belong to where it is called.
-  const { call: _call, reuse: _reuse, comprehension: _comprehension, loop: _loop, ...lexical } = home;
+  const {
+    call: _call,
+    reuse: _reuse,
+    comprehension: _comprehension,
+    loop: _loop,
+    assumed: _assumed,
+    ...lexical
+  } = home;
   const inner: Frame = {
     ...lexical,
     names,
@@ -625,6 +679,7 @@ export function callLambda(
     ...(frame.comprehension ? { comprehension: frame.comprehension } : {}),
     ...(frame.loop ? { loop: frame.loop } : {}),
     place: frame.place,
+    ...(frame.assumed ? { assumed: frame.assumed } : {}),
   };
   return lambda.body.kind === "block" ? runBlock(inner, lambda.body) : inner.check.evaluate(inner, lambda.body);
 }

@@ -462,10 +462,10 @@ class GraphEmitter implements Emitter {
     return emitValue(frame, name, operands, attributes ?? {}, type, span, more).value;
   }
 
-  part(value: ValueId, index: number): ValueId {
-    const type = this.#frame.builder.valueAt(value).more?.[index - 1];
-    if (!type) throw new Error(`value ${value} has no result ${index}`);
-    return emitValue(this.#frame, "part", [value], { index }, type, this.#site.span).value;
+  part(of: ValueId, index: number): ValueId {
+    const type = this.#frame.builder.valueAt(of).more?.[index - 1];
+    if (!type) throw new Error(`value ${of} has no result ${index}`);
+    return emitValue(this.#frame, "part", [of], { index }, type, this.#site.span).value;
   }
 
   constant(value: number, dtype: DType): ValueId {

@@ -5,19 +5,21 @@ import type {
   AssertStatement,
   Attribute,
   BindingStatement,
+  Block,
   Expression,
   GraphDeclaration,
   GraphItem,
+  IfStatement,
   InputStatement,
   OutputStatement,
 } from "../../grammar/syntax.ts";
-import { type Dim, dimSymbol, formatDim, literalOf, subDims } from "../ir/dims.ts";
+import { type Dim, dimOf, dimSymbol, formatDim, literalOf, subDims } from "../ir/dims.ts";
 import type { Graph, Input } from "../ir/graph.ts";
 import { isFloat, isInteger } from "../ir/types.ts";
 import { GraphBuilder, type GraphInfo } from "./builder.ts";
 import { failOutside, settleEffects } from "./effects.ts";
 import { BOTTOM, type Entity, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
-import { factsOf } from "./facts.ts";
+import { type Facts, factsOf } from "./facts.ts";
 import { type Check, type DeclaredVariable, type Frame, type Module, Names, type Slot } from "./frame.ts";
 import { lintInstances } from "./lints/instances.ts";
 import {
@@ -28,10 +30,10 @@ import {
   type SizeCondition,
   sizeCondition,
 } from "./obligations.ts";
-import { emitValue, fail, toTensor } from "./operands.ts";
+import { checkRange, emitValue, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
-import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue } from "./statements.ts";
+import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue, namesOf } from "./statements.ts";
 import { checkTrain, failStepAsValue, runStep } from "./steps.ts";
 import { checkDimNames, writtenType } from "./types.ts";
 import { mentionsName } from "./walk.ts";
@@ -115,7 +117,10 @@ class GraphElaboration {
     const item = new LazyItem(name.text, name.span, syntax, evaluateNow);
     const before = frame.names.own.get(name.text);
     if (before) {
-      frame.check.reporter.report(boundTwice(name.text, before.span, name.span));
+      const complaint = boundTwice(name.text, before.span, name.span);
+      const isUpdate = before.variable && before.variable.kind !== "input" && syntax.kind === "binding";
+      const help = { text: `to change the variable when a step is fetched: \`step s { ${name.text} := … }\`` };
+      frame.check.reporter.report(isUpdate ? { ...complaint, helps: [...complaint.helps, help] } : complaint);
       return;
     }
     frame.names.own.set(name.text, { span: name.span, get: (use) => this.#force(item, use), ...more });
@@ -257,8 +262,16 @@ class GraphElaboration {
       }
       case "if":
         this.#tasks.push(() => {
-          let branch = chosenBranch(frame, item);
-          while (branch?.kind === "if") branch = chosenBranch(frame, branch);
+          let branch: Block | IfStatement | undefined;
+          try {
+            branch = chosenBranch(frame, item);
+            while (branch?.kind === "if") branch = chosenBranch(frame, branch);
+          } catch (error) {
+            // What the branches would have bound is no news.
+            for (const { text, span } of namesOf(item))
+              if (!frame.names.own.has(text)) frame.names.bind(text, span, BOTTOM);
+            throw error;
+          }
           const before = this.#tasks.length;
           for (const part of branch?.statements ?? []) this.#register(frame, part);
           for (const task of this.#tasks.splice(before)) this.#guarded(task);
@@ -308,7 +321,9 @@ class GraphElaboration {
           this.#at(start, () => {
             shared ??= boundEntities(frame, item);
             const entity = shared[i] ?? BOTTOM;
-            if (entity.kind === "tensor") frame.builder.nameValue(entity.value, name.text);
+            const isNode = entity.kind === "initial" && entity.init.fn !== "orthogonal";
+            const tensor = isNode ? toTensor(frame, entity, name.span) : entity;
+            if (tensor.kind === "tensor") frame.builder.nameValue(tensor.value, name.text);
             return entity;
           }),
         { isData: !isFunction },
@@ -325,7 +340,8 @@ class GraphElaboration {
     const standard = item.default ? this.#default(frame, item, item.default, type.dtype) : undefined;
     const input: Input = {
       name: name.text,
-      type: { dtype: type.dtype, shape: type.shape.map((dim) => frame.facts.normal(dim)) },
+      // As written, so that the feeds bind every dim: what facts say of it is checked when it is known.
+      type: { dtype: type.dtype, shape: type.shape },
       doc: item.doc,
       span: name.span,
       ...(standard === undefined ? {} : { default: standard }),
@@ -352,7 +368,10 @@ class GraphElaboration {
       (dtype === "bool"
         ? entity.kind === "bool"
         : entity.kind !== "bool" && (isFloat(dtype) || (isInteger(dtype) && Number.isInteger(value))));
-    if (fits && value !== undefined) return value;
+    if (fits && value !== undefined) {
+      checkRange(frame, value, dtype, expression.span);
+      return value;
+    }
     if (entity.kind === "list" || entity.kind === "tensor")
       fail(frame, {
         code: "TFG0106",
@@ -418,7 +437,14 @@ class GraphElaboration {
     );
     if (!slot || isStep || frame.builder.outputs.some((output) => output.name === name)) return;
     const entity = slot.get(slot.span);
-    if (entity.kind !== "tensor" && !isNumber(entity) && entity.kind !== "list" && entity.kind !== "bool") return;
+    if (
+      entity.kind !== "tensor" &&
+      entity.kind !== "initial" &&
+      !isNumber(entity) &&
+      entity.kind !== "list" &&
+      entity.kind !== "bool"
+    )
+      return;
     this.#guarded(() => {
       const tensor = toTensor(frame, entity, slot.span);
       frame.builder.outputs.push({ name, value: tensor.value, doc: "", span: slot.span });
@@ -495,6 +521,12 @@ function readConstraints(
         continue;
       }
       const parts = condition.kind === "divisible" ? [condition.left, condition.by] : [condition.left, condition.right];
+      if (condition.kind === "divisible" && (literalOf(condition.by) ?? 1) < 1)
+        fail(frame, {
+          code: "TFG0313",
+          message: `nothing is divisible by ${formatDim(condition.by)}`,
+          primary: { span: condition.byExpression.span, text: "a positive int is expected" },
+        });
       if (parts.some(nonLinear) || (condition.kind === "divisible" && literalOf(condition.by) === undefined))
         failNonLinear(frame, clause, condition);
       if (neverHolds(condition))
@@ -507,6 +539,18 @@ function readConstraints(
               condition.kind === "divisible"
                 ? `${formatDim(condition.left)} % ${formatDim(condition.by)} is not ${formatDim(condition.remainder)}`
                 : `${formatDim(condition.left)} and ${formatDim(condition.right)} are known when compiling`,
+          },
+        });
+      const earlier = result.map((one) => one.condition);
+      if (isRefuted(condition, factsOf(earlier.flatMap(factsOfCondition))))
+        fail(frame, {
+          code: "TFG0317",
+          message: `\`${spanText(clause.span)}\` never holds`,
+          primary: {
+            span: clause.span,
+            text: isRefuted(condition, factsOf([]))
+              ? "dimensions are at least 1"
+              : "the constraints before it say otherwise",
           },
         });
       result.push({ condition, clause });
@@ -524,6 +568,22 @@ function neverHolds(condition: SizeCondition): boolean {
     if (value === undefined) return false;
     return fact.kind === "zero" ? value !== 0 : fact.kind === "divisible" ? value % fact.by !== 0 : value < 0;
   });
+}
+
+/** Whether facts say that a condition is false for all sizes. */
+function isRefuted(condition: SizeCondition, facts: Facts): boolean {
+  if (condition.kind === "divisible") {
+    const [by, remainder] = [literalOf(condition.by) ?? 0, literalOf(condition.remainder)];
+    for (let other = 0; other < Math.min(by, 64); other++)
+      if (other !== remainder && facts.divisible(subDims(condition.left, dimOf(other)), condition.by)) return true;
+    return false;
+  }
+  const { left, right, operator } = condition;
+  const [more, less] = operator === "<" || operator === "<=" ? [right, left] : [left, right];
+  const isBelow = (by: number): boolean => facts.atLeast(subDims(less, more), by);
+  if (operator === "==") return isBelow(1) || facts.atLeast(subDims(more, less), 1);
+  if (operator === "!=") return facts.equal(left, right);
+  return isBelow(operator === "<" || operator === ">" ? 0 : 1);
 }
 
 function failNonLinear(frame: Frame, clause: Expression, condition: SizeCondition): never {
@@ -618,7 +678,8 @@ export function elaborateGraph(
     effects,
   );
   reportSameNames(frame, graph);
-  check.lints.push(...lintInstances(root, new Set(builder.variables.map((variable) => variable.scope))));
+  const isAlone = module.tree.declarations.filter(({ kind }) => kind === "graph").length === 1;
+  check.lints.push(...lintInstances(root, new Set(builder.variables.map(({ scope }) => scope)), isAlone));
   return graph;
 }
 

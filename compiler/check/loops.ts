@@ -2,11 +2,12 @@
  * `scan` and `while` (language.md 5.5, 6.1): the function is elaborated once, on leaves that stand for a value of each
  * iteration. What depends on them is the body; nothing has to be cut out.
  */
-import { type Span, spanText } from "../../grammar/source.ts";
+import type { Span } from "../../grammar/source.ts";
 import { dimOf, type Dim, formatDim, literalOf, subDims } from "../ir/dims.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 import { resolveAxis } from "../ops/axes.ts";
 import { BUILTINS } from "./builtins.ts";
+import { numberText } from "./effects.ts";
 import {
   BOTTOM,
   type DimLabel,
@@ -267,7 +268,7 @@ function elaborateWith(
   dtypes: readonly (DType | undefined)[],
   place: Place,
 ): Entity {
-  const { frame, site, spelling, times, init, isList, xs } = loop;
+  const { frame, site, times, init, isList, xs } = loop;
   const { builder } = frame;
   const number = builder.openLoop();
   const starts = items.map((item, i) => toTensor(frame, item, init.span, dtypes[i]));
@@ -331,12 +332,12 @@ function elaborateWith(
     return { ...part, ...(labels ? { labels } : {}) };
   });
   const last = isList ? list(results.slice(0, starts.length)) : (results[0] ?? BOTTOM);
-  const [y, ...rest] = results.slice(starts.length);
+  const y = results[starts.length];
   if (!y) return last;
   return {
     kind: "record",
     parts: [
-      { name: "ys", entity: rest.length > 0 ? list([y, ...rest]) : y },
+      { name: "ys", entity: y },
       { name: "last", entity: last },
     ],
   };
@@ -375,23 +376,22 @@ function iterations({ frame, site, spelling, times }: Loop, loop: number): LoopF
 
 // ---- what the function returns -------------------------------------------------------------------------------
 
-/** `return h1, y`, `return [h1, c1], y` or the carries alone. */
+/** `return h1, y`, `return [h1, c1], y` or the carries alone. A list in the place of one value is a tensor. */
 function resultOf(
   { frame, spelling, isList, xs, fn }: Loop,
   returned: Entity,
   count: number,
 ): { readonly next: readonly Entity[]; readonly ys: readonly Entity[] } {
-  const isSeveral = (entity: Entity | undefined): boolean => entity?.kind === "list" || entity?.kind === "record";
+  const isSeveral = (entity: Entity): boolean => entity.kind === "list" || entity.kind === "record";
   const parts = itemsOf(returned);
   const [first, second] = parts;
-  const ofOutput = (entity: Entity): readonly Entity[] => (isSeveral(entity) ? itemsOf(entity) : [entity]);
-  if (!isList && !isSeveral(returned)) return { next: [returned], ys: [] };
-  if (returned.kind === "record" && parts.length === 2 && first && second && xs) {
-    if (!isList && !isSeveral(first)) return { next: [first], ys: ofOutput(second) };
-    if (isList && isSeveral(first) && itemsOf(first).length === count)
-      return { next: itemsOf(first), ys: ofOutput(second) };
+  const isPair = returned.kind === "record" && parts.length === 2;
+  if (!isList && returned.kind !== "record") return { next: [returned], ys: [] };
+  if (isPair && xs && first && second) {
+    if (!isList) return { next: [first], ys: [second] };
+    if (isSeveral(first) && itemsOf(first).length === count) return { next: itemsOf(first), ys: [second] };
   }
-  if (isList && isSeveral(returned) && parts.length === count && !parts.some(isSeveral)) return { next: parts, ys: [] };
+  if (isList && isSeveral(returned) && parts.length === count) return { next: parts, ys: [] };
   const names = Array.from({ length: count }, (_, i) => (count === 1 ? "h" : `h${i + 1}`)).join(", ");
   const carried = isList ? `[${names}]` : names;
   return fail(frame, {
@@ -431,7 +431,7 @@ function nextCarry(
   const isCertain = shape.length !== start.type.shape.length || !isUnsure;
   const which = isList ? `carry ${index + 1} of \`${spelling}\`` : `the carry of \`${spelling}\``;
   return fail(frame, {
-    code: dtype !== start.type.dtype ? "TFG0304" : isCertain ? "TFG0301" : "TFG0311",
+    code: isSameShape ? "TFG0304" : isCertain ? "TFG0301" : "TFG0311",
     message: `${which} is ${formatType(start.type)} at first and ${formatType(next.type)} after one turn`,
     primary: { span: next.origin.file === fn.span.file ? next.origin : fn.span, text: formatType(next.type) },
     related: [{ span: init.span, text: `starts as ${formatType(start.type)}` }],
@@ -439,7 +439,7 @@ function nextCarry(
       shape.length > 0 && start.type.shape.length === 0
         ? [
             {
-              text: `start with all of them: \`broadcast(${spanText(init.span)}, [${shape.map(formatDim).join(", ")}])\``,
+              text: `start with all of them: \`broadcast(${numberText(init.span, dtype)}, [${shape.map(formatDim).join(", ")}])\``,
             },
           ]
         : [],

@@ -20,14 +20,23 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** The name that was probably meant, if one is near enough: a third of the letters may differ, case counts little. */
+const isShouted = (name: string): boolean => name.length > 1 && name === name.toUpperCase();
+
+/**
+ * The name that was probably meant, if one is near enough: a third of the letters may differ, of short names half of
+ * them; case counts little.
+ */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(name.length / 3)) + 0.5;
   for (const candidate of new Set(candidates)) {
     if (candidate === name || Math.abs(candidate.length - name.length) > least) continue;
     const apart = Math.min(distance(name, candidate), distance(name.toLowerCase(), candidate.toLowerCase()) + 0.25);
-    if (apart < least && apart < Math.max(name.length, candidate.length)) {
+    // `WIN` is no slip of the pen for `sin`.
+    if (isShouted(name) !== isShouted(candidate) && name.toLowerCase() !== candidate.toLowerCase()) continue;
+    // Of one letter nothing is left but its case.
+    if (apart >= 1 && Math.min(name.length, candidate.length) < 2) continue;
+    if (apart < least && 2 * apart <= Math.max(name.length, candidate.length)) {
       best = candidate;
       least = apart;
     }

@@ -1,12 +1,14 @@
 /** `where` on functions: what the caller must satisfy; and `assert`, which the compiler decides. */
+import type { Help } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { AssertStatement, Expression } from "../../grammar/syntax.ts";
-import { type Dim, formatDim, literalOf, mulDims, ONE, subDims } from "../ir/dims.ts";
+import { type Dim, formatDim, literalOf, modDims, mulDims, ONE, subDims } from "../ir/dims.ts";
 import { isHostScalar, mayBeHost } from "./effects.ts";
 import { describe } from "./entity.ts";
 import type { Fact } from "./facts.ts";
 import type { Frame } from "./frame.ts";
+import { nearest } from "./nearest.ts";
 import { Failure } from "./report.ts";
 
 /** A `where` or `assert` on sizes, taken apart. */
@@ -82,6 +84,15 @@ function checkDivisible(
 ): void {
   const { left, by, remainder } = condition;
   const [a, k, r] = [left, by, remainder].map(literalOf);
+  if (k !== undefined && k < 1)
+    throwOutward(frame, {
+      code: "TFG0310",
+      message: `nothing is divisible by ${k}`,
+      span: argumentSpan(frame, condition.byExpression) ?? frame.activation?.callee ?? clause.span,
+      text: "a positive int is expected",
+      related: [{ span: clause.span, text: "required here" }],
+      helps: [],
+    });
   const at =
     argumentSpan(frame, condition.byExpression) ??
     argumentSpan(frame, condition.leftExpression) ??
@@ -132,9 +143,10 @@ function checkCondition(frame: Frame, clause: Expression): void {
   if (entity.kind === "bottom") throw new Failure();
   if (entity.kind === "bool") {
     if (entity.value) return;
-    const parts = clause.kind === "binary" ? [clause.left, clause.right] : [clause];
     const at =
-      parts.map((part) => argumentSpan(frame, part)).find((span) => span !== undefined) ??
+      mentioned(clause)
+        .map((part) => argumentSpan(frame, part))
+        .find((span) => span !== undefined) ??
       frame.activation?.callee ??
       clause.span;
     throwOutward(frame, {
@@ -179,13 +191,35 @@ function valuesText(frame: Frame, clause: Expression): string {
   return values.size === 0 ? "" : `with ${[...values].map(([name, value]) => `${name} = ${value}`).join(", ")}`;
 }
 
+/** For an argument that should be one of several strings: the one that was probably meant. */
+function nearestText(frame: Frame, condition: Expression, at: Span): readonly Help[] {
+  const texts: string[] = [];
+  let given: string | undefined;
+  const visit = (expression: Expression): void => {
+    const bare = withoutParentheses(expression);
+    if (bare.kind !== "binary") return;
+    for (const part of [bare.left, bare.right]) {
+      const entity = part.kind === "name" ? frame.names.find(part.name)?.get(part.span) : undefined;
+      if (entity?.kind === "str") given = entity.value;
+      else if (part.kind === "string") texts.push(spanText(part.span).slice(1, -1));
+      else visit(part);
+    }
+  };
+  visit(condition);
+  const name = given;
+  if (name === undefined) return [];
+  const near = texts.find((text) => text.toLowerCase() === name.toLowerCase()) ?? nearest(name, texts);
+  if (near === undefined || spanText(at) !== `"${name}"`) return [];
+  return [{ text: `"${near}"`, edits: [{ span: at, text: `"${near}"` }] }];
+}
+
 interface Outward {
   readonly code: string;
   readonly message: string;
   readonly span: Span;
   readonly text: string;
   readonly related: readonly { readonly span: Span; readonly text: string }[];
-  readonly helps: readonly { readonly text: string }[];
+  readonly helps: readonly Help[];
 }
 
 function throwOutward(frame: Frame, { code, message, span, text, related, helps }: Outward): never {
@@ -253,11 +287,16 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
       span: at ?? frame.activation?.callee ?? statement.condition.span,
       text: at ? "" : text === undefined ? valuesText(frame, statement.condition) : "",
       related: at || frame.activation ? [{ span: statement.span, text: "asserted here" }] : [],
-      helps: [],
+      helps: at ? nearestText(frame, statement.condition, at) : [],
     });
   }
   const clauses = conjuncts(statement.condition);
   const conditions = clauses.map((clause) => sizeCondition(frame, clause));
+  if (frame.builder.isGeneric) {
+    for (const condition of conditions)
+      if (condition) for (const fact of factsOfCondition(condition)) frame.facts.assume(fact);
+    return;
+  }
   // A step's assertion is of the runs that fetch it, a check of the feeds of all.
   if (frame.builder.graph && frame.owner?.kind !== "step" && conditions.every(isCheckOfFeeds)) {
     for (const [i, condition] of conditions.entries())
@@ -329,9 +368,9 @@ export function addSizeCheck(frame: Frame, condition: SizeCondition, clause: Exp
 export function factsOfCondition(condition: SizeCondition): readonly Fact[] {
   if (condition.kind === "divisible") {
     const by = literalOf(condition.by);
-    return by === undefined || by < 1
-      ? []
-      : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
+    if (by === undefined)
+      return [{ kind: "zero", dim: subDims(modDims(condition.left, condition.by), condition.remainder) }];
+    return by < 1 ? [] : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
   }
   const { left, right, operator } = condition;
   switch (operator) {

@@ -6,6 +6,7 @@ import { type Dim, literalOf } from "../ir/dims.ts";
 import { resolveAxis, resolveOver } from "../ops/axes.ts";
 import type { Argument, Operand, Parameter, Primitive } from "../ops/primitive.ts";
 import type { OperandEntity } from "./apply.ts";
+import { assuming } from "./comprehension.ts";
 import {
   BOTTOM,
   type DimLabel,
@@ -45,7 +46,13 @@ export function callPrimitive(
   site: CallSite,
 ): Entity {
   const entities = new Map<Supplied, Entity>();
-  for (const arg of args) if (arg.name !== "over") entities.set(arg, suppliedEntity(arg, false));
+  for (const [i, arg] of args.entries()) {
+    if (arg.name === "over") continue;
+    // In a comprehension each branch of `select` is elaborated under its condition.
+    const mask = fn.name === "select" && i > 0 ? entities.get(args[0] ?? arg) : undefined;
+    const given = mask && "frame" in arg ? { ...arg, frame: assuming(arg.frame, mask, i === 1) } : arg;
+    entities.set(arg, suppliedEntity(given, false));
+  }
   const isNotAxis = (arg: Supplied): boolean => arg.name === undefined;
   const positional = args.filter(isNotAxis);
   const primitive = chosen(fn, positional.length, args);

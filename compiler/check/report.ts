@@ -7,6 +7,9 @@ import type { Frame } from "./frame.ts";
 /** Thrown after reporting; caught where the erroneous node gets ⊥. Carries nothing. */
 export class Failure extends Error {}
 
+/** Thrown where a function that is checked with symbols for its generics depends on what they are. */
+export class Undecided extends Error {}
+
 /** What the parser reports; TFG0106 and TFG0107 are the checker's. */
 const SYNTAX = /^TFG010[1-5]$/;
 /** Codes that missing statements make out of right programs. */
@@ -31,10 +34,10 @@ export class Reporter {
   readonly #unknown = new Map<string, string>();
   readonly #diagnostics: Diagnostic[] = [];
   readonly #seen = new Set<string>();
-  readonly #isLibrary: (file: SourceFile) => boolean;
+  readonly isLibrary: (file: SourceFile) => boolean;
 
   constructor(isLibrary: (file: SourceFile) => boolean) {
-    this.#isLibrary = isLibrary;
+    this.isLibrary = isLibrary;
   }
 
   /** Collects what a trial has to say. */
@@ -118,6 +121,18 @@ export class Reporter {
     return before === undefined || before === at(span);
   }
 
+  /** Whether `name` was reported, within `span`, as a dimension that nothing declares. */
+  isUnknownDim(name: string, span: Span): boolean {
+    return this.#diagnostics.some(
+      ({ code, primary }) =>
+        code === "TFG0205" &&
+        primary.span.file === span.file &&
+        primary.span.start >= span.start &&
+        primary.span.end <= span.end &&
+        spanText(primary.span) === name,
+    );
+  }
+
   /** Whether a declaration may have lost a part in the repair of its syntax; a bracket put in loses nothing. */
   isDamaged({ file, start, end }: Span): boolean {
     const newline = file.text.indexOf("\n", end);
@@ -128,12 +143,23 @@ export class Reporter {
         primary.span.file === file &&
         primary.span.start >= start &&
         primary.span.start <= last &&
-        !helps.some(({ edits }) => edits?.some(({ text }) => text === "]")),
+        !(
+          helps.some(({ edits }) => edits?.some(({ text }) => text === "]")) &&
+          // Another bracket in the line closed what was lost.
+          !file.text.slice(primary.span.start, last).includes("]")
+        ),
     );
   }
 
   hasErrorsIn(file: SourceFile): boolean {
     return this.#diagnostics.some(({ severity, primary }) => severity === "error" && primary.span.file === file);
+  }
+
+  hasErrorIn({ file, start, end }: Span): boolean {
+    return this.#diagnostics.some(
+      ({ severity, primary: { span } }) =>
+        severity === "error" && span.file === file && span.start >= start && span.end <= end,
+    );
   }
 
   /** By file, as first met, then by position. */
@@ -167,14 +193,14 @@ export class Reporter {
 
   /** A fault inside of the library is the fault of the call that the user wrote. */
   #placed(complaint: Complaint, frame: Frame): Complaint {
-    if (!this.#isLibrary(complaint.primary.span.file)) return complaint;
+    if (!this.isLibrary(complaint.primary.span.file)) return complaint;
     for (let at: Frame | undefined = frame; at; at = at.activation?.caller) {
       const site: Span | undefined = at.activation?.span;
-      if (!site || this.#isLibrary(site.file)) continue;
+      if (!site || this.isLibrary(site.file)) continue;
       const inside = complaint.primary;
       // A library parameter that the user gave a value stands for that argument.
       const arg = at.activation?.args.get(spanText(inside.span));
-      if (arg?.isExplicit && at === frame && !this.#isLibrary(arg.span.file))
+      if (arg?.isExplicit && at === frame && !this.isLibrary(arg.span.file))
         return {
           ...complaint,
           primary: { span: arg.span, text: inside.text },

@@ -34,7 +34,8 @@ function merged(expression: IndexExpression): IndexExpression {
 
 export function evaluateIndex(frame: Frame, written: IndexExpression): Entity {
   const expression = frame.comprehension ? merged(written) : written;
-  const array = frame.check.evaluate(frame, expression.value);
+  const indexed = frame.check.evaluate(frame, expression.value);
+  const array = indexed.kind === "initial" ? toTensor(frame, indexed, expression.value.span) : indexed;
   if (array.kind === "bottom") return BOTTOM;
   if (
     array.kind === "fn" ||
@@ -60,10 +61,10 @@ export function evaluateIndex(frame: Frame, written: IndexExpression): Entity {
     const indices = ats.filter((at) => at !== undefined);
     if (indices.length !== ats.length)
       fail(frame, {
-        code: "TFG0106",
-        message: "a slice at an index of a comprehension is not built yet",
-        primary: { span: expression.span, text: "not one element" },
-        helps: [{ text: "give every axis an index" }],
+        code: "TFG0303",
+        message: "inside of a comprehension one element is read at a time",
+        primary: { span: expression.span, text: "this is a slice" },
+        helps: [{ text: "give every axis an index, and reduce with indices of its own: `sum(j in M: x[i, j])`" }],
       });
     return readElement(frame, expression, array, indices);
   }
@@ -184,6 +185,18 @@ type Part =
   | { readonly kind: "axis"; readonly axis: number; readonly slice?: SliceSyntax; readonly at?: At }
   | { readonly kind: "new" };
 
+/** `table[ids]`: an index is one position; rows by a tensor of ids are gathered. */
+function failRows(frame: Frame, expression: IndexExpression, at: At, ids: TensorEntity): never {
+  const text = `gather(${spanText(expression.value.span)}, ${spanText(at.span)})`;
+  const isRows = expression.slices.length === 1 && ids.type.dtype === "i32";
+  return fail(frame, {
+    code: "TFG0303",
+    message: `an index is one position, \`${spanText(at.span)}\` has dimensions`,
+    primary: { span: at.span, text: formatType(ids.type) },
+    helps: isRows ? [{ text, edits: [{ span: expression.span, text }] }] : [],
+  });
+}
+
 function sliceTensor(
   frame: Frame,
   expression: IndexExpression,
@@ -197,20 +210,7 @@ function sliceTensor(
   let source = tensor;
   for (const part of parts) {
     if (part.kind !== "axis" || !part.at || part.at.entity.kind !== "tensor") continue;
-    if (part.at.entity.type.shape.length > 0)
-      fail(frame, {
-        code: "TFG0303",
-        message: `an index is one position, \`${spanText(part.at.span)}\` is ${formatType(part.at.entity.type)}`,
-        primary: { span: part.at.span, text: formatType(part.at.entity.type) },
-        helps:
-          expression.slices.length === 1
-            ? [
-                {
-                  text: `\`gather(${spanText(expression.value.span)}, ${spanText(part.at.span)})\` takes a row for each`,
-                },
-              ]
-            : [],
-      });
+    if (part.at.entity.type.shape.length > 0) failRows(frame, expression, part.at, part.at.entity);
     const slice = frame.check.primitive("slice");
     if (!slice) throw new Error("the table has no `slice`");
     const taken = frame.check.apply(

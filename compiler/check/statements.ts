@@ -15,6 +15,7 @@ import { formatDim, literalOf } from "../ir/dims.ts";
 import { runUpdate } from "./effects.ts";
 import { BOTTOM, describe, type Entity, isNumber } from "./entity.ts";
 import type { Frame } from "./frame.ts";
+import { castText } from "../ops/complaints.ts";
 import { runAssert } from "./obligations.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
@@ -176,7 +177,15 @@ function runScope(frame: Frame, statement: ScopeStatement): Entity | undefined {
   const scope = blockScope(frame, statement);
   // In a function that owns no variables the place is that of its call.
   const place = frame.form === "def" ? frame.place : frame.builder.placeOf(scope);
-  return runStatements({ ...frame, scope, place }, statement.body.statements);
+  return runStatements({ ...frame, scope, place, ...sharedBlock(frame, scope) }, statement.body.statements);
+}
+
+/** In a shared instance a block's layers are those that its first run made; opened again, it goes on where it was. */
+function sharedBlock({ reuse }: Frame, scope: ScopeNode): Pick<Frame, "reuse"> {
+  if (!reuse) return {};
+  const walk = reuse.blocks.get(scope) ?? { next: 0, blocks: new Map() };
+  reuse.blocks.set(scope, walk);
+  return { reuse: walk };
 }
 
 /** The scope that `scope "x"` opens, or opens again. */
@@ -286,7 +295,7 @@ export function annotated(frame: Frame, entity: Entity, type: TypeSyntax, span: 
       helps:
         declared.dtype === "bool" || given.kind !== "tensor"
           ? []
-          : [{ text: `${spanText(span).length < 40 ? `(${spanText(span)})` : "(…)"} as ${declared.dtype}` }],
+          : [{ text: castText({ type: given.type, span, origin: span }, declared.dtype) }],
     });
   if (
     shape.length !== declared.shape.length ||

@@ -1,11 +1,11 @@
 /** `test "…" { … }`: each block is a graph of its own whose assertions are outputs (language.md 5). */
 import type { Span } from "../../grammar/source.ts";
-import type { AssertStatement, GraphDeclaration, TestDeclaration } from "../../grammar/syntax.ts";
+import type { AssertStatement, Expression, GraphDeclaration, TestDeclaration } from "../../grammar/syntax.ts";
 import type { Graph, ValueId } from "../ir/graph.ts";
 import { describe, type Entity, formatType } from "./entity.ts";
 import type { Check, Frame, Module } from "./frame.ts";
 import { elaborateGraph } from "./graphs.ts";
-import { conjuncts } from "./obligations.ts";
+import { conjuncts, withoutParentheses } from "./obligations.ts";
 import { fail } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { statementsWithin } from "./walk.ts";
@@ -143,7 +143,7 @@ function collect(frame: Frame, statement: AssertStatement, into: TestAssertion[]
       const value = conditionOf(frame, entity, span);
       const number = into.length;
       const output = addOutput(frame, `assertion ${number}`, value, span);
-      const compared = comparison(frame, value, number);
+      const compared = comparison(frame, value, number, writtenSides(clause));
       into.push({ span, ...message, holds: { output }, ...(compared ? { compared } : {}) });
     }
   }
@@ -175,11 +175,44 @@ function conditionOf(frame: Frame, entity: Entity, span: Span): ValueId {
   });
 }
 
+/** Where the sides of a comparison are written, if the condition is plainly one. */
+interface WrittenSides {
+  readonly left: Span;
+  readonly right: Span;
+  readonly apart?: readonly [Span, Span];
+}
+
+function writtenSides(condition: Expression): WrittenSides | undefined {
+  const bare = withoutParentheses(condition);
+  const inner = argumentOf(bare, "all");
+  if (inner) return writtenSides(inner);
+  if (bare.kind !== "binary") return undefined;
+  const magnitude = argumentOf(withoutParentheses(bare.left), "abs");
+  const difference = magnitude && withoutParentheses(magnitude);
+  return {
+    left: bare.left.span,
+    right: bare.right.span,
+    ...(difference?.kind === "binary" ? { apart: [difference.left.span, difference.right.span] } : {}),
+  };
+}
+
+/** The argument of a call of `name` that has no other. */
+function argumentOf(expression: Expression, name: string): Expression | undefined {
+  if (expression.kind !== "call" || expression.callee.kind !== "name" || expression.callee.name !== name)
+    return undefined;
+  return expression.args.length === 1 ? expression.args[0]?.value : undefined;
+}
+
 /**
  * The comparison behind a condition, found in the graph rather than in the text: evaluating its sides once more would
  * make the layers in them a second time.
  */
-function comparison(frame: Frame, condition: ValueId, number: number): Compared | undefined {
+function comparison(
+  frame: Frame,
+  condition: ValueId,
+  number: number,
+  written: WrittenSides | undefined,
+): Compared | undefined {
   const { builder } = frame;
   let id = condition;
   for (
@@ -192,18 +225,21 @@ function comparison(frame: Frame, condition: ValueId, number: number): Compared 
   const operator = OPERATORS.get(op);
   const [left, right] = args;
   if (!operator || left === undefined || right === undefined) return undefined;
-  const side = (what: string, value: ValueId): Side => {
-    const { span } = builder.valueAt(value);
+  const side = (what: string, value: ValueId, at: Span | undefined): Side => {
+    const span = at ?? builder.valueAt(value).span;
     return { output: addOutput(frame, `${what} ${number}`, value, span), span };
   };
   const magnitude = builder.valueAt(left);
   const difference = magnitude.op === "abs" ? builder.valueAt(magnitude.args[0] ?? left) : undefined;
   const [a, b] = difference?.op === "sub" ? difference.args : [];
+  const [first, second] = written?.apart ?? [];
   return {
     operator,
-    left: side("left", left),
-    right: side("right", right),
-    ...(a === undefined || b === undefined ? {} : { apart: [side("first", a), side("second", b)] as const }),
+    left: side("left", left, written?.left),
+    right: side("right", right, written?.right),
+    ...(a === undefined || b === undefined
+      ? {}
+      : { apart: [side("first", a, first), side("second", b, second)] as const }),
   };
 }
 

@@ -23,7 +23,8 @@ import {
   type TensorEntity,
 } from "./entity.ts";
 import type { Frame } from "./frame.ts";
-import { adaptedDType, checkRange, fail, flatten, listTensor } from "./operands.ts";
+import { adaptedDType, checkRange, fail, flatten, listTensor, toTensor } from "./operands.ts";
+import { otherKindHelps } from "./order.ts";
 import { asDim, checkDimNames, failDType, isDType, packDims, unknownPack } from "./types.ts";
 
 /** What binding the arguments of one call has found out. */
@@ -106,7 +107,7 @@ function failKind(binding: Binding, param: FunctionParam, expected: string, enti
       span,
       text: isRunTime && expected !== "a function" ? "this is known only at run time" : describe(entity),
     },
-    ...(entity.kind === "fn" ? { helps: [{ text: "call it, or name its result" }] } : {}),
+    helps: otherKindHelps(caller, param, entity, span),
   });
 }
 
@@ -182,11 +183,14 @@ function bindTensor(binding: Binding, param: FunctionParam, type: TypeSyntax, en
   if (!binding.isGeneric(name, "dtype") && (!isDType(name) || type.args)) failDType(binding.frame, type);
   const wanted = settledDType(binding, type);
 
-  let given: Entity = entity;
+  let given: Entity = entity.kind === "initial" ? toTensor(caller, entity, span) : entity;
   if (entity.kind === "list") {
     const flat = flatten(entity);
     const isTensorList =
-      flat !== "ragged" && flat.items.every((item) => isNumber(item) || item.kind === "bool" || item.kind === "tensor");
+      flat !== "ragged" &&
+      flat.items.every(
+        (item) => isNumber(item) || item.kind === "bool" || item.kind === "tensor" || item.kind === "initial",
+      );
     if (!isTensorList && flat !== "ragged") failKind(binding, param, "a tensor", entity, span);
     given = listTensor(caller, entity, span, wanted);
   }
@@ -200,14 +204,7 @@ function bindTensor(binding: Binding, param: FunctionParam, type: TypeSyntax, en
     dtype === undefined ||
     (!isNumber(given) && given.kind !== "bool" && given.kind !== "tensor" && given.kind !== "scalar")
   )
-    return given.kind === "initial"
-      ? fail(caller, {
-          code: "TFG0106",
-          message: "random nodes are not built yet",
-          primary: { span, text: "random numbers start variables only" },
-          helps: [{ text: "feed the numbers as an `input`" }],
-        })
-      : failKind(binding, param, "a tensor", entity, span);
+    return failKind(binding, param, "a tensor", entity, span);
   bindDType(binding, param, type, dtype, span);
 
   const shape = given.kind === "tensor" ? given.type.shape : [];

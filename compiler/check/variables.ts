@@ -80,7 +80,9 @@ export function freshVariable(frame: Frame, statement: ParamStatement | StateSta
       helps: [{ text: "choose another name" }],
     });
   const tensor = emitValue(frame, "variable", [], { name: last }, type, name.span);
-  const init = initializer(frame, statement.init, type, shape, statement.type, kind);
+  const init: Initializer = builder.isGeneric
+    ? { fn: "fill", value: 0 }
+    : initializer(frame, statement.init, type, shape, statement.type, kind);
   builder.variables.push({
     scope,
     last,
@@ -325,6 +327,8 @@ function constantArray(frame: Frame, id: ValueId, span: Span, known: Map<ValueId
     return failInitializer(frame, "too many elements to compute while compiling", span);
   const args = value.args.map((arg) => constantArray(frame, arg, span, known));
   const primitive = frame.check.primitive(value.op === "part" ? "" : value.op);
+  if (primitive?.class === "leaf" && value.op !== "constant" && value.op !== "dim")
+    return failInitializer(frame, "depends on values of the run", span);
   if (!primitive) return failInitializer(frame, `\`${value.op}\` cannot be computed while compiling`, span);
   const size = (dim: Dim): number => evaluateDim(dim, () => failInitializer(frame, "depends on a run dim", span));
   const data = primitive.meaning(args, value, { shape, type: value.type, size });

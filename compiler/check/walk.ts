@@ -1,4 +1,5 @@
 /** Visits of the syntax tree. */
+import type { Span } from "../../grammar/source.ts";
 import type {
   Block,
   Declaration,
@@ -210,4 +211,40 @@ function* namesBoundBy(item: GraphItem): Iterable<BoundName> {
   if (item.kind === "binding") for (const name of item.names) yield { name, item };
   else if (item.kind !== "update" && item.kind !== "scope" && "name" in item) yield { name: item.name, item };
   for (const block of partsOf(item).blocks) for (const statement of block.statements) yield* namesBoundBy(statement);
+}
+
+/** Where a declaration reads `name`, but for what indices and functions within it bind by that name. */
+export function* readsOf(declaration: Declaration, name: string): Iterable<Span> {
+  const roots = [
+    ...(declaration.kind === "function" && declaration.body.kind !== "block" ? [declaration.body] : []),
+    ...("value" in declaration ? [declaration.value] : []),
+  ];
+  for (const root of roots) yield* freeReads(root, name);
+  if (declaration.kind === "function" || declaration.kind === "optimizer")
+    for (const param of declaration.params) if (param.default) yield* freeReads(param.default, name);
+  if (declaration.kind === "graph") for (const item of declaration.items) yield* readsOfItem(item, name);
+  const body = "body" in declaration ? declaration.body : undefined;
+  if (body?.kind === "block") for (const statement of body.statements) yield* readsOfItem(statement, name);
+}
+
+function* readsOfItem(item: GraphItem, name: string): Iterable<Span> {
+  const { expressions, blocks } = partsOf(item);
+  for (const expression of expressions) yield* freeReads(expression, name);
+  for (const block of blocks) for (const statement of block.statements) yield* readsOfItem(statement, name);
+}
+
+function* freeReads(root: Expression, name: string): Iterable<Span> {
+  const pending: Expression[] = [root];
+  for (let at = pending.pop(); at; at = pending.pop()) {
+    if (at.kind === "name" && at.name === name) yield at.span;
+    if (at.kind === "comprehension" && at.binders.some((binder) => binder.name.text === name)) {
+      pending.push(...at.binders.map((binder) => binder.extent));
+      continue;
+    }
+    if (at.kind === "lambda") {
+      if (at.patterns.some(({ names }) => names.some((bound) => bound.text === name))) continue;
+      if (at.body.kind === "block") for (const statement of at.body.statements) yield* readsOfItem(statement, name);
+    }
+    pending.push(...[...childrenOf(at)].reverse());
+  }
 }

@@ -1,33 +1,20 @@
-/** The compiler as the commands use it: a path in, graphs and built programs out, messages on stderr. */
+/** The front of the compiler as the commands use it: a path in, graphs out, messages on stderr. */
 import { existsSync, readFileSync } from "node:fs";
 import picocolors from "picocolors";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { printSyntax as printTree } from "../../grammar/print.ts";
 import { parse } from "../../grammar/read.ts";
-import type { Compiled, Program } from "../../runtime/index.ts";
-import { TfgError } from "../../runtime/index.ts";
+import { TfgError } from "../../runtime/errors.ts";
 import { checkProgram } from "../check/index.ts";
 import type { TestGraph } from "../check/tests.ts";
 import { render as renderText } from "../diagnostics/render.ts";
-import {
-  type CompiledGraph,
-  compileGraph,
-  type Graph,
-  nodeNames,
-  passNames,
-  selectOutputs,
-  UnknownNode,
-} from "../index.ts";
-import { printGraph } from "../ir/print.ts";
-import { printKernels } from "../passes/print-kernels.ts";
-import { printDot, printKernelDot } from "../report/dot.ts";
+import type { Graph } from "../ir/graph.ts";
+import { nodeNames, selectOutputs, UnknownNode } from "../passes/select-outputs.ts";
 import { library } from "../std/sources.ts";
-import type { ModuleKernels } from "../targets/module.ts";
 import { readSource } from "./files.ts";
+import { resolvePackage } from "./imports.ts";
 import type { Terminal } from "./terminal.ts";
 import { didYouMean, UsageError } from "./usage.ts";
-
-export const stages: readonly string[] = passNames;
 
 export const render = (diagnostic: Diagnostic): string =>
   renderText(diagnostic, { color: process.stderr.isTTY === true && picocolors.isColorSupported });
@@ -70,7 +57,7 @@ export async function diagnose(path: string, settings: CheckSettings): Promise<C
   }
   const given = text ?? (isOfLibrary ? ofLibrary : undefined);
   const read = (other: string): string | undefined => (other === path ? given : undefined) ?? readOrUndefined(other);
-  return checkProgram({ path, read, library, set, nodes: new Set(nodes), bounds, tests });
+  return checkProgram({ path, read, resolve: resolvePackage, library, set, nodes: new Set(nodes), bounds, tests });
 }
 
 /** More messages than anyone mends before the next run. */
@@ -141,59 +128,3 @@ export function chooseGraph(graphs: readonly Graph[], name: string | undefined):
 }
 
 export const namesOf = (graph: Graph): readonly string[] => nodeNames(graph);
-
-/** What `--emit` prints of each graph. */
-export const printedStages = ["graph", "kernels", "wat", "dot", "dot-kernels"] as const;
-type PrintedStage = (typeof printedStages)[number];
-
-/** A graph with its program and kernels. */
-export interface Built {
-  readonly graph: Graph;
-  readonly program: Program;
-  print(stage: PrintedStage): string;
-  kernels(targets: readonly string[]): ModuleKernels;
-  /** For a session in this process. */
-  inProcess(device: "wasm" | "js"): Promise<Compiled>;
-}
-
-export async function buildGraph(
-  graph: Graph,
-  { targets, observe }: { targets: readonly string[]; observe(stage: string, text: () => string): void },
-): Promise<Built> {
-  const wanted = { wasm: targets.includes("wasm"), js: targets.includes("js") };
-  const compiled = await compileGraph(graph, { targets: wanted, after: observe });
-  const { program, code } = compiled;
-  const { js, ts } = code;
-  return {
-    graph,
-    program,
-    print: (stage) => printStage(compiled, stage),
-    kernels: (names) => ({
-      ...(code.wasm && names.includes("wasm") ? { wasm: code.wasm } : {}),
-      ...(js !== undefined && ts !== undefined && names.includes("js") ? { js: (isTyped) => (isTyped ? ts : js) } : {}),
-    }),
-    async inProcess(device) {
-      if (device === "js") return { program, kernels: { js: await evaluate(js ?? "") } };
-      const { wasm } = code;
-      if (!wasm) throw new Error("the program was compiled without WebAssembly");
-      const { packKernels } = await import("../targets/module.ts");
-      return { program, kernels: { wasm: { code: await packKernels(wasm), split: wasm.fma.length } } };
-    },
-  };
-}
-
-function printStage({ planned, code }: CompiledGraph, stage: PrintedStage): string {
-  if (stage === "graph") return printGraph(planned.graph);
-  if (stage === "dot") return printDot(planned.graph);
-  if (stage === "dot-kernels") return printKernelDot(planned.kernels);
-  if (stage === "kernels") return printKernels(planned.kernels, planned.memory);
-  return `;; graph ${planned.graph.name}: the profile with fused multiply-add\n${code.wat.fma}`;
-}
-
-/** The function that a JavaScript expression stands for. */
-async function evaluate(expression: string): Promise<NonNullable<Compiled["kernels"]["js"]>> {
-  const module: { default: NonNullable<Compiled["kernels"]["js"]> } = await import(
-    `data:text/javascript,${encodeURIComponent(`export default ${expression}`)}`
-  );
-  return module.default;
-}

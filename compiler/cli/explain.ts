@@ -34,4 +34,4 @@ function nearestCode(code: string): string {
   return nearest;
 }
 
-const severityOf = (code: string): "error" | "warning" => (code >= "TFG0900" ? "warning" : "error");
+const severityOf = (code: string): "error" | "warning" => (code.startsWith("TFG09") ? "warning" : "error");

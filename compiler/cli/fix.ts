@@ -41,16 +41,22 @@ export async function fixFile(
   } catch {
     return undefined;
   }
-  const best = await bestText({ text, diagnostics: await check(text), fixes: [] }, path, check);
+  const best = await fixText(text, path, check);
   if (best.text !== text) await replaceFile(path, bytes, best.text);
   return best;
 }
 
-async function bestText(start: State, path: string, check: (text: string) => Promise<readonly Diagnostic[]>) {
+/** The text with as few errors and warnings as fixes lead to; `text` itself if they do not help. */
+export async function fixText(
+  text: string,
+  path: string,
+  check: (text: string) => Promise<readonly Diagnostic[]>,
+): Promise<Fixed & { readonly text: string }> {
+  const start: State = { text, diagnostics: await check(text), fixes: [] };
   const after = async (state: State, fixes: readonly Fix[]): Promise<State> => {
     const edits = fixes.flatMap((fix) => fix.edits);
-    const text = applyEdits(state.text, edits);
-    return { text, diagnostics: await check(text), fixes: [...state.fixes, ...fixes] };
+    const changed = applyEdits(state.text, edits);
+    return { text: changed, diagnostics: await check(changed), fixes: [...state.fixes, ...fixes] };
   };
   const offered = ({ diagnostics }: State): Fix[] => {
     const file = diagnostics.map(({ primary }) => primary.span.file).find((other) => other.path === path);

@@ -9,10 +9,10 @@ import type { Graph } from "../index.ts";
 import { interpret } from "../interpret.ts";
 import { literalOf } from "../ir/dims.ts";
 import type { ConstantData, Input, Value } from "../ir/graph.ts";
-import { needsOf } from "../ir/needs.ts";
 import type { NdArray } from "../ops/primitive.ts";
 import { roundTo } from "../ops/scalar.ts";
-import { buildGraph, fetching } from "./engine.ts";
+import { buildGraph } from "./build.ts";
+import { fetching } from "./engine.ts";
 import { type Shown, typeText } from "./show.ts";
 import { variableValues } from "./weights.ts";
 
@@ -62,7 +62,7 @@ interface Fed {
  * The graph with its literal tensors as inputs, and their elements. Left as they are, the compiler would fold most of
  * a test to the bool that it asserts, and the kernels would never run.
  */
-function withoutTensorLiterals(graph: Graph): Fed {
+export function withoutTensorLiterals(graph: Graph): Fed {
   const inputs: Input[] = [...graph.inputs];
   const feeds = new Map<string, NdArray>();
   const values = graph.values.map((value, id): Value => {
@@ -118,11 +118,7 @@ async function evaluate(
 ): Promise<ReadonlyMap<string, Shown>> {
   if (fetches.length === 0) return new Map();
   const graph = fetching(whole.graph, fetches);
-  const needed = needsOf(
-    graph,
-    graph.outputs.map(({ value }) => value),
-  ).inputs;
-  const feeds = new Map([...whole.feeds].filter(([name]) => needed.has(name)));
+  const feeds = new Map([...whole.feeds].filter(([name]) => graph.inputs.some((input) => input.name === name)));
   if (target === "interpret") {
     const variables = await variableValues(graph, { seed });
     return interpret(graph, {
@@ -135,6 +131,7 @@ async function evaluate(
         ]),
       ),
       rounding: "dtype",
+      seed,
     });
   }
   const built = await buildGraph(graph, { targets: [target], observe: () => {} });

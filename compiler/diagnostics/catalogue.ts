@@ -19,6 +19,8 @@ export interface Entry {
   /** A whole program with this error, and the same without it. */
   readonly wrong?: string;
   readonly right?: string;
+  /** For what happens at run time: a graph, what an app does wrong with its session, and what is right. */
+  readonly run?: { readonly program: string; readonly wrong: string; readonly right: string };
 }
 
 export const catalogue: ReadonlyMap<string, Entry> = new Map(
@@ -32,6 +34,11 @@ export function explain(code: string): string | undefined {
   const parts = [`${entry.code}: ${entry.title}`, entry.text];
   if (entry.wrong !== undefined) parts.push(`This is wrong:\n\n${indented(entry.wrong)}`);
   if (entry.right !== undefined) parts.push(`This is right:\n\n${indented(entry.right)}`);
+  if (entry.run !== undefined) {
+    parts.push(`For example with this graph:\n\n${indented(entry.run.program)}`);
+    parts.push(`This is wrong:\n\n${indented(entry.run.wrong)}`);
+    parts.push(`This is right:\n\n${indented(entry.run.right)}`);
+  }
   return `${parts.join("\n\n")}\n`;
 }
 

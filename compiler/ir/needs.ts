@@ -1,6 +1,6 @@
 /** What a fetch needs: the inputs and variables it is computed from, and inputs that bind the dims it mentions. */
 import { type Dim, dimSymbols } from "./dims.ts";
-import type { Attribute, Graph, ValueId } from "./graph.ts";
+import type { Attribute, Graph, Value, ValueId } from "./graph.ts";
 
 export interface Needs {
   readonly inputs: ReadonlySet<string>;
@@ -49,8 +49,7 @@ export function needsOf(graph: Graph, fetched: readonly ValueId[]): Needs {
     seen.add(id);
     if (value.op === "input") inputs.add(String(value.attributes.name));
     if (value.op === "variable") variables.add(String(value.attributes.name));
-    for (const dim of value.type.shape) dimSymbols(dim, mentioned);
-    for (const attribute of Object.values(value.attributes)) mention(attribute, mentioned);
+    mentionedBy(value, mentioned);
     stack.push(...value.args);
   }
   // `zeros([N])` is computed from no input, but a feed has to say what N is.
@@ -67,6 +66,12 @@ export function needsOf(graph: Graph, fetched: readonly ValueId[]): Needs {
     binds(binder.name);
   }
   return { inputs, variables };
+}
+
+/** Adds the run dims that a value mentions. */
+export function mentionedBy({ type, attributes }: Value, into: Set<string>): void {
+  for (const dim of type.shape) dimSymbols(dim, into);
+  for (const attribute of Object.values(attributes)) mention(attribute, into);
 }
 
 function mention(attribute: Attribute, into: Set<string>): void {

@@ -48,6 +48,7 @@ function castHelp(whole: Span, operand: Operand, to: DType): NonNullable<Complai
 
 /** TFG0304 for operands of two dtypes; the less general one is to be cast. */
 export function failMixed(call: PrimitiveCall, a: Operand, b: Operand): never {
+  if (call.spelling === "&&" || call.spelling === "||") failClass(call, a.type.dtype === "bool" ? b : a, "bool");
   const rank = (operand: Operand) => (isFloat(operand.type.dtype) ? 2 : operand.type.dtype === "bool" ? 0 : 1);
   const [from, to] = rank(a) <= rank(b) ? [a, b] : [b, a];
   return call.fail({
@@ -116,7 +117,7 @@ export function failBroadcast(
   const [longer, shorter] = left.type.shape.length >= right.type.shape.length ? [left, right] : [right, left];
   const rest = longer.type.shape.length - shorter.type.shape.length;
   const isPrefix = rest > 0 && shorter.type.shape.every((dim, i) => call.facts.equal(dim, longer.type.shape[i] ?? ONE));
-  const helps: { text: string }[] = [];
+  const helps: NonNullable<Complaint["helps"]>[number][] = [];
   if (isPrefix) {
     const text = spanText(shorter.span);
     const indices = [...shorter.type.shape.map(() => ":"), ...new Array<string>(rest).fill("new")].join(", ");
@@ -130,6 +131,8 @@ export function failBroadcast(
       text: `to ${VERBS[call.spelling] ?? "use"} one value per row write \`${isOperator && !whole.includes("\n") ? whole : indexed}\``,
     });
   }
+  const repaired = isPrefix ? undefined : declaredHelp(shorter, longer);
+  if (repaired) helps.push(repaired);
   return call.fail({
     code: "TFG0302",
     message: `cannot broadcast ${formatType(left.type)} with ${formatType(right.type)}`,
@@ -138,6 +141,26 @@ export function failBroadcast(
     notes: ["shapes are aligned from the right; a symbolic dimension is never stretched"],
     helps,
   });
+}
+
+/** For a `param` of one dim, as a bias has it: its declaration with the last dim of what it meets. */
+function declaredHelp(vector: Operand, other: Operand): NonNullable<Complaint["helps"]>[number] | undefined {
+  const wanted = other.type.shape.at(-1);
+  const place = vector.declared?.dims[0];
+  if (vector.type.shape.length !== 1 || vector.declared?.kind !== "param" || !place || !wanted) return undefined;
+  return literalOf(wanted) === undefined ? undefined : repairedDim(vector.declared, place, wanted);
+}
+
+/** `did you mean `param w: f32[784, 10]`?`, with the edit. */
+function repairedDim(
+  declared: NonNullable<Operand["declared"]>,
+  place: Span,
+  wanted: Dim,
+): NonNullable<Complaint["helps"]>[number] {
+  const text = declared.span.file.text;
+  const dim = formatDim(wanted).replaceAll("·", " * ");
+  const repaired = text.slice(declared.span.start, place.start) + dim + text.slice(place.end, declared.span.end);
+  return { text: `did you mean \`${repaired}\`?`, edits: [{ span: place, text: dim }] };
 }
 
 /** The `x` and `k` of a dim that is floor(x / k) or ceil(x / k), with which of the two it is. */
@@ -233,14 +256,21 @@ export function failInner(
     left.type.shape.length === 2 &&
     right.type.shape.length === 2 &&
     equalDims(right.type.shape[1] ?? ONE, wanted);
-  if (isTurned && rightAxis === 0) {
+  const isTurnedBatch =
+    wanted &&
+    left.type.shape.length > 2 &&
+    left.type.shape.length === right.type.shape.length &&
+    equalDims(right.type.shape.at(-1) ?? ONE, wanted);
+  if (isTurnedBatch) {
+    const perm = right.type.shape.map((_, i) => i);
+    perm.push(...perm.splice(-2).reverse());
+    const text = `transpose(${spanText(right.span)}, [${perm.join(", ")}])`;
+    helps.push({ text: `did you mean \`${spanText(left.span)} @ ${text}\`?`, edits: [{ span: right.span, text }] });
+  } else if (isTurned && rightAxis === 0) {
     const text = `transpose(${spanText(right.span)})`;
     helps.push({ text: `did you mean \`${spanText(left.span)} @ ${text}\`?`, edits: [{ span: right.span, text }] });
   } else if (declared?.kind === "param" && place && wanted && literalOf(wanted) !== undefined) {
-    const text = declared.span.file.text;
-    const dim = formatDim(wanted).replaceAll("·", " * ");
-    const repaired = text.slice(declared.span.start, place.start) + dim + text.slice(place.end, declared.span.end);
-    helps.push({ text: `did you mean \`${repaired}\`?`, edits: [{ span: place, text: dim }] });
+    helps.push(repairedDim(declared, place, wanted));
   }
   return call.fail({
     code: "TFG0301",
@@ -278,6 +308,28 @@ export function failRank(call: PrimitiveCall, operand: Operand, needs: string): 
       operand.origin.start === operand.span.start && operand.origin.file === operand.span.file
         ? []
         : [{ span: operand.origin, text: "made here" }],
+  });
+}
+
+/** TFG0210 for two operands in the wrong order. */
+export function failSwapped(call: PrimitiveCall, why: string): never {
+  const [first, second] = call.operands;
+  if (!first || !second) throw new Error(`\`${call.spelling}\` has two operands`);
+  const [a, b] = [spanText(first.span), spanText(second.span)];
+  return call.fail({
+    code: "TFG0210",
+    message: `the arguments of \`${call.spelling}\` are in another order`,
+    primary: { span: first.span, text: why },
+    related: [typeLabel(second)],
+    helps: [
+      {
+        text: `${call.spelling}(${b}, ${a})`,
+        edits: [
+          { span: first.span, text: b },
+          { span: second.span, text: a },
+        ],
+      },
+    ],
   });
 }
 

@@ -3,9 +3,9 @@ import { ONE, subDims } from "../ir/dims.ts";
 import type { Scalar } from "../ir/graph.ts";
 import type { Affine } from "../ir/nest.ts";
 import { argDim, argNumber, numberOf } from "./attributes.ts";
-import { failArgument, failClass, failRank, failShapes } from "./complaints.ts";
+import { failArgument, failClass, failRank, failShapes, failSwapped } from "./complaints.ts";
 import { vjpOf } from "./comprehension-vjp.ts";
-import { isJointlyLinear, isLinearInFirst } from "./derivatives.ts";
+import { isLinearInFirst } from "./derivatives.ts";
 import { elementsOf, gathered, positionOf, stridesOf } from "./points.ts";
 import type { NestBuilder, Operand, Primitive, PrimitiveCall } from "./primitive.ts";
 import type { ScalarWriter } from "./scalars.ts";
@@ -41,6 +41,8 @@ export const gather: Primitive = {
   infer(call) {
     const [table, ids] = call.operands;
     if (!table || !ids) throw new Error("`gather` has two operands");
+    if (ids.type.dtype !== "i32" && table.type.dtype === "i32" && ids.type.shape.length > 0)
+      failSwapped(call, "the table comes first, then the ids");
     checkIds(call, ids);
     if (table.type.shape.length === 0) failRank(call, table, "at least one dimension");
     return { type: { dtype: table.type.dtype, shape: [...ids.type.shape, ...table.type.shape.slice(1)] } };

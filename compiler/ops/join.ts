@@ -189,7 +189,7 @@ export const pad: Primitive = {
         call,
         "pads",
         `\`${call.spelling}\` needs one pair for each of the ${shape.length} axes`,
-        `${formatType(x.type)} has ${shape.length}`,
+        `for ${formatType(x.type)} as \`[${shape.map((_, i) => (i === 0 ? "[0, 0]" : "[1, 1]")).join(", ")}]\``,
       );
     for (const size of pads)
       if (!call.facts.oblige(size, 0))

@@ -1,6 +1,5 @@
 /** Linear systems: `solve` by LU decomposition, `cholesky`. */
 import { mulDims, ONE } from "../ir/dims.ts";
-import type { Span } from "../../grammar/source.ts";
 import type { Value, ValueId } from "../ir/graph.ts";
 import { compare, constant, convert, type Expr, load, op, plus, select, times, use } from "../ir/stmt.ts";
 import { failClass, failMixed, failRank, failShapes } from "./complaints.ts";
@@ -8,7 +7,6 @@ import { element } from "./points.ts";
 import type { Emitter, Operand, Primitive, PrimitiveCall, RoutineBuilder } from "./primitive.ts";
 import { copyWords, dot, each, elementAt, int, less } from "./routine.ts";
 import { belongsTo } from "./scalar.ts";
-import { ScalarWriter } from "./scalars.ts";
 import { firstOf } from "./shape.ts";
 
 /** Square matrices in the last two dims of a float tensor. */
@@ -16,7 +14,7 @@ function checkMatrix(call: PrimitiveCall, a: Operand): void {
   const { dtype, shape } = a.type;
   if (!belongsTo(dtype, "float")) failClass(call, a, "float");
   const rank = shape.length;
-  if (rank < 2) failRank(call, a, "a matrix");
+  if (rank < 2) failRank(call, a, "at least two dimensions");
   if (!call.facts.equal(shape[rank - 2] ?? ONE, shape[rank - 1] ?? ONE))
     failShapes(call, "the matrix must be square", [a]);
 }
@@ -24,6 +22,13 @@ function checkMatrix(call: PrimitiveCall, a: Operand): void {
 const wide = (x: Expr): Expr => convert("promote", "f64", [x]);
 const narrow = (x: Expr): Expr => convert("demote", "f32", [x]);
 const f32At = (pointer: Expr): Expr => load("f32", pointer, 0);
+
+/** Each matrix in the last two dims turned over. */
+function transposed(emit: Emitter, x: ValueId): ValueId {
+  const axes = emit.typeOf(x).shape.map((_, i) => i);
+  const [row = 0, column = 1] = axes.slice(-2);
+  return emit.apply("transpose", [x], { perm: [...axes.slice(0, -2), column, row] });
+}
 
 // ---- cholesky -----------------------------------------------------------------------------------------------
 
@@ -89,39 +94,30 @@ export const cholesky: Primitive = {
     }
     return result;
   },
-  routine: factor,
-  // Murray (2016), Differentiation of the Cholesky decomposition: with P the lower triangle of Lᵀ dL, its diagonal
-  // halved, S = L⁻ᵀ P L⁻¹ is handed to the symmetric matrix; the lower triangle stands for both.
+  /**
+   * With P the lower triangle of LᵀG, its diagonal halved, and S = L⁻ᵀ P L⁻¹, the gradient of a symmetric matrix is the
+   * symmetric part of S (Murray, "Differentiation of the Cholesky decomposition", 2016). The elements below the
+   * diagonal stand for those above, which are not read, too.
+   */
   vjp({ emit, value, id, cotangent }) {
-    const upper = transposed(emit, id);
-    const half = lowerTriangle(emit, value.span, emit.apply("matmul", [upper, cotangent]));
-    const left = emit.apply("solve", [upper, half]);
-    const both = transposed(emit, emit.apply("solve", [upper, transposed(emit, left)]));
-    const sum = emit.apply("add", [both, transposed(emit, both)]);
-    return [lowerTriangle(emit, value.span, sum)];
+    const n = value.type.shape[value.type.shape.length - 1] ?? ONE;
+    const index = emit.apply("iota", [], { n });
+    const row = emit.apply("reshape", [index], { shape: [n, ONE] });
+    const column = emit.apply("reshape", [index], { shape: [ONE, n] });
+    const number = (x: number): ValueId => emit.constant(x, value.type.dtype);
+    const lowerOf = (x: ValueId, diagonal: ValueId): ValueId => {
+      const below = emit.apply("select", [emit.apply("greater", [row, column]), x, number(0)]);
+      return emit.apply("select", [emit.apply("equal", [row, column]), diagonal, below]);
+    };
+    const turned = transposed(emit, id);
+    const product = emit.apply("matmul", [turned, cotangent]);
+    const p = lowerOf(product, emit.apply("mul", [product, number(0.5)]));
+    const left = emit.apply("solve", [turned, p]);
+    const s = emit.apply("solve", [turned, transposed(emit, left)]);
+    return [lowerOf(emit.apply("add", [s, transposed(emit, s)]), s)];
   },
+  routine: factor,
 };
-
-/** The matrices in the last two dims, each transposed. */
-function transposed(emit: Emitter, a: ValueId): ValueId {
-  const rank = emit.typeOf(a).shape.length;
-  const perm = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : i === rank - 2 ? rank - 1 : rank - 2));
-  return emit.apply("transpose", [a], { perm });
-}
-
-/** The matrices with zeros above the diagonal, and half of what is on it. */
-function lowerTriangle(emit: Emitter, span: Span, a: ValueId): ValueId {
-  const axes = emit.typeOf(a).shape.map((extent, i) => ({ name: `i${i}`, extent }));
-  const writer = new ScalarWriter(emit, span, axes, [a]);
-  const at = axes.map((_, axis) => writer.axis(axis));
-  const [row, column] = [axes.length - 2, axes.length - 1].map((axis) => writer.axis(axis));
-  if (!row || !column) throw new Error("a matrix has two axes");
-  const x = writer.element(0, at);
-  const share = (factor: number) => writer.constant(factor, x.dtype);
-  const notBelow = writer.apply("select", writer.apply("equal", row, column), share(0.5), share(0));
-  const kept = writer.apply("select", writer.apply("greater", row, column), share(1), notBelow);
-  return writer.tensor([...axes.keys()], writer.apply("mul", x, kept));
-}
 
 // ---- solve ---------------------------------------------------------------------------------------------------
 
@@ -259,22 +255,21 @@ export const solve: Primitive = {
     }
     return result;
   },
+  // Of b: the solution of the transposed system; of a: minus its product with the solution.
+  vjp({ emit, value, id, cotangent, wants }) {
+    const [a] = value.args;
+    if (a === undefined) return [];
+    const side = emit.apply("solve", [transposed(emit, a), cotangent]);
+    const { shape } = value.type;
+    const columns = (x: ValueId): ValueId =>
+      shape.length < emit.typeOf(a).shape.length ? emit.apply("reshape", [x], { shape: [...shape, ONE] }) : x;
+    const product = (): ValueId => emit.apply("matmul", [columns(side), transposed(emit, columns(id))]);
+    return [wants(0) ? emit.apply("neg", [product()]) : undefined, side];
+  },
+  linear: (_, [a]) => a === "fixed",
   scratch: (_, [a]) => {
     const n = a?.shape[a.shape.length - 1] ?? ONE;
     return [mulDims(n, n), n];
   },
   routine: eliminate,
-  vjp({ emit, value, id, cotangent, wants }) {
-    const [a] = value.args;
-    if (a === undefined) return [];
-    const right = emit.apply("solve", [transposed(emit, a), cotangent]);
-    if (!wants(0)) return [undefined, right];
-    const isVector = emit.typeOf(id).shape.length < emit.typeOf(a).shape.length;
-    const column = (x: ValueId): ValueId =>
-      isVector ? emit.apply("reshape", [x], { shape: [...emit.typeOf(x).shape, ONE] }) : x;
-    const product = emit.apply("matmul", [column(right), transposed(emit, column(id))]);
-    return [emit.apply("neg", [product]), wants(1) ? right : undefined];
-  },
-  // The result is linear in the right-hand side.
-  linear: (_, [a, b]) => a === "fixed" && b !== "fixed",
 };

@@ -172,6 +172,8 @@ export interface RoutineBuilder {
 export interface Emitter {
   /** A primitive by its name, with its arguments as the signature binds them. */
   apply(name: string, operands: readonly ValueId[], args?: Readonly<Record<string, Argument>>): ValueId;
+  /** A further result of a primitive with several, from 1. */
+  part(of: ValueId, index: number): ValueId;
   typeOf(value: ValueId): TensorType;
   /** A further result of a value, from 1. */
   part(value: ValueId, index: number): ValueId;
@@ -218,6 +220,8 @@ export interface Primitive {
   /** One or two sentences with the formula; shapes; source where there is one. */
   readonly doc: string;
   readonly signature: readonly Parameter[];
+  /** Names of its results, where it has several: they make a record; without names, a list. */
+  readonly results?: readonly string[];
   /**
    * The class decides how it fuses: a `view` moves indices, a `map` works element by element, a `reduce` folds axes
    * of one operand, a `contraction` sums products of two, a `leaf` has no operands, a `routine` is no nest. A `move`
@@ -227,6 +231,8 @@ export interface Primitive {
   readonly class: "view" | "map" | "move" | "reduce" | "contraction" | "comprehension" | "leaf" | "routine" | "branch";
   /** The elements in row-major order are those of the operand: the result of a plain buffer is that buffer. */
   readonly keepsOrder?: boolean;
+  /** An element costs more than to write it and read it back: it is computed once, wherever it is read. */
+  readonly isCostly?: boolean;
   infer(call: PrimitiveCall): Inferred;
   /** With `value.more`, the data of all results in order. */
   meaning(args: readonly NdArray[], value: Value, context: MeaningContext): Float64Array | readonly Float64Array[];

@@ -16,10 +16,10 @@ const ROUNDS = 10;
 
 const word = (x: bigint): bigint => BigInt.asUintN(32, x);
 
+type Four<T> = readonly [T, T, T, T];
+
 /** The block of a counter under a key, from the definition. */
-function blockOf(counter: readonly bigint[], key: readonly bigint[]): readonly bigint[] {
-  let [a = 0n, b = 0n, c = 0n, d = 0n] = counter;
-  const [k0 = 0n, k1 = 0n] = key;
+export function philoxBlock([a, b, c, d]: Four<bigint>, [k0, k1]: readonly [bigint, bigint]): Four<bigint> {
   for (let round = 0n; round < BigInt(ROUNDS); round++) {
     const p = BigInt(MULTIPLIERS[0]) * a;
     const q = BigInt(MULTIPLIERS[1]) * c;
@@ -29,6 +29,25 @@ function blockOf(counter: readonly bigint[], key: readonly bigint[]): readonly b
       (p >> 32n) ^ d ^ word(k1 + round * BigInt(WEYL[1])),
       word(p),
     ];
+  }
+  return [a, b, c, d];
+}
+
+/** The same in scalars of a nest, all u32. */
+export function philoxScalars(
+  build: Pick<NestBuilder, "apply" | "constant">,
+  [a, b, c, d]: Four<ScalarId>,
+  key: readonly [ScalarId, ScalarId],
+): Four<ScalarId> {
+  const constant = (x: number): ScalarId => build.constant(x >>> 0, "u32");
+  const xor = (x: ScalarId, y: ScalarId): ScalarId => build.apply("bit_xor", "u32", x, y);
+  const high = (x: ScalarId, i: 0 | 1): ScalarId => build.apply("mulhi", "u32", x, constant(MULTIPLIERS[i]));
+  const low = (x: ScalarId, i: 0 | 1): ScalarId => build.apply("mul", "u32", x, constant(MULTIPLIERS[i]));
+  for (let round = 0; round < ROUNDS; round++) {
+    const keyOf = (i: 0 | 1): ScalarId =>
+      round === 0 ? key[i] : build.apply("add", "u32", key[i], constant(Math.imul(round, WEYL[i])));
+    // The key first: where it and the word do not vary with the element, their sum does not.
+    [a, b, c, d] = [xor(high(c, 1), xor(b, keyOf(0))), low(c, 1), xor(high(a, 0), xor(d, keyOf(1))), low(a, 0)];
   }
   return [a, b, c, d];
 }
@@ -71,6 +90,7 @@ export const randomBits: Primitive = {
     { name: "shape", kind: "dims" },
   ],
   class: "map",
+  isCostly: true,
   infer(call) {
     const [key, iteration] = call.operands;
     if (!key || !iteration) throw new Error("`random_bits` has two operands");
@@ -84,42 +104,23 @@ export const randomBits: Primitive = {
   },
   meaning([key, iteration], _, { shape }) {
     if (!key || !iteration) throw new Error("`random_bits` has two operands");
-    const [low = 0n, high = 0n, ...run] = Array.from(key.data, (x) => BigInt(x));
+    const [low = 0n, high = 0n, runLow = 0n, runHigh = 0n] = Array.from(key.data, (x) => BigInt(x));
     const result = new Float64Array(elementsOf(shape));
     for (let e = 0; e < result.length; e += 4) {
-      const counter = [BigInt(e / 4), BigInt(element(iteration.data, 0)), ...run];
-      for (const [i, bits] of blockOf(counter, [low, high]).entries())
-        if (e + i < result.length) result[e + i] = Number(bits);
+      const block = philoxBlock([BigInt(e / 4), BigInt(element(iteration.data, 0)), runLow, runHigh], [low, high]);
+      for (const [i, bits] of block.entries()) if (e + i < result.length) result[e + i] = Number(bits);
     }
     return result;
   },
+  vjp: "zero",
   nest(build, value, at) {
-    const constant = (x: number): ScalarId => build.constant(x >>> 0, "u32");
-    const xor = (x: ScalarId, y: ScalarId): ScalarId => build.apply("bit_xor", "u32", x, y);
     const keyWord = (i: number): ScalarId => build.operand(0, [build.literal(i)]);
-    const keys = [keyWord(0), keyWord(1)];
     const { block, place } = placeOf(build, at, value.type.shape);
-    let a = block;
-    let b = build.apply("cast", "u32", build.operand(1, []));
-    let c = keyWord(2);
-    let d = keyWord(3);
-    for (let round = 0; round < ROUNDS; round++) {
-      const [p, q] = ([a, c] as const).map((x, i) => ({
-        high: build.apply("mulhi", "u32", x, constant(MULTIPLIERS[i] ?? 0)),
-        low: build.apply("mul", "u32", x, constant(MULTIPLIERS[i] ?? 0)),
-      }));
-      const [k0, k1] = keys.map((key, i) => {
-        const grown = Math.imul(round, WEYL[i] ?? 0);
-        return round === 0 ? key : build.apply("add", "u32", key, constant(grown));
-      });
-      if (!p || !q || k0 === undefined || k1 === undefined) throw new Error("a round has two products and two keys");
-      // The key first: where it does not vary with the element, neither does its half of the sum.
-      [a, b, c, d] = [xor(q.high, xor(b, k0)), q.low, xor(p.high, xor(d, k1)), p.low];
-    }
+    const iteration = build.apply("cast", "u32", build.operand(1, []));
+    const [a, b, c, d] = philoxScalars(build, [block, iteration, keyWord(2), keyWord(3)], [keyWord(0), keyWord(1)]);
     const isAt = (i: number): ScalarId => build.apply("equal", "bool", place, build.constant(i, "i32"));
     const either = (i: number, then: ScalarId, otherwise: ScalarId): ScalarId =>
       build.apply("select", "u32", isAt(i), then, otherwise);
     return either(0, a, either(1, b, either(2, c, d)));
   },
-  vjp: "zero",
 };

@@ -9,7 +9,6 @@ import { element, elementsOf, forEachPoint } from "./points.ts";
 import type { Primitive, RoutineBuilder } from "./primitive.ts";
 import { copyWords, each, eachWord, elementAt, int, kindOf, less } from "./routine.ts";
 import { belongsTo, scalarFunction } from "./scalar.ts";
-import { ScalarWriter } from "./scalars.ts";
 import { firstOf } from "./shape.ts";
 
 // ---- scatter_add ------------------------------------------------------------------------------------------
@@ -70,21 +69,22 @@ export const scatterAdd: Primitive = {
         result[id * columns + j] = add(element(result, id * columns + j), element(v.data, i * columns + j), 0);
     return result;
   },
-  routine: addRows,
-  vjp({ emit, value, cotangent, wants }) {
+  // What was added at a row has the gradient of that row, or none where it was dropped.
+  vjp({ emit, value, cotangent }) {
     const [, ids, v] = value.args;
     if (ids === undefined || v === undefined) return [];
-    if (!wants(2)) return [cotangent];
-    // The rows that were added to; none for an id that was out of range.
-    const shape = emit.typeOf(v).shape;
-    const rank = emit.typeOf(ids).shape.length;
-    const axes = shape.map((extent, i) => ({ name: `i${i}`, extent }));
-    const writer = new ScalarWriter(emit, value.span, axes, []);
-    const at = axes.map((_, axis) => writer.axis(axis));
-    const row = writer.read(cotangent, [writer.read(ids, at.slice(0, rank)), ...at.slice(rank)], 0);
-    return [cotangent, undefined, writer.tensor([...axes.keys()], row)];
+    const { shape } = emit.typeOf(ids);
+    const row = emit.typeOf(v).shape.slice(shape.length);
+    const isKept = emit.apply("and", [
+      emit.apply("greater_equal", [ids, emit.constant(0, "i32")]),
+      emit.apply("less", [ids, emit.dim(value.type.shape[0] ?? ONE, "i32")]),
+    ]);
+    const mask = emit.apply("reshape", [isKept], { shape: [...shape, ...row.map(() => ONE)] });
+    const rows = emit.apply("gather", [cotangent, ids]);
+    return [cotangent, undefined, emit.apply("select", [mask, rows, emit.constant(0, value.type.dtype)])];
   },
-  linear: (_, [x, ids, v]) => x !== "fixed" && v !== "fixed" && ids === "fixed",
+  linear: (_, [x, ids, v]) => x !== "fixed" && ids !== "linear" && v !== "fixed",
+  routine: addRows,
 };
 
 // ---- nonzero ----------------------------------------------------------------------------------------------
@@ -147,6 +147,7 @@ export const nonzero: Primitive = {
     { name: "mask", kind: "tensor" },
     { name: "max", kind: "dim" },
   ],
+  results: ["indices", "count"],
   class: "routine",
   infer(call) {
     const mask = firstOf(call.operands);
@@ -171,6 +172,6 @@ export const nonzero: Primitive = {
     return [indices, Float64Array.of(count)];
   },
   scratch: (_, [mask]) => [dimOf(mask?.shape.length ?? 1)],
-  routine: findTrue,
   vjp: "zero",
+  routine: findTrue,
 };

@@ -158,7 +158,11 @@ export const transpose: Primitive = {
     const { shape, dtype } = x.type;
     const given = argNumbers(call, "perm");
     if (given.length === 0 && shape.length !== 2)
-      failRank(call, x, "two dimensions, or the order of the axes as `[perm]`");
+      failRank(
+        call,
+        x,
+        `two dimensions, or an order of the axes as \`[${shape.map((_, i) => (i < 2 ? 1 - i : i)).join(", ")}]\``,
+      );
     const perm = given.length === 0 ? [1, 0] : given.map((axis) => (axis < 0 ? axis + shape.length : axis));
     const isPermutation = perm.length === shape.length && shape.every((_, i) => perm.includes(i));
     if (!isPermutation)

@@ -1,6 +1,5 @@
 /** Order: `sort` and `topk`. NaN counts as greater than every number, as it does for `max` and `argmax`. */
-import { ceilDivDims, type Dim, dimOf, formatDim, literalOf, mulDims, ONE, subDims, ZERO } from "../ir/dims.ts";
-import type { Span } from "../../grammar/source.ts";
+import { ceilDivDims, type Dim, dimOf, formatDim, literalOf, mulDims, ONE, subDims } from "../ir/dims.ts";
 import type { Value, ValueId } from "../ir/graph.ts";
 import { compare, type Expr, load, type Local, op, plus, select, times, use } from "../ir/stmt.ts";
 import { type DType, isFloat, type TensorType } from "../ir/types.ts";
@@ -10,7 +9,6 @@ import { element, elementsOf, forEachPoint, stridesOf } from "./points.ts";
 import type { Emitter, Primitive, RoutineBuilder } from "./primitive.ts";
 import { each, elementAt, int, less, rowsAlong } from "./routine.ts";
 import { belongsTo } from "./scalar.ts";
-import { ScalarWriter } from "./scalars.ts";
 import { firstOf } from "./shape.ts";
 
 // ---- keys: i32 that are ordered as the elements are ------------------------------------------------------
@@ -32,6 +30,23 @@ function keyAt(build: RoutineBuilder, dtype: DType, pointer: Expr): Expr {
   if (!isFloat(dtype)) return key;
   const x = build.code.let(load("f32", at, 0), "x");
   return select(compare("eq", x, x), key, int(GREATEST));
+}
+
+// ---- gradients -------------------------------------------------------------------------------------------
+
+/** Rows like those of `x` with each of `values` at its index along the last axis, and zeros elsewhere. */
+function atIndices(emit: Emitter, values: ValueId, indices: ValueId, { dtype, shape }: TensorType): ValueId {
+  const extent = shape[shape.length - 1] ?? ONE;
+  const taken = emit.typeOf(values).shape[shape.length - 1] ?? ONE;
+  const rows = mulDims(...shape.slice(0, -1));
+  const starts = emit.apply("mul", [emit.apply("iota", [], { n: rows }), emit.dim(extent, "i32")]);
+  const positions = emit.apply("add", [
+    emit.apply("reshape", [indices], { shape: [rows, taken] }),
+    emit.apply("reshape", [starts], { shape: [rows, ONE] }),
+  ]);
+  const none = emit.apply("broadcast", [emit.constant(0, dtype)], { shape: [mulDims(rows, extent)] });
+  const flat = (value: ValueId): ValueId => emit.apply("reshape", [value], { shape: [mulDims(rows, taken)] });
+  return emit.apply("reshape", [emit.apply("scatter_add", [none, flat(positions), flat(values)])], { shape });
 }
 
 // ---- sort -----------------------------------------------------------------------------------------------
@@ -191,37 +206,21 @@ export const sort: Primitive = {
     const words = wholeBlocks(type.shape[Number(attributes.axis)] ?? ONE);
     return [words, words];
   },
+  // Each place gets the gradient of where its element went: the order is that of `topk` on the negated elements.
+  vjp({ emit, value, cotangent }) {
+    const [x] = value.args;
+    if (x === undefined) return [];
+    const last = value.type.shape.length - 1;
+    const axis = numberOf(value, "axis");
+    const perm = value.type.shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
+    const turned = (of: ValueId): ValueId => (axis === last ? of : emit.apply("transpose", [of], { perm }));
+    const rows = emit.apply("neg", [turned(x)]);
+    const type = emit.typeOf(rows);
+    const order = emit.part(emit.apply("topk", [rows], { k: type.shape[last] ?? ONE }), 1);
+    return [turned(atIndices(emit, turned(cotangent), order, type))];
+  },
   routine: sortRows,
-  vjp: ({ emit, value, cotangent }) =>
-    value.args.map((x) => {
-      const axis = numberOf(value, "axis");
-      const { shape } = emit.typeOf(x);
-      const last = shape.length - 1;
-      const perm = shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
-      const turn = (id: ValueId): ValueId => (axis === last ? id : emit.apply("transpose", [id], { perm }));
-      const turned = turn(x);
-      // Ascending is descending of the negative, ties in the same order.
-      const order = emit.apply("topk", [emit.apply("neg", [turned])], { k: shape[axis] ?? ONE });
-      return turn(placed(emit, value.span, turned, emit.part(order, 1), turn(cotangent)));
-    }),
 };
-
-/** Zeros of the type of `x` but for `values`, each at its position along the last axis. */
-function placed(emit: Emitter, span: Span, x: ValueId, positions: ValueId, values: ValueId): ValueId {
-  const { shape, dtype } = emit.typeOf(x);
-  const axes = emit.typeOf(positions).shape.map((extent, i) => ({ name: `i${i}`, extent }));
-  const writer = new ScalarWriter(emit, span, axes, [positions]);
-  const at = axes.map((_, axis) => writer.axis(axis));
-  const last = shape.length - 1;
-  // Positions among all elements.
-  let row = writer.size(ZERO);
-  for (const [axis, index] of at.slice(0, -1).entries())
-    row = writer.apply("add", writer.apply("mul", row, writer.size(shape[axis] ?? ONE)), index);
-  const place = writer.apply("add", writer.apply("mul", row, writer.size(shape[last] ?? ONE)), writer.element(0, at));
-  const places = writer.tensor([...axes.keys()], place);
-  const none = emit.apply("broadcast", [emit.constant(0, dtype)], { shape: [mulDims(...shape)] });
-  return emit.apply("reshape", [emit.apply("scatter_add", [none, places, values])], { shape });
-}
 
 // ---- topk -----------------------------------------------------------------------------------------------
 
@@ -339,6 +338,7 @@ export const topk: Primitive = {
     { name: "x", kind: "tensor" },
     { name: "k", kind: "dim" },
   ],
+  results: ["values", "indices"],
   class: "routine",
   infer(call) {
     const x = firstOf(call.operands);
@@ -375,7 +375,9 @@ export const topk: Primitive = {
     }
     return [values, indices];
   },
+  vjp({ emit, value, id, cotangent }) {
+    const [x] = value.args;
+    return x === undefined ? [] : [atIndices(emit, cotangent, emit.part(id, 1), emit.typeOf(x))];
+  },
   routine: selectTop,
-  vjp: ({ emit, value, id, cotangent }) =>
-    value.args.map((x) => placed(emit, value.span, x, emit.part(id, 1), cotangent)),
 };

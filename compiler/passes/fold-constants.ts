@@ -28,8 +28,7 @@ export function foldConstants(graph: Graph): Graph {
 function fold(value: Value, args: readonly (Value | undefined)[]): ConstantData["data"] | undefined {
   const primitive = primitives[value.op];
   const shape = literalShape(value);
-  if (!primitive || primitive.class === "leaf" || primitive.class === "routine" || !shape || value.more)
-    return undefined;
+  if (!primitive || primitive.class === "leaf" || !shape || value.more) return undefined;
   const operands: NdArray[] = [];
   for (const arg of args) {
     const dims = arg && literalShape(arg);

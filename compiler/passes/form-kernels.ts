@@ -80,7 +80,7 @@ export function formKernels(
       routine,
       name,
       (value) => bufferOf.get(value),
-      (made) => add({ ...made, name, place }),
+      (made) => add({ ...made, place }),
     );
     return [region === undefined ? step : { ...step, region }];
   };
@@ -109,13 +109,20 @@ export function formKernels(
     }, within);
 
   const emit = (ids: readonly ValueId[], within: RegionId | undefined): void => {
-    for (const id of ids) {
+    const waiting = new Set(ids);
+    const emitOne = (id: ValueId): void => {
+      if (!waiting.delete(id)) return;
+      // What decides whether it runs is known before.
+      for (const { node } of guards[routineOf(graph, id) ?? id] ?? [])
+        for (const needed of [...neededFor(graph, valueOf(graph, node).args[0] ?? -1)].sort((a, b) => a - b))
+          emitOne(needed);
       const value = valueOf(graph, id);
       const region = guarded(routineOf(graph, id) ?? id, within);
       const loop = value.op === "loop" ? loops.loops.get(loopOfLeaf(value)) : undefined;
       if (loop) emitLoop(loop, region);
       else if (isKernel(id) && !isDerived.has(id)) steps.push(...kernel(id, region));
-    }
+    };
+    for (const id of ids) emitOne(id);
   };
 
   const emitLoop = (loop: Loop, parent: RegionId | undefined): void => {
@@ -212,16 +219,31 @@ export function formKernels(
     outermost.filter((id) => !fetched.has(id)),
     undefined,
   );
-  const updates = graph.updates.map(({ variable, value }) => {
-    const target = buffers.findIndex(
+  const targets = graph.updates.map(({ variable }) =>
+    buffers.findIndex(
       (buffer) =>
         buffer.place === "variable" && graph.values[buffer.value ?? -1]?.attributes.name === variable && !buffer.alias,
-    );
+    ),
+  );
+  // As with carries: a variable that another one becomes is kept before any of them changes.
+  const kept = graph.updates.map(({ value }, i): BufferId | undefined => {
+    const from = bufferOf.get(value) ?? -1;
+    const source = buffers[from]?.alias ?? from;
+    if (source === targets[i] || !targets.includes(source)) return undefined;
+    const { dtype, shape } = valueOf(graph, value).type;
+    const buffer = add({ name: "kept", dtype, dims: shape, place: "arena" });
+    steps.push(copy(value, buffer, undefined));
+    return buffer;
+  });
+  const updates = graph.updates.map(({ variable, value }, i) => {
+    const target = targets[i] ?? -1;
     const old = buffers[target];
     if (!old) throw new Error(`the variable ${variable} has no buffer`);
     const { value: _, ...plain } = old;
     const fresh = add({ ...plain, name: `${old.name}_next`, inPlaceOf: target });
-    commits.push({ target, fresh, step: steps.push(copy(value, fresh, undefined)) - 1, value });
+    const source = kept[i];
+    const step = source === undefined ? copy(value, fresh, undefined) : copyStep(buffers, source, fresh);
+    commits.push({ target, fresh, step: steps.push(step) - 1, value: source === undefined ? value : undefined });
     return fresh;
   });
   return { program: { graph, buffers, derive, steps, regions, flows, outputs, updates }, commits, bufferOf };

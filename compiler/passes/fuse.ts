@@ -152,6 +152,8 @@ function decideRoots(graph: Graph, { loops, loopOf }: Loops, forced: ReadonlySet
     const root = mine.every((use) => use.root === first.root) ? first.root : undefined;
     const isRepeated = mine.some((use) => use.how === "repeated");
     if (isRepeated) return true;
+    // At another index than its own it may be read more than once: by a broadcast, or by each pass over a row.
+    if (primitives[value.op]?.isCostly && mine.some((use) => use.how !== "same")) return true;
     if (!isReducing(value)) {
       if (root === undefined) return !isCheap(value) || (carries[id] ?? false);
       // What a reduction becomes part of it stays with it: at the index of the store, or once per row.

@@ -35,7 +35,7 @@ export function routineStep(
   source: ValueId,
   name: string,
   bufferOf: (value: ValueId) => BufferId | undefined,
-  addBuffer: (buffer: Omit<Buffer, "name" | "place">) => BufferId,
+  addBuffer: (buffer: Omit<Buffer, "place">) => BufferId,
 ): LoopStep {
   const value = graph.values[source];
   if (!value) throw new Error(`the graph has no value ${source}`);
@@ -58,10 +58,10 @@ export function routineStep(
         : graph.values.findIndex(
             (other) => other.op === "part" && other.args[0] === source && other.attributes.index === part,
           );
-    return bufferOf(id) ?? addBuffer({ dtype, dims: shape });
+    return bufferOf(id) ?? addBuffer({ name: `${name}_unread`, dtype, dims: shape });
   });
   const scratch = primitiveOf(value.op).scratch?.(value, operands) ?? [];
-  const words = scratch.map((size) => addBuffer({ dtype: "i32", dims: [size] }));
+  const words = scratch.map((size) => addBuffer({ name: `${name}_scratch`, dtype: "i32", dims: [size] }));
   const routine = { value, operands, scratch, reads, writes: [...results, ...words] };
   return { name, nests: [], routine, spans: [value.span], values: [source] };
 }

@@ -18,8 +18,8 @@ export function missing(what: string): never {
 export function emitterOf(builder: GraphBuilder): Emitter {
   return {
     apply: (name, operands, args) => builder.call(name, operands, args),
+    part: (of, index) => builder.part(of, index),
     typeOf: (value) => builder.type(value),
-    part: (value, index) => builder.part(value, index),
     constant: (value, dtype) => builder.constant([value], [], dtype),
     dim: (dim, dtype) => builder.dim(dim, dtype),
     facts: { equal: equalDims, atLeast: (dim, minimum) => isNonNegative(subDims(dim, dimOf(minimum))) },

@@ -9,6 +9,7 @@ import { elementsOf } from "../../compiler/ops/points.ts";
 import type { Argument, Complaint, NdArray, Operand, PrimitiveCall } from "../../compiler/ops/primitive.ts";
 import { MONOIDS } from "../../compiler/ops/reduce.ts";
 import { type DTypeClass, scalarFunctions } from "../../compiler/ops/scalar.ts";
+import { nearestValue } from "../oracle/small-floats.ts";
 
 /** The run dims of every case. */
 export const SIZES: Readonly<Record<string, number>> = { N: 3, M: 2, P: 5 };
@@ -92,6 +93,12 @@ function valueFor(dtype: DType, next: () => number): number {
       return pick < 0.2 ? 4294967295 - Math.floor(next() * 3) : Math.floor(next() * 10);
     case "i32":
       return pick < 0.1 ? -2147483648 : pick < 0.2 ? 2147483647 - Math.floor(next() * 3) : Math.floor(next() * 21) - 10;
+    case "i8":
+    case "u8":
+      return Math.floor(next() * 256) - (dtype === "i8" ? 128 : 0);
+    case "f16":
+    case "bf16":
+      return nearestValue(dtype, valueFor("f32", next) * (pick < 0.1 ? 1e4 : 1));
     default:
       if (pick < 0.04) return SPECIAL[Math.floor(next() * SPECIAL.length)] ?? 0;
       return pick < 0.3 ? Math.floor(next() * 9 - 4) / 2 : next() * 6 - 3;
@@ -129,7 +136,7 @@ const CLASSES: Readonly<Record<DTypeClass, readonly DType[]>> = {
   int: ["i32", "u32"],
   num: ["f32", "i32", "u32"],
   bool: ["bool"],
-  any: ["f32", "i32", "u32", "bool"],
+  any: ["f32", "i32", "u32", "bool", "f16", "bf16", "i8", "u8"],
 };
 const dtypeIn = (takes: DTypeClass) => fc.constantFrom(...CLASSES[takes]);
 
@@ -380,7 +387,7 @@ export const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
   }),
   clamp: elementwise(3, "num"),
   cast: fc
-    .tuple(elementwise(1, "any"), fc.constantFrom("f32", "i32", "u32"))
+    .tuple(elementwise(1, "any"), fc.constantFrom("f32", "i32", "u32", "f16", "bf16", "i8", "u8"))
     .map(([own, to]) => ({ ...own, args: { to } })),
   tensor: comprehension,
   reduce_sum: reduction("sum"),

@@ -30,6 +30,8 @@ export class GraphBuilder {
   readonly #inputs: Graph["inputs"][number][] = [];
   readonly #variables: Graph["variables"][number][] = [];
   readonly #outputs: Graph["outputs"][number][] = [];
+  readonly #steps: Graph["steps"][number][] = [];
+  readonly #updates: Graph["updates"][number][] = [];
   #loops = 0;
 
   type(id: ValueId): TensorType {
@@ -188,6 +190,15 @@ export class GraphBuilder {
     });
   }
 
+  step(name: string, updates: readonly { readonly variable: string; readonly value: ValueId }[]): void {
+    this.#steps.push({ name, doc: "", span });
+    for (const { variable, value } of updates) this.update(variable, value, [name]);
+  }
+
+  update(variable: string, value: ValueId, when: readonly string[]): void {
+    this.#updates.push({ variable, value, when, span });
+  }
+
   output(name: string, value: ValueId): void {
     this.#outputs.push({ name, value, doc: "", span });
   }
@@ -201,8 +212,8 @@ export class GraphBuilder {
       span,
       dims: [...names].sort().map((name) => ({ name, span })),
       checks: [],
-      steps: [],
-      updates: [],
+      steps: this.#steps,
+      updates: this.#updates,
       assertions: [],
       inputs: this.#inputs,
       variables: this.#variables,

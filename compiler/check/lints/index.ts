@@ -9,6 +9,7 @@ import type { Graph } from "../../ir/graph.ts";
 import type { Check, Module } from "../frame.ts";
 import { partsOf } from "../walk.ts";
 import { lintBounds } from "./bounds.ts";
+import { lintComments } from "./comments.ts";
 import { lintDeprecated } from "./deprecated.ts";
 import { type Lint, lintCode, lintName } from "./names.ts";
 import { lintDivisions } from "./divisions.ts";
@@ -39,6 +40,7 @@ export function lintProgram(
       ...lintHidden(check, module),
       ...lintUnused(module, nodes),
       ...lintDeprecated(check, module),
+      ...lintComments(check, module),
     );
   }
   if (bounds) for (const graph of graphs) found.push(...lintBounds(root, graph));
@@ -75,7 +77,10 @@ function allowedBy({ attributes, span }: Declaration | GraphItem, file: SourceFi
     .flatMap(({ args, span: { start } }) =>
       args.flatMap(({ value }) => {
         const code = value.kind === "name" ? lintCode(value.name) : undefined;
-        return code === undefined ? [] : [{ code, span: { file, start, end: span.end } }];
+        // What stands behind it in its last line is a comment, of which TFG0909 speaks.
+        const newline = file.text.indexOf("\n", span.end);
+        const end = newline < 0 ? file.text.length : newline;
+        return code === undefined ? [] : [{ code, span: { file, start, end } }];
       }),
     );
 }

@@ -10,42 +10,53 @@ import type { Lint } from "./names.ts";
 /** Two of a kind are told apart at a glance. */
 const most = 2;
 
-/** Of a graph whose names are settled; `owners` are the scopes that own variables. */
-export function lintInstances(root: ScopeNode, owners: ReadonlySet<ScopeNode>): Lint[] {
+/**
+ * Of a graph whose names are settled; `owners` are the scopes that own variables. With `isAlone` no other graph of the
+ * file can give its calls other names.
+ */
+export function lintInstances(root: ScopeNode, owners: ReadonlySet<ScopeNode>, isAlone: boolean): Lint[] {
   const weighty = new Set<ScopeNode>();
   for (const owner of owners)
     for (let at: ScopeNode | undefined = owner; at && !weighty.has(at); at = at.parent) weighty.add(at);
-  const found: Lint[] = [];
+  const groups: { readonly layer: string; readonly children: readonly ScopeNode[] }[] = [];
+  /** By call, the names that it gave in all instances of what it stands in. */
+  const given = new Map<string, Set<string>>();
   const visit = (parent: ScopeNode): void => {
     const kinds = new Map<string, ScopeNode[]>();
     for (const child of parent.children) {
       if (!weighty.has(child)) continue;
       visit(child);
-      if (child.isFixed || child.layer === undefined) continue;
-      const others = kinds.get(child.layer);
-      if (others) others.push(child);
-      else kinds.set(child.layer, [child]);
+      if (child.isFixed || child.layer === undefined || !child.span) continue;
+      const key = keyOf(child.span);
+      given.set(key, (given.get(key) ?? new Set()).add(child.name));
+      kinds.set(child.layer, [...(kinds.get(child.layer) ?? []), child]);
     }
-    for (const [layer, children] of kinds) if (children.length > most) found.push(...unnamed(layer, children));
+    for (const [layer, children] of kinds) if (children.length > most) groups.push({ layer, children });
   };
   visit(root);
-  return found;
+  return groups.flatMap(({ layer, children }) => unnamed(layer, children, isAlone ? given : new Map()));
 }
 
-function unnamed(layer: string, children: readonly ScopeNode[]): Lint[] {
+const keyOf = ({ file, start }: Span): string => `${file.path} ${start}`;
+
+function unnamed(
+  layer: string,
+  children: readonly ScopeNode[],
+  given: ReadonlyMap<string, ReadonlySet<string>>,
+): Lint[] {
   const calls = new Map<string, { readonly span: Span; readonly names: string[] }>();
   for (const { span, name } of children) {
-    if (!span) return [];
-    const key = `${span.file.path} ${span.start}`;
-    const call = calls.get(key);
+    if (!span) continue;
+    const call = calls.get(keyOf(span));
     if (call) call.names.push(name);
-    else calls.set(key, { span, names: [name] });
+    else calls.set(keyOf(span), { span, names: [name] });
   }
   const [first, ...others] = [...calls.values()];
   if (!first) return [];
-  const told = (names: readonly string[]): string =>
-    names.length === 1 ? `"${names[0]}"` : `"${names[0]}" to "${names[names.length - 1]}", by one call`;
-  const isOnce = [...calls.values()].every(({ names }) => names.length === 1);
+  const told = ([name, ...more]: readonly string[]): string =>
+    more.length === 0 ? `"${name}"` : `"${name}" and ${more.length} more, by one call`;
+  // A call that stands in a layer may have another name in each instance: then no name keeps what they are.
+  const isOnce = [...calls.keys()].every((key) => given.get(key)?.size === 1);
   return [
     {
       code: "TFG0903",

@@ -10,6 +10,7 @@ const LINTS = {
   TFG0906: "unused",
   TFG0907: "deprecated",
   TFG0908: "unreachable",
+  TFG0909: "commented_division",
 } as const;
 
 type LintCode = keyof typeof LINTS;

@@ -1,5 +1,12 @@
 /** TFG0905, TFG0906 and TFG0908: names and statements that do nothing, or not what they seem to. */
-import type { Declaration, FunctionDeclaration, GraphItem, Name, Statement } from "../../../grammar/syntax.ts";
+import type {
+  Declaration,
+  FunctionDeclaration,
+  GraphDeclaration,
+  GraphItem,
+  Name,
+  Statement,
+} from "../../../grammar/syntax.ts";
 import type { Check, Module } from "../frame.ts";
 import { intrinsic } from "../lookup.ts";
 import { type BoundName, expressionsOfDeclaration, expressionsOfType, namesBoundIn, partsOf, within } from "../walk.ts";
@@ -30,6 +37,8 @@ export function lintHidden(check: Check, { tree }: Module): Lint[] {
 export function lintUnused(module: Module, nodes: ReadonlySet<string>): Lint[] {
   return module.tree.declarations.flatMap((declaration) => {
     if (declaration.kind === "import") return unusedImports(module, declaration);
+    const idle = declaration.kind === "graph" ? withoutResults(declaration, nodes) : undefined;
+    if (idle) return [idle];
     const used = namesReadIn(declaration);
     const dead = unreachable(declaration);
     const isFree = ({ text, span }: Name): boolean =>
@@ -62,8 +71,32 @@ export function lintUnused(module: Module, nodes: ReadonlySet<string>): Lint[] {
   });
 }
 
+/** A graph of which nothing can be fetched. */
+function withoutResults(graph: GraphDeclaration, nodes: ReadonlySet<string>): Lint | undefined {
+  const isResult = ({ kind }: GraphItem): boolean => kind === "output" || kind === "step" || kind === "train";
+  if (nodes.size > 0 || graph.items.some(isResult)) return undefined;
+  const last = graph.items.findLast((item) => item.kind === "binding");
+  const { name } = graph;
+  return {
+    code: "TFG0906",
+    message: `nothing of the graph \`${name.text}\` can be fetched`,
+    primary: { span: name.span, text: "it has no `output` and no `step`" },
+    helps:
+      last?.kind === "binding" && last.names.length === 1 && last.attributes.length === 0
+        ? [
+            {
+              text: `output ${last.names[0]?.text} = …`,
+              edits: [{ span: { ...last.span, end: last.span.start }, text: "output " }],
+            },
+          ]
+        : [{ text: "declare what is fetched: `output name = …`" }],
+  };
+}
+
 /** Undefined for what others may read: inputs, outputs and steps, and generics, which the arguments bind. */
 function nameOfBound({ name, item }: BoundName, declaration: Declaration): string | undefined {
+  if (declaration.kind === "graph" && declaration.generics.some((generic) => generic.name === name))
+    return "the run dim";
   if (item === undefined)
     return (declaration.kind === "function" || declaration.kind === "optimizer") &&
       declaration.params.some((param) => param.name === name)

@@ -115,4 +115,14 @@ graph g[N] {
   output y = f(x)
 }`,
   },
+  {
+    code: "TFG0909",
+    title: "a comment that looks like a division",
+    text: `\`//\` begins a comment. What Python writes \`x // 2\` is \`x / 2\` here if \`x\` is an integer, as \`/\` rounds
+down then.
+
+${silence("commented_division")}`,
+    wrong: "graph g[N] {\n  input x: i32[N]\n  output y = x // 2\n}",
+    right: "graph g[N] {\n  input x: i32[N]\n  output y = x / 2\n}",
+  },
 ];

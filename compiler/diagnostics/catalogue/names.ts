@@ -30,6 +30,7 @@ node its own name, or join the steps by pipes so that the one between needs none
     title: "nodes that need each other",
     text: "A graph has no cycles. A value that is carried from one run to the next is a `state`, updated with `:=`.",
     wrong: "graph g[N] {\n  input e: f32[N]\n  loss = mean(scale * e)\n  scale = 1 / loss\n  output y = loss\n}",
+    right: "graph g[N] {\n  input e: f32[N]\n  loss = mean(scale * e)\n  scale = 1 / max(e)\n  output y = loss\n}",
   },
   {
     code: "TFG0205",

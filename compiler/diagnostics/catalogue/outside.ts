@@ -1,6 +1,13 @@
 /** 07xx and 08xx: weights and run time. */
 import type { Entry } from "../catalogue.ts";
 
+const fed = `graph g[N] where N <= 1024 {
+  input x: f32[N, 4]
+  input label: i32[N]
+  output y = relu(x)
+  output right = mean((argmax(x, axis=-1) == label) as f32)
+}`;
+
 export const fromOutside: readonly Entry[] = [
   {
     code: "TFG0701",
@@ -30,21 +37,41 @@ was read from it.`,
     title: "feeds whose lengths disagree",
     text: `The length of an array gives the one dimension that is not yet known; two feeds must give the same. Where more than
 one is unknown, feed \`{ data, shape }\` or name them: \`{ dims: { N: 8 } }\`.`,
+    run: {
+      program: fed,
+      wrong: 'await session.run("right", { x: new Float32Array(8), label: new Int32Array(3) })',
+      right: 'await session.run("right", { x: new Float32Array(8), label: new Int32Array(2) })',
+    },
   },
   {
     code: "TFG0802",
     title: "a constraint of the graph that does not hold",
     text: "The `where` of a graph is checked at each new set of dimensions, before anything runs. Dimensions are at least 1.",
+    run: {
+      program: fed,
+      wrong: 'await session.run("y", { x: new Float32Array(8192) })',
+      right: 'await session.run("y", { x: new Float32Array(4096) })',
+    },
   },
   {
     code: "TFG0803",
     title: "a missing feed",
     text: "What is fetched needs this input.",
+    run: {
+      program: fed,
+      wrong: 'await session.run("y", {})',
+      right: 'await session.run("y", { x: new Float32Array(8) })',
+    },
   },
   {
     code: "TFG0804",
     title: "a superfluous feed",
     text: "The graph has no such input, or nothing that is fetched needs it. Inputs that are not needed are not fed.",
+    run: {
+      program: fed,
+      wrong: 'await session.run("y", { x: new Float32Array(8), label: new Int32Array(2) })',
+      right: 'await session.run("y", { x: new Float32Array(8) })',
+    },
   },
   {
     code: "TFG0805",
@@ -55,6 +82,11 @@ one is unknown, feed \`{ data, shape }\` or name them: \`{ dims: { N: 8 } }\`.`,
     code: "TFG0806",
     title: "too little memory on the device",
     text: "The run needs more memory, or a larger buffer, than the device has. Feed smaller batches.",
+    run: {
+      program: "graph g[N] {\n  input x: f32\n  output y = tensor(i in N: x * (i as f32))\n}",
+      wrong: 'await session.run("y", { x: 1 }, { dims: { N: 2000000000 } })',
+      right: 'await session.run("y", { x: 1 }, { dims: { N: 2000 } })',
+    },
   },
   {
     code: "TFG0807",
@@ -65,16 +97,31 @@ one is unknown, feed \`{ data, shape }\` or name them: \`{ dims: { N: 8 } }\`.`,
     code: "TFG0808",
     title: "a feed of the wrong dtype or shape",
     text: "The type of array follows from the dtype of the input: Float32Array for f32, Int32Array for i32, and so on.",
+    run: {
+      program: fed,
+      wrong: 'await session.run("y", { x: new Float64Array(8) })',
+      right: 'await session.run("y", { x: new Float32Array(8) })',
+    },
   },
   {
     code: "TFG0809",
     title: "an unknown fetch",
     text: "The outputs and steps of the graph can be fetched; the message proposes the nearest name.",
+    run: {
+      program: fed,
+      wrong: 'await session.run("yes", { x: new Float32Array(8) })',
+      right: 'await session.run("y", { x: new Float32Array(8) })',
+    },
   },
   {
     code: "TFG0810",
     title: "a session that is closed",
     text: "A session is closed by `close`, or at the end of the block of its `using`. Its memory is gone then.",
+    run: {
+      program: fed,
+      wrong: 'session[Symbol.dispose]()\nawait session.run("y", { x: new Float32Array(8) })',
+      right: 'await session.run("y", { x: new Float32Array(8) })\nsession[Symbol.dispose]()',
+    },
   },
   {
     code: "TFG0811",

@@ -52,6 +52,8 @@ that a program cannot change its meaning because a batch happens to be 1.`,
     text: "A name in one operand and not in the result is usually a slip of the pen. To sum an operand, write `sum`.",
     wrong:
       'graph g[O, I] {\n  input a: f32[O, I]\n  input b: f32[I]\n  output c = einsum("o in_dim, in_dimm -> o", a, b)\n}',
+    right:
+      'graph g[O, I] {\n  input a: f32[O, I]\n  input b: f32[I]\n  output c = einsum("o in_dim, in_dim -> o", a, b)\n}',
   },
   {
     code: "TFG0308",
@@ -139,5 +141,19 @@ checked when the inputs are fed. Or change one of the shapes.`,
     code: "TFG0317",
     title: "an `assert` that is false or cannot be evaluated",
     text: "An `assert` is checked when compiling, or before a run from dimensions and host scalars; never on a device.",
+    wrong: `config D: int = 10
+config HEADS: int = 4
+graph g[N] {
+  input x: f32[N, D]
+  assert D % HEADS == 0, "HEADS must divide D"
+  output y = 2 * x
+}`,
+    right: `config D: int = 12
+config HEADS: int = 4
+graph g[N] {
+  input x: f32[N, D]
+  assert D % HEADS == 0, "HEADS must divide D"
+  output y = 2 * x
+}`,
   },
 ];

@@ -43,6 +43,18 @@ export const variables: readonly Entry[] = [
     code: "TFG0405",
     title: "`reuse=` of a layer that does not fit",
     text: "`reuse=` names an instance of the same layer, with variables of the same types, in the same graph.",
+    wrong: `graph g[N] {
+  input a: f32[N, 8]
+  input b: f32[N, 8]
+  on_a = dense(a, 1, name="disc")
+  output y = on_a + dense(b, 1, reuse="disk")
+}`,
+    right: `graph g[N] {
+  input a: f32[N, 8]
+  input b: f32[N, 8]
+  on_a = dense(a, 1, name="disc")
+  output y = on_a + dense(b, 1, reuse="disc")
+}`,
   },
   {
     code: "TFG0406",
@@ -67,6 +79,16 @@ export const variables: readonly Entry[] = [
     code: "TFG0410",
     title: "a function that calls itself",
     text: "Calls are written out when compiling, so there is no recursion. The message shows the cycle.",
+    wrong: `def halved[N](x: f32[N], times: int) -> f32[N]
+  = if times == 0 then x else halved(0.5 * x, times - 1)
+graph g[N] {
+  input x: f32[N]
+  output y = halved(x, 3)
+}`,
+    right: `graph g[N] {
+  input x: f32[N]
+  output y = repeat(x, 3, fn(h, i) => 0.5 * h)
+}`,
   },
   {
     code: "TFG0411",
@@ -100,6 +122,12 @@ export const variables: readonly Entry[] = [
   loss = mean(stop_gradient(y) ** 2)
   train step = minimize(loss, adam())
 }`,
+    right: `graph g[N] {
+  input x: f32[N, 4]
+  y = x |> dense(1)
+  loss = mean(y ** 2)
+  train step = minimize(loss, adam())
+}`,
   },
   {
     code: "TFG0502",
@@ -109,6 +137,11 @@ export const variables: readonly Entry[] = [
   input x: f32[N, 4]
   e = (x |> dense(1))[:, 0] ** 2
   train step = minimize(e, sgd())
+}`,
+    right: `graph g[N] {
+  input x: f32[N, 4]
+  e = (x |> dense(1))[:, 0] ** 2
+  train step = minimize(mean(e), sgd())
 }`,
   },
   {
@@ -144,6 +177,7 @@ export const variables: readonly Entry[] = [
     code: "TFG0601",
     title: "a file that cannot be read",
     text: "Paths are relative to the file that imports, or to the folder from which the command is started.",
+    wrong: 'import { block } from "blocks"\ngraph g[N] {\n  input x: f32[N, 4]\n  output y = x |> block\n}',
   },
   {
     code: "TFG0602",
@@ -156,5 +190,6 @@ export const variables: readonly Entry[] = [
     code: "TFG0603",
     title: "an empty file",
     text: "The file has no declaration: nothing but white space and comments.",
+    wrong: "\n",
   },
 ];
