@@ -21,13 +21,59 @@ export function unifyRows(nest: LoopNest): LoopNest {
     row ??= inner.length > 0 ? inner : over;
     const isSame =
       row.length === over.length && row.every((axis, i) => equalDims(extent(nest, axis), extent(nest, over[i] ?? -1)));
-    if (!isSame) return;
+    if (!isSame || isCaptured(nest, id, over, row, renamed)) return;
     over.forEach((axis, i) => {
       const to = row?.[i];
       if (to !== undefined && to !== axis) renamed.set(axis, to);
     });
   });
   return rebuild(nest, renamed);
+}
+
+/**
+ * Whether an axis would come to mean two things at once if `over` became `row`: one that the reduction has from
+ * outside, or one that a reduction within it runs over while it varies with `over`.
+ */
+function isCaptured(
+  nest: LoopNest,
+  reduced: ScalarId,
+  over: readonly AxisId[],
+  row: readonly AxisId[],
+  renamed: ReadonlyMap<AxisId, AxisId>,
+): boolean {
+  const moved = over.filter((axis, i) => row[i] !== axis);
+  const free = dependsOn(nest, reduced);
+  if (moved.length > 0 && row.some((axis) => free.has(axis))) return true;
+  const scalar = nest.scalars[reduced];
+  const value = scalar?.op === "reduced" ? nest.reductions[scalar.reduction]?.value : undefined;
+  if (value === undefined) return false;
+  return [...scalarsWithin(nest, value)].some((id) => {
+    const inner = nest.scalars[id];
+    if (inner?.op !== "reduced") return false;
+    const within = nest.reductions[inner.reduction]?.over.map((axis) => renamed.get(axis) ?? axis) ?? [];
+    const varies = dependsOn(nest, id);
+    return moved.some((axis) => varies.has(axis)) && row.some((axis) => within.includes(axis));
+  });
+}
+
+/** The scalars that one is computed from, itself and those inside of reductions included. */
+function scalarsWithin(nest: LoopNest, from: ScalarId): ReadonlySet<ScalarId> {
+  const seen = new Set<ScalarId>();
+  const visit = (id: ScalarId): void => {
+    const scalar = nest.scalars[id];
+    if (!scalar || seen.has(id)) return;
+    seen.add(id);
+    const visitAll = (at: Affine): void => at.scalars.forEach((term) => visit(term.scalar));
+    if (scalar.op === "index") visitAll(scalar.at);
+    else if (scalar.op === "apply") scalar.args.forEach(visit);
+    else if (scalar.op === "reduced") visit(nest.reductions[scalar.reduction]?.value ?? from);
+    else if (scalar.op === "load") {
+      scalar.at.forEach(visitAll);
+      if (scalar.outside !== undefined) visit(scalar.outside);
+    }
+  };
+  visit(from);
+  return seen;
 }
 
 const extent = (nest: LoopNest, axis: AxisId) => nest.axes[axis]?.extent ?? { terms: [], key: "none" };

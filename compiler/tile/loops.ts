@@ -25,10 +25,12 @@ export function emitLoops(frame: KernelFrame, nest: Nest): void {
   const emitter = new NestEmitter(frame, nest, lane);
   /** The places of a tile that is being emitted. */
   let places: readonly Offsets[] = [noOffsets];
-  emitter.onReduced = (scalar) => {
-    const [first] = places;
-    const isTiled = [...(first?.keys() ?? [])].every((axis) => emitter.dependencies(scalar).has(axis));
-    emitReduction(emitter, scalar, isTiled ? places : [noOffsets]);
+  emitter.onReduced = (scalar, offsets) => {
+    const tiledAxes = [...(places[0]?.keys() ?? [])];
+    const isTiled = tiledAxes.every((axis) => emitter.dependencies(scalar).has(axis));
+    // A reduction around this one may be written out: then the place is a point of it.
+    const point = [...offsets].filter(([axis]) => !tiledAxes.includes(axis));
+    emitReduction(emitter, scalar, (isTiled ? places : [noOffsets]).map((place) => new Map([...place, ...point])));
   };
   const kept = keptBetweenPasses(nest);
   if (kept) {
