@@ -53,9 +53,9 @@ class Sketch {
     return only;
   }
 
-  /** `from + x * by`, without what changes nothing. */
+  /** `from + x * by`, without what changes nothing; the product is rounded, so that every target has the same sum. */
   scaled(x: TensorEntity, by: number, from: number): TensorEntity {
-    const times = by === 1 ? x : this.apply("mul", [x, float(by)]);
+    const times = by === 1 ? x : this.apply("round_f32", [this.apply("mul", [x, float(by)])]);
     return from === 0 ? times : this.apply("add", [times, float(from)]);
   }
 
