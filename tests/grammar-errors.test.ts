@@ -159,6 +159,8 @@ const statements: readonly (readonly [statement: string, message: string, fixed?
   ["a = b |> fn(h) => h", "a pipe goes into a name or a call"],
   ["scope enc { a = b }", "expected a string after `scope`, found `enc`", 'scope "enc" { a = b }'],
   ["a = if b then c", "expected `else`, found `z`"],
+  ["a = f(b, c c=1)", "`c` is written twice", "a = f(b, c=1)"],
+  ["a = f(b, 10x)", "`10x` is neither a number nor a name"],
   ["b |> f", "a value needs a name"],
   ["a = (b, b)", "several values are a list", "a = [b, b]"],
   ["a == b", "expected `=`, found `==`", "a = b"],
