@@ -161,6 +161,8 @@ const statements: readonly (readonly [statement: string, message: string, fixed?
   ["a = if b then c", "expected `else`, found `z`"],
   ["a = f(b, c c=1)", "`c` is written twice", "a = f(b, c=1)"],
   ["a = f(b, 10x)", "`10x` is neither a number nor a name"],
+  ["a = b f(3)", "missing operator between `b` and `f(3)`", "a = b |> f(3)"],
+  ["a = b f(c)", "missing operator between `b` and `f(c)`", "a = b * f(c)"],
   ["b |> f", "a value needs a name"],
   ["a = (b, b)", "several values are a list", "a = [b, b]"],
   ["a == b", "expected `=`, found `==`", "a = b"],
