@@ -4,7 +4,20 @@
  */
 
 /** The compiler's layers in order; a folder stands for its files. `index.ts` stands in front of what does input and output. */
-const order = ["ir", "ops", "diagnostics", "check", "passes", "tile", "targets", "pipeline.ts", "index.ts", "cli"];
+const order = [
+  "ir",
+  "ops",
+  "differentiate",
+  "diagnostics",
+  "check",
+  "passes",
+  "tile",
+  "targets",
+  "report",
+  "pipeline.ts",
+  "index.ts",
+  "cli",
+];
 
 const layer = (name) =>
   name === "cli"

@@ -2,21 +2,21 @@
  * `npm run bench [-- --repeat N] [--milliseconds N] [--only NAME,…]`: our modules beside the JavaScript peers, in one
  * run on this machine, each measurement in a process of its own. Prints medians and ratios, writes
  * `results/<time>.json`, and fails if an output disagrees. Other load on the machine falsifies all of it.
+ * With `--tool`: the speed of the command line instead.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { transformSync } from "esbuild";
 import { writeSafetensors } from "../runtime/index.ts";
-import { generated, models, referenceFile, results } from "./files.ts";
+import { generated, models, referenceFile } from "./files.ts";
 import type { Measured } from "./measure.ts";
 import { onnxModel } from "./onnx.ts";
+import { keep, machineText, median, root, say } from "./record.ts";
+import { benchTool } from "./tool.ts";
 import { inputOf, valuesOf, type Workload, workloads } from "./workloads.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const peers = ["tfgc", "ort-web", "tfjs-wasm"] as const;
 type PeerName = (typeof peers)[number];
 const tolerance = 1e-4;
@@ -26,14 +26,11 @@ const { values: options } = parseArgs({
     repeat: { type: "string", default: "5" },
     milliseconds: { type: "string", default: "1000" },
     only: { type: "string" },
+    tool: { type: "boolean", default: false },
   },
 });
 const repeat = Number(options.repeat);
 const chosen = workloads.filter(({ name }) => options.only === undefined || options.only.split(",").includes(name));
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const tfgc = (...args: string[]): void => {
   execFileSync(process.execPath, [`${root}/bin/tfgc.mjs`, ...args], {
@@ -119,93 +116,74 @@ function compileTime(family: string): number {
   return performance.now() - started;
 }
 
-const families = [...new Set(chosen.map(({ family }) => family))];
-await prepare([...new Set([...families, "cnn"])]);
-let disagreements = 0;
+if (options.tool) await benchTool(repeat);
+else await benchModules();
 
-say(
-  `${cpus()[0]?.model ?? "unknown CPU"}, ${cpus().length} cores, Node ${process.version}; one thread; medians of ${repeat} processes`,
-);
-say(`\n${"ms per run".padEnd(12)}${peers.map((peer) => peer.padStart(12)).join("")}   best peer ÷ tfgc`);
-const runs: Record<string, Record<string, { medians: number[]; error: number; version: string }>> = {};
-for (const workload of chosen) {
-  const row: Record<string, { medians: number[]; error: number; version: string }> = {};
-  // Peers take turns, so that a slow minute of the machine hits all of them.
-  for (let i = 0; i < repeat; i++)
+async function benchModules(): Promise<void> {
+  const families = [...new Set(chosen.map(({ family }) => family))];
+  await prepare([...new Set([...families, "cnn"])]);
+  let disagreements = 0;
+
+  say(`${machineText()}; one thread; medians of ${repeat} processes`);
+  say(`\n${"ms per run".padEnd(12)}${peers.map((peer) => peer.padStart(12)).join("")}   best peer ÷ tfgc`);
+  const runs: Record<string, Record<string, { medians: number[]; error: number; version: string }>> = {};
+  for (const workload of chosen) {
+    const row: Record<string, { medians: number[]; error: number; version: string }> = {};
+    // Peers take turns, so that a slow minute of the machine hits all of them.
+    for (let i = 0; i < repeat; i++)
+      for (const peer of peers) {
+        const { median: time, error, version } = measure(peer, workload);
+        const entry = row[peer] ?? { medians: [], error: 0, version };
+        entry.medians.push(time);
+        entry.error = Math.max(entry.error, error);
+        row[peer] = entry;
+      }
+    runs[workload.name] = row;
+    const times = peers.map((peer) => median(row[peer]?.medians ?? []));
+    const [own = Number.NaN, ...others] = times;
+    say(
+      `${workload.name.padEnd(12)}${times.map((time) => time.toPrecision(3).padStart(12)).join("")}   ${(Math.min(...others) / own).toFixed(2)}`,
+    );
     for (const peer of peers) {
-      const { median: time, error, version } = measure(peer, workload);
-      const entry = row[peer] ?? { medians: [], error: 0, version };
-      entry.medians.push(time);
-      entry.error = Math.max(entry.error, error);
-      row[peer] = entry;
+      const error = row[peer]?.error ?? Number.NaN;
+      if (!(error <= tolerance)) {
+        disagreements++;
+        say(`  ${peer} is off by ${error.toExponential(1)} of the largest output`);
+      }
     }
-  runs[workload.name] = row;
-  const times = peers.map((peer) => median(row[peer]?.medians ?? []));
-  const [own = Number.NaN, ...others] = times;
+  }
+
   say(
-    `${workload.name.padEnd(12)}${times.map((time) => time.toPrecision(3).padStart(12)).join("")}   ${(Math.min(...others) / own).toFixed(2)}`,
+    `\n${"first result".padEnd(12)}${peers.map((peer) => peer.padStart(12)).join("")}   (cnn-b1, ms from the start of the process)`,
   );
-  for (const peer of peers) {
-    const error = row[peer]?.error ?? Number.NaN;
-    if (!(error <= tolerance)) {
-      disagreements++;
-      say(`  ${peer} is off by ${error.toExponential(1)} of the largest output`);
+  const cold: Record<string, number[]> = {};
+  for (let i = 0; i <= repeat; i++)
+    for (const peer of peers) {
+      const time = await firstResult(`${root}/bench/cold/${peer}.mjs`);
+      // The first round fills the page cache.
+      if (i > 0) cold[peer] = [...(cold[peer] ?? []), time];
     }
+  say(
+    `${"".padEnd(12)}${peers
+      .map((peer) =>
+        median(cold[peer] ?? [])
+          .toFixed(0)
+          .padStart(12),
+      )
+      .join("")}`,
+  );
+
+  say("\nmodule, minified: raw / gzip (without JavaScript kernels), and compile time");
+  const modules: Record<string, unknown> = {};
+  for (const family of families) {
+    const sizes = moduleSizes(family);
+    const times = Array.from({ length: Math.min(repeat, 3) }, () => compileTime(family));
+    modules[family] = { sizes, compile: times };
+    const text = (size: { raw: number; gzip: number } | undefined): string =>
+      size ? `${megabytes(size.raw)} / ${megabytes(size.gzip)}` : "";
+    say(`${family.padEnd(12)}${text(sizes["wasm,js"])}  (${text(sizes.wasm)})  ${median(times).toFixed(0)} ms`);
   }
+
+  keep({ repeat, runs, cold, modules });
+  if (disagreements > 0) process.exitCode = 1;
 }
-
-say(
-  `\n${"first result".padEnd(12)}${peers.map((peer) => peer.padStart(12)).join("")}   (cnn-b1, ms from the start of the process)`,
-);
-const cold: Record<string, number[]> = {};
-for (let i = 0; i <= repeat; i++)
-  for (const peer of peers) {
-    const time = await firstResult(`${root}/bench/cold/${peer}.mjs`);
-    // The first round fills the page cache.
-    if (i > 0) cold[peer] = [...(cold[peer] ?? []), time];
-  }
-say(
-  `${"".padEnd(12)}${peers
-    .map((peer) =>
-      median(cold[peer] ?? [])
-        .toFixed(0)
-        .padStart(12),
-    )
-    .join("")}`,
-);
-
-say("\nmodule, minified: raw / gzip (without JavaScript kernels), and compile time");
-const modules: Record<string, unknown> = {};
-for (const family of families) {
-  const sizes = moduleSizes(family);
-  const times = Array.from({ length: Math.min(repeat, 3) }, () => compileTime(family));
-  modules[family] = { sizes, compile: times };
-  const text = (size: { raw: number; gzip: number } | undefined): string =>
-    size ? `${megabytes(size.raw)} / ${megabytes(size.gzip)}` : "";
-  say(`${family.padEnd(12)}${text(sizes["wasm,js"])}  (${text(sizes.wasm)})  ${median(times).toFixed(0)} ms`);
-}
-
-/** The commit, with `-dirty` where files differ from it. */
-function currentCommit(): string {
-  try {
-    return execFileSync("git", ["describe", "--always", "--dirty"], {
-      cwd: root,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }).trim();
-  } catch {
-    return "unknown";
-  }
-}
-
-const commit = currentCommit();
-const time = new Date().toISOString();
-mkdirSync(results, { recursive: true });
-const file = `${results}/${time.replace(/[:.]/g, "-")}.json`;
-const machine = { cpu: cpus()[0]?.model, cores: cpus().length, platform: process.platform };
-writeFileSync(
-  file,
-  `${JSON.stringify({ time, commit, node: process.version, machine, repeat, runs, cold, modules }, null, 2)}\n`,
-);
-say(`\n${file}`);
-if (disagreements > 0) process.exitCode = 1;

@@ -5,17 +5,20 @@
  */
 import { existsSync } from "node:fs";
 import { type CAC, cac, type Command } from "cac";
-import { TfgError } from "../runtime/index.ts";
+import { TfgError } from "../runtime/errors.ts";
 import { reasonOf } from "./cli/files.ts";
 import { packageVersion } from "./cli/package.ts";
 import { type Terminal, terminal as standard } from "./cli/terminal.ts";
 import { didYouMean, Options, UsageError } from "./cli/usage.ts";
 
-/** Marks words that look like numbers, as an empty one does, so that the parser leaves them alone: `00000123` is a folder. */
+/**
+ * Marks words that look like numbers, as an empty one does, so that the parser leaves them alone: `00000123` is a folder.
+ * So it does with `-`, which is standard input.
+ */
 const guard = "\u0000";
 const isNumeric = (word: string): boolean => Number.isFinite(Number(word));
 const guarded = (word: string): string =>
-  isNumeric(word)
+  isNumeric(word) || word === "-"
     ? guard + word
     : word.startsWith("-")
       ? word.replace(/(?<==)(.*)$/, (value) => (isNumeric(value) ? guard + value : value))
@@ -26,6 +29,13 @@ const unguarded = (value: unknown): string => String(value).replaceAll(guard, ""
 const valueOf = (value: unknown): string | true => (value === true ? true : unguarded(value));
 
 const text = { type: [valueOf] };
+
+const counting = [
+  "FLOPs: each function of an element counts 1, and a reduction 1 for each element that it takes in; a product that",
+  "is summed counts 2. Bytes: the elements of each buffer that a kernel reads or writes, each of them once.",
+]
+  .map((line) => `  ${line}`)
+  .join("\n");
 
 /** A command's code is loaded when it is called: `--help` needs no compiler. */
 function defineCommands(terminal: Terminal): CAC {
@@ -42,7 +52,11 @@ function defineCommands(terminal: Terminal): CAC {
       .option("--standalone", "Put the runtime into the module, which then imports nothing")
       .option("--checkpoints", "With --standalone: include the reader of TensorFlow checkpoints too")
       .option("--target <list>", "Kernels to embed: wasm,js (both unless given)", text)
-      .option("--emit <stage>", "Print syntax, graph, kernels, wat, js or ts", text)
+      .option(
+        "--emit <stage>",
+        "Print syntax, graph, kernels, wat, js, ts, or a picture for Graphviz: dot, dot-kernels",
+        text,
+      )
       .option("--print-after <pass>", "Print what a pass of the compiler made", text),
   )
     .example("  $ tfgc mnist.tfg -o generated")
@@ -62,6 +76,15 @@ function defineCommands(terminal: Terminal): CAC {
     const { checkCommand } = await import("./cli/check.ts");
     return checkCommand(files.map(unguarded), new Options(options), terminal);
   });
+  cli
+    .command("fmt <...files>", "Bring sources, or all beneath a folder, into their canonical form")
+    .usage("fmt FILE.tfg… | FOLDER… | - [options]")
+    .option("--check", "Write nothing; list the files that would change, with exit code 1 if there are any")
+    .example("  $ tfgc fmt - < model.tfg")
+    .action(async (files: readonly string[], options: Record<string, unknown>) => {
+      const { fmtCommand } = await import("./cli/fmt.ts");
+      return fmtCommand(files.map(unguarded), new Options(options), terminal);
+    });
   setting(
     cli
       .command("run <file>", "Run a graph once")
@@ -84,23 +107,48 @@ function defineCommands(terminal: Terminal): CAC {
   });
   setting(
     cli
+      .command("explain <what>", "Say what a message means (TFG0311), or show the plan of a program's runs (FILE.tfg)")
+      .usage("explain TFG0311 | FILE.tfg [--fetch a,b] [options]")
+      .option("--graph <name>", "The graph, if the file has several", text)
+      .option("--fetch <names>", "Nodes to compute, separated by commas; all outputs unless given", text)
+      .option("--dims <N=SIZE,…>", "Known sizes; without them the plan is in terms of the dims", text)
+      .option("--json", "Print it as JSON")
+      .example("  $ tfgc explain TFG0311"),
+  ).action(async (subject: string, options: Record<string, unknown>) => {
+    const { explainCommand } = await import("./cli/explain.ts");
+    return explainCommand(unguarded(subject), new Options(options), terminal);
+  });
+  setting(
+    cli
       .command("names <file>", "List the variables of a checkpoint, a safetensors file or a program")
-      .usage("names FILE [options]"),
+      .usage("names FILE [--diff OTHER] [options]")
+      .option(
+        "--diff <other>",
+        "What restoring FILE's variables from OTHER does: same, shape, dtype, missing, unused",
+        text,
+      )
+      .option("--json", "Print the list as JSON"),
   ).action(async (file: string, options: Record<string, unknown>) => {
     const { namesCommand } = await import("./cli/names.ts");
     return namesCommand(unguarded(file), new Options(options), terminal);
   });
-  cli
-    .command("explain <what>", "Say what a message means")
-    .usage("explain TFG0311 [options]")
-    .option("--json", "Print it as JSON on stdout")
-    .example("  $ tfgc explain TFG0311")
-    .action(async (word: string, options: Record<string, unknown>) => {
-      const { explainCommand } = await import("./cli/explain.ts");
-      return explainCommand(unguarded(word), new Options(options), terminal);
-    });
+  setting(
+    cli
+      .command("test <...files>", "Run the test blocks of programs, on every target")
+      .usage("test FILE.tfg… | std | std/NAME [options]")
+      .option("--target <list>", "Of wasm,js,interpret; all of them unless given", text)
+      .option("--filter <text>", "Only tests with this in their name", text)
+      .option("--seed <n>", "Seed of initial values and random nodes, 0 unless given", text)
+      .option("--json", "Print the outcomes as JSON"),
+  ).action(async (files: readonly string[], options: Record<string, unknown>) => {
+    const { testCommand } = await import("./cli/test.ts");
+    return testCommand(files.map(unguarded), new Options(options), terminal);
+  });
   cli.option("-v, --version", "Print the version");
-  cli.help((sections) => sections.slice(1));
+  cli.help((sections) => [
+    ...sections.slice(1),
+    ...(cli.matchedCommand?.name === "explain" ? [{ title: "How it counts", body: counting }] : []),
+  ]);
   return cli;
 }
 
@@ -151,8 +199,10 @@ function checkWords(cli: CAC, command: Command): void {
   const [first, second] = cli.args;
   if (!command.isDefaultCommand) {
     if (first === undefined)
-      throw new UsageError(`say which ${command.name === "explain" ? "code" : "file"}: tfgc ${command.rawName}`);
-    if (second !== undefined && command.name !== "check")
+      throw new UsageError(
+        `say which ${command.name === "explain" ? "code or file" : "file"}: tfgc ${command.rawName}`,
+      );
+    if (second !== undefined && !command.rawName.includes("..."))
       throw new UsageError(`${command.name} takes one file, and ${unguarded(second)} is another word`);
     return;
   }

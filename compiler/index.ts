@@ -9,7 +9,7 @@ import type { Graph } from "./ir/graph.ts";
 import { writeProgram } from "./passes/write-program.ts";
 import { type Observer, type Planned, runPasses } from "./pipeline.ts";
 import { library } from "./std/sources.ts";
-import { type GeneratedCode, generate } from "./targets/code.ts";
+import { type GeneratedCode, generate, stepsOf } from "./targets/code.ts";
 
 export type { Diagnostic } from "../grammar/diagnostic.ts";
 export { render } from "./diagnostics/render.ts";
@@ -56,12 +56,9 @@ export async function compileGraph(graph: Graph, options: CompileOptions): Promi
     ...(options.after ? { after: options.after } : {}),
   });
   const { kernels, memory } = planned;
-  const argCount = (call: { kernel: number; operands: readonly number[] }): number =>
-    call.operands.length + (kernels.kernels[call.kernel]?.dims.length ?? 0);
-  const calls = (list: typeof kernels.steps) => list.map((call) => ({ kernel: call.kernel, argCount: argCount(call) }));
   const code = await generate(
     kernels.kernels,
-    { derive: calls(kernels.derive), steps: calls(kernels.steps) },
+    { derive: stepsOf({ ...kernels, steps: kernels.derive }), steps: stepsOf(kernels) },
     options.targets,
   );
   return { graph: planned.graph, planned, program: writeProgram(kernels, memory), code };

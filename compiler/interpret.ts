@@ -2,11 +2,12 @@
  * The reference interpreter: each value by the `meaning` of its primitive, in float64, one after another. It knows
  * neither nests nor layouts nor fusion, so what it agrees with is not checked against itself.
  */
+import { positionAt } from "../grammar/source.ts";
 import { TfgError } from "../runtime/errors.ts";
 import { type Dim, dimSymbols, evaluateDim, formatDim, formatShape } from "./ir/dims.ts";
-import type { DimCheck, Graph, ValueId } from "./ir/graph.ts";
+import type { Assertion, DimCheck, Graph, Update, Value, ValueId } from "./ir/graph.ts";
 import type { TensorType } from "./ir/types.ts";
-import { numberOf, textOf } from "./ops/attributes.ts";
+import { booleanOf, dimOfAttribute, numberOf, numbersOf, textOf } from "./ops/attributes.ts";
 import { elementsOf } from "./ops/points.ts";
 import type { NdArray } from "./ops/primitive.ts";
 import { roundTo } from "./ops/scalar.ts";
@@ -19,19 +20,59 @@ export interface InterpretOptions {
   readonly variables: ReadonlyMap<string, NdArray>;
   /** Run dims that no feed binds. */
   readonly dims?: ReadonlyMap<string, number>;
-  /** Names of outputs, or of nodes at graph level. */
+  /** Names of outputs, of steps, or of nodes at graph level. */
   readonly fetches: readonly string[];
   /** `dtype` rounds each value to what its dtype holds: for programs with comparisons, floor, argmax or casts. */
   readonly rounding?: "float64" | "dtype";
+  /** Of the session, and the number of the run in it: what random nodes depend on. */
+  readonly seed?: number;
+  readonly run?: number;
+}
+
+export interface Interpreted {
+  /** Of the fetches but steps, which have no value. */
+  readonly results: Map<string, NdArray>;
+  /** New values of the variables that the run updates, by full names. */
+  readonly updates: Map<string, NdArray>;
 }
 
 /** Evaluates the fetches. Throws a `TfgError` of language.md 6.5 for feeds, variables or fetches that do not fit. */
-export function interpret(graph: Graph, options: InterpretOptions): Map<string, NdArray> {
+export const interpret = (graph: Graph, options: InterpretOptions): Map<string, NdArray> =>
+  interpretRun(graph, options).results;
+
+/** One run with its updates: all of them, or an error and none. */
+export function interpretRun(graph: Graph, options: InterpretOptions): Interpreted {
   const run = new Run(graph, options);
-  return new Map(options.fetches.map((name) => [name, run.fetch(name)]));
+  const goes = ({ when }: { readonly when: readonly string[] }): boolean =>
+    when.some((name) => options.fetches.includes(name));
+  const updates = graph.updates.filter(goes);
+  refuseConflicts(graph, updates, options.fetches);
+  for (const assertion of graph.assertions.filter(goes)) run.assert(assertion);
+  const isStep = (name: string): boolean => graph.steps.some((step) => step.name === name);
+  const results = new Map(options.fetches.filter((name) => !isStep(name)).map((name) => [name, run.fetch(name)]));
+  return { results, updates: new Map(updates.map(({ variable, value }) => [variable, run.valueOf(value)])) };
+}
+
+/** TFG0807: the union of the fetches updates a variable twice. */
+function refuseConflicts(graph: Graph, updates: readonly Update[], fetches: readonly string[]): void {
+  for (const [i, update] of updates.entries()) {
+    const first = updates.slice(0, i).find((other) => other.variable === update.variable);
+    if (!first) continue;
+    const [a, b] = [first, update].map(({ when }) => fetches.find((name) => when.includes(name)));
+    throw new TfgError("TFG0807", `\`${a}\` and \`${b}\` both update \`${update.variable}\`: fetch them in two runs`, {
+      graph: graph.name,
+    });
+  }
 }
 
 const formatType = (type: TensorType): string => `${type.dtype}${formatShape(type.shape)}`;
+
+/** What a loop computes in every iteration. */
+interface Body {
+  readonly leaves: readonly ValueId[];
+  /** Of the values in order that depend on an iteration of this loop, those that its results are made of. */
+  readonly values: readonly ValueId[];
+}
 
 class Run {
   readonly #graph: Graph;
@@ -39,6 +80,11 @@ class Run {
   readonly #dims: Map<string, number>;
   /** Results of each evaluated value; more than one for a primitive that has several. */
   readonly #results = new Map<ValueId, readonly NdArray[]>();
+  /** The loops, by number, on whose iteration each value depends. */
+  readonly #loops: readonly ReadonlySet<number>[];
+  readonly #bodies = new Map<number, Body>();
+  /** Loops whose iterations are under way. */
+  readonly #open = new Set<number>();
   readonly #size = (dim: Dim): number => evaluateDim(dim, (name) => this.#dimOf(name));
 
   constructor(graph: Graph, options: InterpretOptions) {
@@ -48,6 +94,7 @@ class Run {
       if (!graph.inputs.some((input) => input.name === name))
         throw new TfgError("TFG0804", `\`${graph.name}\` has no input \`${name}\``);
     this.#dims = bindDims(graph, options);
+    this.#loops = loopsOf(graph);
     for (const check of graph.checks) this.#verify(check);
   }
 
@@ -55,9 +102,31 @@ class Run {
     const output = this.#graph.outputs.find((known) => known.name === name);
     const id =
       output?.value ?? this.#graph.values.findLastIndex((value) => value.name === name && value.call === undefined);
-    if (id < 0) throw new TfgError("TFG0809", `\`${this.#graph.name}\` has no output or node \`${name}\``);
-    this.#evaluate(id);
+    if (id < 0) throw new TfgError("TFG0809", `\`${this.#graph.name}\` has no output, step or node \`${name}\``);
+    return this.valueOf(id);
+  }
+
+  valueOf(id: ValueId): NdArray {
+    this.#evaluate([id]);
     return this.#result(id);
+  }
+
+  /** TFG0812, before anything else is computed. */
+  assert({ condition, message, text, span }: Assertion): void {
+    if (this.valueOf(condition).data[0] !== 0) return;
+    const read = new Map<string, number>();
+    for (const id of this.#closure([condition])) {
+      const { op, attributes } = this.#value(id);
+      if (op === "variable") read.set(String(attributes.name), this.#result(id).data[0] ?? Number.NaN);
+      if (op === "dim")
+        for (const name of dimSymbols(dimOfAttribute(this.#value(id), "dim"))) read.set(name, this.#dimOf(name));
+    }
+    const values = Array.from(read, ([name, value]) => `${name} is ${value}`).join(", ");
+    const said = message === text ? "" : `${message}: `;
+    const { line } = positionAt(span.file, span.start);
+    throw new TfgError("TFG0812", `${said}assert ${text} (line ${line})${values && `: ${values}`}`, {
+      graph: this.#graph.name,
+    });
   }
 
   #dimOf(name: string): number {
@@ -87,24 +156,43 @@ class Run {
     return result;
   }
 
-  /** Evaluates what the value needs, and it. Operands come before their readers, so one sweep does. */
-  #evaluate(target: ValueId): void {
+  #value(id: ValueId): Value {
+    const value = this.#graph.values[id];
+    if (!value) throw new Error(`the graph has no value ${id}`);
+    return value;
+  }
+
+  /** What the values are computed from and has no result yet, and they, in order. */
+  #closure(targets: readonly ValueId[], isKnown: (id: ValueId) => boolean = () => false): readonly ValueId[] {
     const needed = new Set<ValueId>();
-    const visit = [target];
+    const visit = [...targets];
     for (let id = visit.pop(); id !== undefined; id = visit.pop()) {
-      if (needed.has(id) || this.#results.has(id)) continue;
+      if (needed.has(id) || isKnown(id)) continue;
       needed.add(id);
-      visit.push(...(this.#graph.values[id]?.args ?? []));
+      visit.push(...this.#value(id).args);
     }
-    for (const id of [...needed].sort((a, b) => a - b)) this.#results.set(id, this.#compute(id));
+    return [...needed].sort((a, b) => a - b);
+  }
+
+  /** Evaluates what the values need, and them. Operands come before their readers, so one sweep does. */
+  #evaluate(targets: readonly ValueId[]): void {
+    this.#sweep(this.#closure(targets, (id) => this.#results.has(id)));
+  }
+
+  /** What depends on the iteration of a loop that is not under way is left to that loop. */
+  #sweep(ids: readonly ValueId[]): void {
+    for (const id of ids)
+      if ([...(this.#loops[id] ?? [])].every((loop) => this.#open.has(loop)) && !this.#results.has(id))
+        this.#results.set(id, this.#compute(id));
   }
 
   #compute(id: ValueId): readonly NdArray[] {
-    const value = this.#graph.values[id];
-    if (!value) throw new Error(`the graph has no value ${id}`);
+    const value = this.#value(id);
     if (value.op === "part") return [this.#result(value.args[0] ?? -1, numberOf(value, "index"))];
     if (value.op === "input") return [this.#stored(value.type, this.#feed(textOf(value, "name"), value.type))];
     if (value.op === "variable") return [this.#stored(value.type, this.#variable(textOf(value, "name"), value.type))];
+    if (value.op === "random_key") return [this.#stored(value.type, this.#key(textOf(value, "path")))];
+    if (value.op === "loop") return this.#loop(value);
     const shape = value.type.shape.map(this.#size);
     const args = value.args.map((arg) => this.#result(arg));
     const meaning = primitiveOf(value.op).meaning(args, value, { shape, type: value.type, size: this.#size });
@@ -113,6 +201,77 @@ class Run {
     return types.map((type, i) => this.#stored(type, all[i] ?? new Float64Array()));
   }
 
+  // ---- loops -------------------------------------------------------------------------------------------------
+
+  #bodyOf(loop: number, value: Value): Body {
+    const known = this.#bodies.get(loop);
+    if (known) return known;
+    const isLeaf = (id: ValueId): boolean => {
+      const { op, attributes } = this.#value(id);
+      return attributes.loop === loop && op !== "loop";
+    };
+    const own = this.#closure(value.args).filter((id) => this.#loops[id]?.has(loop));
+    const body = { leaves: own.filter(isLeaf), values: own };
+    this.#bodies.set(loop, body);
+    return body;
+  }
+
+  /** The carries after the last iteration, then what the iterations stacked. */
+  #loop(value: Value): readonly NdArray[] {
+    const loop = numberOf(value, "loop");
+    const count = numberOf(value, "carries");
+    const axes = numbersOf(value, "axes");
+    const isBounded = booleanOf(value, "bounded");
+    const { leaves, values } = this.#bodyOf(loop, value);
+    const times = this.#size(dimOfAttribute(value, "times"));
+    const types = [value.type, ...(value.more ?? [])];
+    let carries = value.args.slice(0, count).map((leaf) => this.#result(this.#value(leaf).args[0] ?? -1));
+    const stacked: NdArray[][] = axes.map(() => []);
+    this.#open.add(loop);
+    for (let iteration = 0; iteration < times; iteration++) {
+      for (const inner of values) this.#results.delete(inner);
+      for (const leaf of leaves) this.#results.set(leaf, [this.#leaf(leaf, iteration, carries)]);
+      this.#sweep(values);
+      const results = value.args.slice(count).map((arg) => this.#result(arg));
+      if (isBounded && results.at(-1)?.data[0] === 0) break;
+      carries = results.slice(0, count);
+      for (const [i, ys] of stacked.entries()) {
+        const y = results[count + i];
+        if (y) ys.push(y);
+      }
+    }
+    this.#open.delete(loop);
+    for (const inner of values) this.#results.delete(inner);
+    const ends = carries.map((carry, i) => this.#stored(types[i] ?? value.type, carry.data));
+    const ys = stacked.map((parts, i) => {
+      const type = types[count + i] ?? value.type;
+      return this.#stored(type, stackedAt(parts, axes[i] ?? 0, type.shape.map(this.#size)));
+    });
+    return [...ends, ...ys];
+  }
+
+  /** What a leaf of a loop stands for in an iteration. */
+  #leaf(id: ValueId, iteration: number, carries: readonly NdArray[]): NdArray {
+    const value = this.#value(id);
+    if (value.op === "counter") return this.#stored(value.type, Float64Array.of(iteration));
+    if (value.op === "element") {
+      const xs = this.#result(value.args[0] ?? -1);
+      return this.#stored(value.type, partAt(xs, numberOf(value, "axis"), iteration));
+    }
+    const carry = carries[numberOf(value, "index")];
+    if (!carry) throw new Error(`value ${id} is a carry that its loop does not have`);
+    return carry;
+  }
+
+  /** Words of the key of a random node, then of the run's number. */
+  #key(path: string): Float64Array {
+    const { seed = 0, run = 0 } = this.#options;
+    let hash = 0xcbf29ce484222325n;
+    for (const byte of new TextEncoder().encode(path))
+      hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+    const words = (x: bigint): number[] => [Number(BigInt.asUintN(32, x)), Number(BigInt.asUintN(32, x >> 32n))];
+    return Float64Array.from([...words(hash ^ BigInt.asUintN(64, BigInt(seed))), ...words(BigInt(run))]);
+  }
   #stored(type: TensorType, data: Float64Array): NdArray {
     const shape = type.shape.map(this.#size);
     if (data.length !== elementsOf(shape)) throw new Error(`${data.length} elements do not make ${formatType(type)}`);
@@ -124,6 +283,7 @@ class Run {
     const fed = this.#options.feeds.get(name);
     if (fed) return this.#fitting(fed, type, `feed "${name}"`, "TFG0808");
     const input = this.#graph.inputs.find((known) => known.name === name);
+    if (typeof input?.default === "object") return Float64Array.from(input.default);
     if (input?.default !== undefined)
       return new Float64Array(elementsOf(type.shape.map(this.#size))).fill(input.default);
     throw new TfgError("TFG0803", `\`${name}\` is not fed; it is ${formatType(type)}`);
@@ -164,9 +324,12 @@ function bindDims(graph: Graph, options: InterpretOptions): Map<string, number> 
       );
     for (const [i, dim] of type.shape.entries()) equations.push({ dim, size: fed.shape[i] ?? 0, of: name });
   }
+  const equalities = graph.checks.flatMap(({ difference, holds }) =>
+    holds === "== 0" ? [{ dim: difference, size: 0 }] : [],
+  );
   for (let before = -1; before !== dims.size; ) {
     before = dims.size;
-    for (const { dim, size } of equations) {
+    for (const { dim, size } of [...equations, ...equalities]) {
       const solved = solve(dim, size, dims);
       if (solved) dims.set(solved.name, solved.value);
     }
@@ -201,4 +364,43 @@ function solve(
   if (!isLinear) return undefined;
   const slope = at(1) - at(0);
   return slope === 0 ? undefined : { name, value: (size - at(0)) / slope };
+}
+
+/** The loops on whose iteration each value depends. */
+function loopsOf(graph: Graph): readonly ReadonlySet<number>[] {
+  const none: ReadonlySet<number> = new Set();
+  const all: ReadonlySet<number>[] = [];
+  for (const { op, args, attributes } of graph.values) {
+    const loops = new Set(args.flatMap((arg) => [...(all[arg] ?? none)]));
+    if (typeof attributes.loop === "number" && op === "loop") loops.delete(attributes.loop);
+    else if (typeof attributes.loop === "number") loops.add(attributes.loop);
+    all.push(loops.size === 0 ? none : loops);
+  }
+  return all;
+}
+
+/** Positions before, at and behind an axis, as counts. */
+const around = (shape: readonly number[], axis: number): readonly [outer: number, inner: number] => [
+  elementsOf(shape.slice(0, axis)),
+  elementsOf(shape.slice(axis + 1)),
+];
+
+/** The part of an array at one position of an axis. */
+function partAt({ data, shape }: NdArray, axis: number, at: number): Float64Array {
+  const [outer, inner] = around(shape, axis);
+  const size = shape[axis] ?? 1;
+  const part = new Float64Array(outer * inner);
+  for (let i = 0; i < outer; i++)
+    part.set(data.subarray((i * size + at) * inner, (i * size + at + 1) * inner), i * inner);
+  return part;
+}
+
+/** The parts one behind the other along an axis; zeros where a loop ended before it came there. */
+function stackedAt(parts: readonly NdArray[], axis: number, shape: readonly number[]): Float64Array {
+  const [outer, inner] = around(shape, axis);
+  const size = shape[axis] ?? 1;
+  const all = new Float64Array(elementsOf(shape));
+  for (const [at, { data }] of parts.entries())
+    for (let i = 0; i < outer; i++) all.set(data.subarray(i * inner, (i + 1) * inner), (i * size + at) * inner);
+  return all;
 }

@@ -48,21 +48,31 @@ function readHole(
   return parsed.tree === undefined ? { kind: "error", span } : read(parsed.tree);
 }
 
-/**
- * The declarations of a file that is known to be right, by name, without reading them: each goes from its first line,
- * comments and attributes included, to the next one's. Undefined if one of them cannot be named in this way.
- */
-export function outline(file: SourceFile): ReadonlyMap<string, Span> | undefined {
-  const found = new Map<string, Span>();
+/** What a file that is known to be right holds, unread. */
+export interface Outline {
+  /** By name: each goes from its first line, comments and attributes included, to the next one's. */
+  readonly declarations: ReadonlyMap<string, Span>;
+  readonly imports: readonly Span[];
+}
+
+/** Undefined if a declaration cannot be found in this way. */
+export function outline(file: SourceFile): Outline | undefined {
+  const declarations = new Map<string, Span>();
+  const imports: Span[] = [];
   const heads = [
-    ...file.text.matchAll(/^(?:(?:\/\/\/|@).*\n)*(def|layer|optimizer|config|const|test|import|graph)\b *(\w*)/gm),
+    ...file.text.matchAll(
+      /^(?:\/\/\/.*\n|@.*\n(?:[ )}\]].*\n)*)*(def|layer|optimizer|config|const|test|import|graph)\b *(\w*)/gm,
+    ),
   ];
   for (const [i, head] of heads.entries()) {
     const [, kind, name = ""] = head;
-    if (kind === "import" || (kind !== "test" && (name === "" || found.has(name)))) return undefined;
-    if (kind !== "test") found.set(name, spanAt(file, head.index, heads[i + 1]?.index ?? file.text.length));
+    const span = spanAt(file, head.index, heads[i + 1]?.index ?? file.text.length);
+    if (kind === "import") imports.push(span);
+    else if (kind === "test") continue;
+    else if (name === "" || declarations.has(name)) return undefined;
+    else declarations.set(name, span);
   }
-  return found;
+  return { declarations, imports };
 }
 
 /** Whether a message tells more than that something was lost on its line. */

@@ -209,10 +209,23 @@ class Tidier {
   private isProduct(word: IToken): boolean {
     const before = this.out.at(-1);
     if (before === undefined || !(endsValue(before) || is(before, t.NumberLiteral))) return false;
+    if (this.isAfterAttribute()) return false;
     if (t.endOf(before) === word.startOffset) return true;
     const after = this.words[this.at + 1];
     if (this.breaks(before, word)) return false;
     return after === undefined || this.breaks(word, after) || !(is(after, t.Ident) || after.image === "(");
+  }
+
+  /** Whether the word before is the `)` of `@name("w")`. */
+  private isAfterAttribute(): boolean {
+    let open = 0;
+    for (let at = this.out.length - 1; at > 0; at--) {
+      const token = this.out[at];
+      if (token?.tokenType === t.RightParen) open++;
+      else if (token?.tokenType === t.LeftParen) open--;
+      if (open === 0) return token?.tokenType === t.LeftParen && this.out[at - 1]?.tokenType === t.AttributeName;
+    }
+    return false;
   }
 
   private product(word: IToken, span: Span): void {
@@ -261,8 +274,15 @@ class Tidier {
     const after = this.words[this.at + 1];
     if (after === undefined || this.breaks(word, after) || !startsOperand(after)) return false;
     const follows =
-      before !== undefined && !this.breaks(before, word) && (endsValue(before) || is(before, t.NumberLiteral));
-    const meant = follows ? joining[word.image] : word.image === "not" && after.image !== "(" ? t.Bang : undefined;
+      before !== undefined &&
+      !this.breaks(before, word) &&
+      (endsValue(before) || is(before, t.NumberLiteral)) &&
+      ![t.Graph, t.Layer, t.Optimizer].includes(before.tokenType);
+    const meant = follows
+      ? joining[word.image]
+      : word.image === "not" && !/^[([-]$/.test(after.image)
+        ? t.Bang
+        : undefined;
     const text = meant?.PATTERN;
     if (meant !== undefined && typeof text === "string") {
       const message = `\`${word.image}\` is written \`${text}\``;

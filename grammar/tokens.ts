@@ -26,12 +26,17 @@ export const Skipped = createToken({ name: "Skipped", pattern: Lexer.NA, label: 
 
 token({ name: "WhiteSpace", pattern: /[ \t\n\r\uFEFF]+/, group: Lexer.SKIPPED, line_breaks: true });
 /** `/// …`; four slashes or more are an ordinary comment. */
-token({ name: "DocComment", pattern: /\/\/\/(?!\/)[^\n\r]*/, group: "docs", start_chars_hint: ["/"] });
-token({ name: "LineComment", pattern: /\/\/[^\n\r]*/, group: Lexer.SKIPPED, start_chars_hint: ["/"] });
+export const DocComment = token({
+  name: "DocComment",
+  pattern: /\/\/\/(?!\/)[^\n\r]*/,
+  group: "docs",
+  start_chars_hint: ["/"],
+});
+token({ name: "LineComment", pattern: /\/\/[^\n\r]*/, group: "comments", start_chars_hint: ["/"] });
 token({
   name: "BlockComment",
   pattern: /\/\*[\s\S]*?\*\//,
-  group: Lexer.SKIPPED,
+  group: "comments",
   line_breaks: true,
   start_chars_hint: ["/"],
 });
@@ -217,6 +222,8 @@ export interface Words {
   readonly tokens: IToken[];
   /** `///` comments in order. */
   readonly docs: readonly IToken[];
+  /** All other comments in order. */
+  readonly comments: readonly IToken[];
   /** Runs of characters that begin no word. */
   readonly unknown: readonly ILexingError[];
 }
@@ -228,9 +235,10 @@ export function readWords(file: SourceFile, start = 0, end = file.text.length): 
   lexer ??= new Lexer(all, { skipValidations: true, positionTracking: "onlyOffset", ensureOptimizations: true });
   const { tokens, groups, errors } = lexer.tokenize(file.text.slice(start, end));
   const docs: IToken[] = groups.docs ?? [];
-  for (const word of [...tokens, ...docs]) place(word, word.startOffset + start);
+  const comments: IToken[] = groups.comments ?? [];
+  for (const word of [...tokens, ...docs, ...comments]) place(word, word.startOffset + start);
   for (const error of errors) error.offset += start;
-  return { tokens, docs, unknown: errors };
+  return { tokens, docs, comments, unknown: errors };
 }
 
 /** Chevrotain's end is the offset of the last character, so that of an empty word lies before its start. */

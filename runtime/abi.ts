@@ -11,8 +11,14 @@ export const ABI_VERSION = 1;
 
 export type DType = "f32" | "f16" | "bf16" | "i32" | "u32" | "i8" | "u8" | "bool";
 
-/** Integer arithmetic over run dims: a literal, a dim `["d", i]`, a slot's byte address `["s", i]`, or an operation (`/` floors). */
-export type Expr = number | readonly ["d" | "s", number] | readonly ["+" | "*" | "/" | "max" | "min", Expr, Expr];
+/**
+ * Integer arithmetic over run dims: a literal, a dim `["d", i]`, a slot's byte address `["s", i]`, in assertions the value
+ * of a variable `["v", i]`, or an operation (`/` floors). What compares gives 0 or 1.
+ */
+export type Expr =
+  | number
+  | readonly ["d" | "s" | "v", number]
+  | readonly ["+" | "*" | "/" | "max" | "min" | "==" | "<" | "<=", Expr, Expr];
 
 /** `difference` must be 0, at least 0, or divisible by `by`. */
 export interface CheckSpec {
@@ -25,6 +31,18 @@ export interface CheckSpec {
   readonly at: string;
 }
 
+/** `assert` on what is known before a run. */
+export interface AssertionSpec {
+  /** Not 0 where it holds. */
+  readonly condition: Expr;
+  readonly message: string;
+  /** As written: `position + T <= CONTEXT`. */
+  readonly text: string;
+  readonly at: string;
+  /** Positions of the fetches that it belongs to. */
+  readonly for: readonly number[];
+}
+
 export interface InputSpec {
   readonly name: string;
   readonly dtype: DType;
@@ -32,7 +50,8 @@ export interface InputSpec {
   /** As the user wrote it, for messages: `f32[N, 28, 28, 1]`. */
   readonly type: string;
   readonly address: Expr;
-  readonly default?: number;
+  /** What is fed where the caller feeds nothing: a number fills the input, several are its elements, row-major. */
+  readonly default?: number | readonly number[];
   readonly accepts?: "i64" | "f64";
   /** Line in the source, for messages. */
   readonly line: number;
@@ -81,14 +100,59 @@ export interface VariableSpec {
   readonly panels?: PanelSpec;
 }
 
-/** One call of a kernel. Its arguments are evaluated into the block: pointers first, then run dims. */
-export interface StepSpec {
-  /** Name of the kernel, for profiles and messages. */
-  readonly kernel: string;
-  readonly args: readonly Expr[];
-  /** In `steps`: positions of the outputs that need it. In `derive`: positions of the variables it is made from. */
+/** A `step` of the source: fetched for the updates that belong to it, it has no result. */
+export interface ActionSpec {
+  readonly name: string;
+  /** Positions of the inputs it needs. */
+  readonly inputs: readonly number[];
+  /** Positions of the variables it reads or writes. */
+  readonly variables: readonly number[];
+}
+
+export interface UpdateSpec {
+  /** Position of the variable. */
+  readonly variable: number;
+  /** Positions of the fetches in whose runs the variable gets a new value. */
   readonly for: readonly number[];
 }
+
+/** Where the session writes the words of a random node before each run: its key, low word first, then the run's number. */
+export interface RandomSpec {
+  /** Scope path, binding and function: mixed with the seed, it is the key. */
+  readonly path: string;
+  readonly address: Expr;
+}
+
+interface StepBase {
+  /** In `steps`: positions of the fetches that need it. In `derive`: positions of the variables it is made from. */
+  readonly for: readonly number[];
+}
+
+/** One call of a kernel. Its words are a flag and its arguments: pointers first, then run dims. */
+export interface CallSpec extends StepBase {
+  /** Name of the kernel, for profiles and messages. */
+  readonly kernel: string;
+  /** `["t", i]` is the counter of the loop around it at depth i: no word of the block. */
+  readonly args: readonly (Expr | readonly ["t", number])[];
+}
+
+/** Its words are a flag, how often it runs and, if it has one, the address of its condition; then those of `test` and `body`. */
+export interface LoopSpec extends StepBase {
+  readonly times: Expr;
+  /** Address of a bool: where it is 0 after `test`, the loop ends. */
+  readonly condition?: Expr;
+  readonly test: readonly StepSpec[];
+  readonly body: readonly StepSpec[];
+}
+
+/** Its words are a flag and the address of a bool; then those of `body`, which runs if that bool is `isTaken`. */
+export interface BranchSpec extends StepBase {
+  readonly branch: Expr;
+  readonly isTaken: boolean;
+  readonly body: readonly StepSpec[];
+}
+
+export type StepSpec = CallSpec | LoopSpec | BranchSpec;
 
 export interface Program {
   readonly abi: typeof ABI_VERSION;
@@ -97,9 +161,14 @@ export interface Program {
   readonly source: string;
   readonly dims: readonly string[];
   readonly checks: readonly CheckSpec[];
+  readonly assertions: readonly AssertionSpec[];
   readonly inputs: readonly InputSpec[];
   readonly outputs: readonly OutputSpec[];
+  /** Fetches count outputs first, then these. */
+  readonly actions: readonly ActionSpec[];
   readonly variables: readonly VariableSpec[];
+  readonly updates: readonly UpdateSpec[];
+  readonly random: readonly RandomSpec[];
   /** base64 of the constants' words, loaded at `constantsAt`. */
   readonly constants: string;
   readonly constantsAt: number;
@@ -107,11 +176,11 @@ export interface Program {
   readonly arenaAt: number;
   /** Byte sizes of the arena's slots; slot i begins at the sum of the earlier ones, each rounded up to 64. */
   readonly slots: readonly Expr[];
-  /** Byte offsets of the two blocks. A block holds, for each step in order, a flag (run it or not) and its arguments, all i32. */
+  /** Byte offsets of the two blocks. A block holds the words of each step in order, all i32; the flag says whether it runs. */
   readonly deriveBlock: number;
   readonly stepsBlock: number;
   /** Rerun for what a changed variable is derived into (packed weights). */
-  readonly derive: readonly StepSpec[];
+  readonly derive: readonly CallSpec[];
   readonly steps: readonly StepSpec[];
 }
 

@@ -1,6 +1,9 @@
 import type { DType } from "./abi.ts";
 
-/** The host array of each element type. f16 and bf16 are bit patterns, bool is 0 or 1. */
+/**
+ * The host array of each element type. f16 and bf16 are bit patterns, bool is 0 or 1: results and values of variables
+ * have the same types on every engine. Feeds and `set` also take the arrays of `Fed16` and `FedBytes`.
+ */
 export interface ArrayOf<B extends ArrayBufferLike = ArrayBufferLike> {
   f32: Float32Array<B>;
   f16: Uint16Array<B>;
@@ -12,8 +15,33 @@ export interface ArrayOf<B extends ArrayBufferLike = ArrayBufferLike> {
   bool: Uint8Array<B>;
 }
 
+/** A `Float16Array`, by what is used of it: older engines, and TypeScript's older libraries, do not know the name. */
+export interface HalfArray extends ArrayBufferView {
+  readonly [Symbol.toStringTag]: "Float16Array";
+  readonly length: number;
+  readonly [index: number]: number;
+  slice(): HalfArray;
+}
+
+/** Further arrays that hold an element type: numbers for f16, the bytes of an `ImageData` for u8. */
+export interface AlsoArrayOf {
+  f32: never;
+  f16: HalfArray;
+  bf16: never;
+  i32: never;
+  u32: never;
+  i8: never;
+  u8: Uint8ClampedArray;
+  bool: never;
+}
+
 /** What a feed may be made of: the arrays above, and the wide ones that `@accepts` allows. */
-export type HostArray = ArrayOf[DType] | BigInt64Array | Float64Array;
+export type HostArray = ArrayOf[DType] | AlsoArrayOf[DType] | BigInt64Array | Float64Array;
+
+/** Names of the arrays of `AlsoArrayOf`. */
+export const alsoNames: Readonly<Partial<Record<DType, string>>> = { f16: "Float16Array", u8: "Uint8ClampedArray" };
+
+const isHalfArray = (data: HostArray): boolean => data[Symbol.toStringTag] === "Float16Array";
 
 export const arrayTypes = {
   f32: Float32Array,
@@ -41,7 +69,7 @@ export const fromHalf = (bits: number): number => {
 };
 
 /**
- * `value`, which is an f32, rounded to `fraction` bits behind the leading one, ties to even. Below 2^`least` the
+ * `value` rounded to `fraction` bits behind the leading one, ties to even. Below 2^`least` the
  * spacing no longer shrinks.
  */
 function roundFloat(value: number, fraction: number, least: number): number {
@@ -56,7 +84,7 @@ function roundFloat(value: number, fraction: number, least: number): number {
 }
 
 const roundHalf = (value: number): number => {
-  const rounded = roundFloat(Math.fround(value), 10, -14);
+  const rounded = roundFloat(value, 10, -14);
   return Math.abs(rounded) > 65504 ? rounded / 0 : rounded;
 };
 
@@ -70,11 +98,11 @@ export function toHalf(value: number): number {
   return sign | (size * 2 ** (10 - exponent) + (exponent + 14) * 1024);
 }
 
-/** The nearest element of each type to a number; integers wrap. */
+/** The nearest element of each type to a number, ties to even; integers wrap. */
 export const rounders: Readonly<Record<DType, (value: number) => number>> = {
   f32: Math.fround,
   f16: roundHalf,
-  bf16: (value) => roundFloat(Math.fround(value), 7, -126),
+  bf16: (value) => roundFloat(value, 7, -126),
   i32: (value) => value | 0,
   u32: (value) => value >>> 0,
   i8: (value) => (value << 24) >> 24,
@@ -86,6 +114,7 @@ export const rounders: Readonly<Record<DType, (value: number) => number>> = {
 export function store(memory: Words, at: number, dtype: DType, data: HostArray): void {
   const { f32, i32 } = memory;
   if (dtype === "f32" && !(data instanceof BigInt64Array)) f32.set(data, at);
+  else if (isHalfArray(data)) for (let i = 0; i < data.length; i++) f32[at + i] = Number(data[i]);
   else if (dtype === "f16") for (let i = 0; i < data.length; i++) f32[at + i] = fromHalf(Number(data[i]));
   else if (dtype === "bf16") for (let i = 0; i < data.length; i++) i32[at + i] = Number(data[i]) << 16;
   else if (dtype === "bool") for (let i = 0; i < data.length; i++) i32[at + i] = data[i] ? 1 : 0;
@@ -121,9 +150,17 @@ export function load(memory: Words, at: number, count: number, dtype: DType): Ar
   return new Uint16Array(new Uint32Array(Float32Array.from(floats, rounders.bf16).buffer).map((bits) => bits >>> 16));
 }
 
+/** Numbers as host elements, rounded. */
+export function arrayOf(dtype: DType, values: ArrayLike<number>): ArrayOf<ArrayBuffer>[DType] {
+  const words = new ArrayBuffer(values.length * 4);
+  const memory = { f32: new Float32Array(words), i32: new Int32Array(words) };
+  storeNumbers(memory, 0, dtype, values);
+  return load(memory, 0, values.length, dtype);
+}
+
 /** Elements as numbers: what the bit patterns of f16 and bf16 stand for. */
-export function toNumbers(dtype: DType, data: ArrayOf[DType]): ArrayLike<number> {
-  if (dtype === "f16") return Array.from(data, fromHalf);
+export function toNumbers(dtype: DType, data: ArrayOf[DType] | AlsoArrayOf[DType]): ArrayLike<number> {
+  if (dtype === "f16" && !isHalfArray(data)) return Array.from(data, fromHalf);
   if (dtype === "bf16") return new Float32Array(Uint32Array.from(data, (bits) => bits << 16).buffer);
   return data;
 }

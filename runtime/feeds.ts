@@ -1,6 +1,6 @@
 /** Feeds: which there must be, of what type, and the run dims that their lengths and shapes tell. */
 import type { Expr, InputSpec, Program } from "./abi.ts";
-import { arrayTypes, type HostArray, rounders } from "./dtype.ts";
+import { alsoNames, arrayOf, arrayTypes, type HostArray, rounders } from "./dtype.ts";
 import { didYouMean, TfgError } from "./errors.ts";
 import { eachDim, evaluate, type FetchSet } from "./plan.ts";
 import type { AnyFeed, AnyFeeds } from "./signature.ts";
@@ -14,9 +14,11 @@ interface Equation {
 /** A feed as it was given. One object serves all runs of a session, so that a run allocates nothing here. */
 export interface Fed {
   readonly input: InputSpec;
-  /** Name of the array type that it takes. */
-  readonly kind: string;
+  /** Names of the array types that it takes. */
+  readonly kinds: readonly string[];
   data: HostArray | number;
+  /** What it holds where nothing is given. */
+  readonly standard: HostArray | number | undefined;
   shape: readonly number[] | undefined;
   /** What its length says of the dims, or each of its sizes. */
   equations: readonly Equation[];
@@ -94,10 +96,10 @@ function takeFeed(feed: AnyFeed, fed: Fed): string | undefined {
   const data = isBare ? feed : feed.data;
   // By name: an array of another realm, as an iframe or a test runner makes it, is no instance.
   const kind: unknown = data?.[Symbol.toStringTag];
-  const also = accepts && wideName[accepts];
-  if (kind !== fed.kind && (!also || kind !== also)) {
+  const wide = accepts && wideName[accepts];
+  if (!fed.kinds.includes(String(kind))) {
     const found = Object.prototype.toString.call(data ?? feed).slice(8, -1);
-    return `${found} for ${type}, which takes ${fed.kind}${also ? ` or ${also}` : ""}`;
+    return `${found} for ${type}, which takes ${fed.kinds.join(" or ")}`;
   }
   fed.data = data;
   fed.ofLength[0].target = data.length;
@@ -111,7 +113,7 @@ function takeFeed(feed: AnyFeed, fed: Fed): string | undefined {
     fed.equations = fed.ofSizes;
     for (const [i, equation] of fed.ofSizes.entries()) equation.target = sizes[i] as number;
   }
-  if (kind === also)
+  if (kind === wide)
     for (let i = 0; i < data.length; i++) {
       const value = Number(data[i]);
       const fits = isFloat(dtype) ? Number.isFinite(round(value)) === Number.isFinite(value) : round(value) === value;
@@ -134,15 +136,23 @@ export function keepFeeds(feeds: AnyFeeds): AnyFeeds {
 export function feedBinder(program: Program): FeedBinder {
   const { inputs } = program;
   const names = program.dims;
+  /** `where D == 8 * K` tells K where D is fed. */
+  const equalities = program.checks.flatMap((check) =>
+    check.kind === "equal" ? { ...check, exprs: [check.difference], target: 0 } : [],
+  );
   const dims = names.map(() => 0);
   /** Who told each dim; undefined for the caller's `dims`. */
   const tellers: (Fed | undefined)[] = [];
   const fed = inputs.map((input): Fed => {
     const ofLength = [{ exprs: input.shape, target: 1 }] as const;
     const ofSizes = input.shape.map((expr) => ({ exprs: [expr], target: 1 }));
+    const { default: standard, dtype } = input;
     return {
       input,
-      kind: arrayTypes[input.dtype].name,
+      standard: typeof standard === "object" ? arrayOf(dtype, standard) : standard,
+      kinds: [arrayTypes[input.dtype].name, alsoNames[input.dtype], input.accepts && wideName[input.accepts]].filter(
+        (name) => name !== undefined,
+      ),
       data: 0,
       shape: undefined,
       equations: ofLength,
@@ -206,7 +216,13 @@ export function feedBinder(program: Program): FeedBinder {
       const self = fed[i] as Fed;
       const { name } = self.input;
       // Its own: every object inherits a `constructor`.
-      const feed = (Object.hasOwn(feeds, name) ? feeds[name] : undefined) ?? self.input.default;
+      const feed = Object.hasOwn(feeds, name) ? feeds[name] : undefined;
+      if (feed === undefined && self.standard !== undefined) {
+        self.data = self.standard;
+        // It tells no dims: a number fills what the other feeds say, several numbers have literal sizes.
+        self.equations = [];
+        continue;
+      }
       if (feed === undefined) throw ofFeed(self, "TFG0803", ` is missing: ${set.names} needs ${self.input.type}`);
       const wrong = takeFeed(feed, self);
       if (wrong) throw ofFeed(self, "TFG0808", `: ${wrong}`);
@@ -233,6 +249,15 @@ export function feedBinder(program: Program): FeedBinder {
           setDim(dim, size, self);
           again = true;
         }
+      }
+      for (const equality of equalities) {
+        const dim = unknownOf(equality, dims);
+        // Only what the fetches need: what is said of other dims does not concern this run.
+        if (!set.dims.includes(dim)) continue;
+        const size = solve(equality, dims, dim);
+        if (size < 1) throw failure("TFG0802", `where ${equality.text} (${equality.at}): no ${names[dim]} makes it so`);
+        setDim(dim, size);
+        again = true;
       }
     }
     for (const dim of set.dims)

@@ -1,23 +1,30 @@
 /** Sizes and addresses: integer expressions over run dims, and what a run of given dims and fetches needs of them. */
-import type { DType, Expr, OutputSpec, Program } from "./abi.ts";
+import type { CallSpec, DType, Expr, OutputSpec, Program, StepSpec } from "./abi.ts";
 import { didYouMean, TfgError } from "./errors.ts";
 
-export function evaluate(expr: Expr, dims: readonly number[], slots: readonly number[]): number {
+/** `others` are what is not a run dim: slots, or in an assertion the values of variables. */
+export function evaluate(expr: Expr, dims: readonly number[], others: ArrayLike<number>): number {
   if (typeof expr === "number") return expr;
-  if (expr.length === 2) return (expr[0] === "d" ? dims : slots)[expr[1]] as number;
-  const a = evaluate(expr[1], dims, slots);
-  const b = evaluate(expr[2], dims, slots);
+  if (expr.length === 2) return (expr[0] === "d" ? dims : others)[expr[1]] as number;
+  const a = evaluate(expr[1], dims, others);
+  const b = evaluate(expr[2], dims, others);
   switch (expr[0]) {
     case "+":
       return a + b;
     case "*":
       return a * b;
     case "/":
-      return Math.floor(a / b);
+      return b ? Math.floor(a / b) : 0;
     case "max":
       return Math.max(a, b);
-    default:
+    case "min":
       return Math.min(a, b);
+    case "==":
+      return Number(a === b);
+    case "<":
+      return Number(a < b);
+    default:
+      return Number(a <= b);
   }
 }
 
@@ -30,12 +37,35 @@ export function eachDim(expr: Expr, visit: (dim: number) => void): void {
   } else if (expr[0] === "d") visit(expr[1]);
 }
 
-/** The outputs of a run, and what follows from their names alone. */
+/** Visits what a block holds words for, in their order. */
+function eachStep(steps: readonly StepSpec[], visit: (step: StepSpec) => void): void {
+  for (const step of steps) {
+    visit(step);
+    if ("kernel" in step) continue;
+    if ("test" in step) eachStep(step.test, visit);
+    eachStep(step.body, visit);
+  }
+}
+
+/** The words of a step behind its flag. */
+const blockWordsOf = (step: StepSpec): readonly Expr[] =>
+  "kernel" in step
+    ? step.args.filter(
+        (arg): arg is Exclude<CallSpec["args"][number], readonly ["t", number]> =>
+          typeof arg === "number" || arg[0] !== "t",
+      )
+    : "test" in step
+      ? [step.times, ...(step.condition === undefined ? [] : [step.condition])]
+      : [step.branch];
+
+/** The fetches of a run, and what follows from their names alone. */
 export interface FetchSet {
   readonly names: string;
   readonly outputs: readonly OutputSpec[];
-  /** For each step whether it runs. */
-  readonly steps: readonly boolean[];
+  /** Whether a step, an update or an assertion takes part. */
+  isFor(part: { readonly for: readonly number[] }): boolean;
+  /** Positions of the variables that get a new value. */
+  readonly updated: readonly number[];
   /** Positions of the needed inputs. */
   readonly inputs: readonly number[];
   readonly inputNames: ReadonlySet<string>;
@@ -45,28 +75,42 @@ export interface FetchSet {
   readonly plans: Plan[];
 }
 
-/** Throws TFG0809 for a name that is no output. */
+/** Throws TFG0809 for a name that cannot be fetched, TFG0807 for two steps that write one variable. */
 export function fetchSetOf(program: Program, fetches: string | readonly string[]): FetchSet {
   const names = Array.isArray(fetches) && fetches.length ? [...new Set(fetches)] : [String(fetches)];
+  const all = [...program.outputs, ...program.actions];
   const positions = names.map((name) => {
-    const at = program.outputs.findIndex((output) => output.name === name);
+    const at = all.findIndex((one) => one.name === name);
     if (at >= 0) return at;
-    const known = program.outputs.map((output) => output.name);
-    const hint = didYouMean(String(name), known) || `; the outputs are ${known.join(", ")}`;
+    const known = all.map((one) => one.name);
+    const hint = didYouMean(String(name), known) || `; there are ${known.join(", ")}`;
     throw new TfgError("TFG0809", `unknown fetch "${name}"${hint}`, { graph: program.name, fetch: String(name) });
   });
+  const isFor = (part: { readonly for: readonly number[] }): boolean => part.for.some((at) => positions.includes(at));
+  const updates = program.updates.filter(isFor);
+  for (const [i, { variable, for: own }] of updates.entries()) {
+    const other = updates.slice(i + 1).find((update) => update.variable === variable);
+    if (!other) continue;
+    const [a, b] = [own, other.for].map((list) => all[list.find((at) => positions.includes(at)) ?? -1]?.name);
+    const text = `"${a}" and "${b}" both update ${program.variables[variable]?.name}: fetch them in two runs`;
+    throw new TfgError("TFG0807", text, { graph: program.name, fetch: names.join(", ") });
+  }
   const outputs = program.outputs.filter((_, i) => positions.includes(i));
-  const steps = program.steps.map((step) => step.for.some((output) => positions.includes(output)));
-  const inputs = program.inputs.flatMap((_, i) => (outputs.some((output) => output.inputs.includes(i)) ? i : []));
+  const fetched = all.filter((_, i) => positions.includes(i));
+  const inputs = program.inputs.flatMap((_, i) => (fetched.some((one) => one.inputs.includes(i)) ? i : []));
   const dims = new Set<number>();
   const visit = (expr: Expr): void => eachDim(expr, (dim) => void dims.add(dim));
   for (const output of outputs) output.shape.forEach(visit);
   for (const i of inputs) program.inputs[i]?.shape.forEach(visit);
-  for (const [i, step] of program.steps.entries()) if (steps[i]) step.args.forEach(visit);
+  eachStep(program.steps, (step) => {
+    if (isFor(step)) blockWordsOf(step).forEach(visit);
+  });
+  for (const assertion of program.assertions) if (isFor(assertion)) visit(assertion.condition);
   return {
     names: names.join(", "),
     outputs,
-    steps,
+    isFor,
+    updated: updates.map((update) => update.variable),
     inputs,
     inputNames: new Set(program.inputs.flatMap(({ name }, i) => (inputs.includes(i) ? name : []))),
     dims: [...dims],
@@ -83,6 +127,8 @@ export interface Plan {
   readonly bytes: number;
   /** In the order of `FetchSet.inputs`. */
   readonly inputs: readonly number[];
+  /** In the order of `Program.random`. */
+  readonly random: readonly number[];
   /** In the order of `FetchSet.outputs`. */
   readonly outputs: readonly {
     readonly name: string;
@@ -116,6 +162,39 @@ function checkDims(program: Program, set: FetchSet, dims: readonly number[]): vo
   }
 }
 
+/** Throws TFG0812 for an assertion that does not hold. `valueOf` gives what a variable of rank 0 holds now. */
+export function checkAssertions(
+  program: Program,
+  set: FetchSet,
+  dims: readonly number[],
+  valueOf: (variable: number) => number,
+): void {
+  for (const assertion of program.assertions) {
+    if (!set.isFor(assertion)) continue;
+    const values = new Map<string, number>();
+    const known: number[] = [];
+    const note = (expr: Expr): void => {
+      if (typeof expr === "number") return;
+      const [op, at, right] = expr;
+      if (op === "d") values.set(String(program.dims[at]), Number(dims[at]));
+      else if (op === "v") {
+        known[at] = valueOf(at);
+        values.set(String(program.variables[at]?.name), known[at]);
+      } else if (right !== undefined) {
+        note(at as Expr);
+        note(right);
+      }
+    };
+    note(assertion.condition);
+    if (evaluate(assertion.condition, dims, known)) continue;
+    const { message, text, at } = assertion;
+    const said = message === text ? "" : `${message}: `;
+    const shown = Array.from(values, ([name, value]) => `${name} is ${value}`).join(", ");
+    const where = { graph: program.name, fetch: set.names };
+    throw new TfgError("TFG0812", `${said}assert ${text} (line ${lineOf(at)})${shown && `: ${shown}`}`, where);
+  }
+}
+
 const hasDims = (plan: Plan | undefined, dims: readonly number[]): boolean => {
   if (plan) for (let i = 0; i < dims.length; i++) if (plan.dims[i] !== dims[i]) return false;
   return plan !== undefined;
@@ -143,10 +222,13 @@ function makePlan(program: Program, set: FetchSet, given: readonly number[]): Pl
     end += Math.ceil(evaluate(size, dims, slots) / 64) * 64;
   }
   const of = (expr: Expr): number => evaluate(expr, dims, slots);
+  const block: number[] = [];
+  eachStep(program.steps, (step) => block.push(Number(set.isFor(step)), ...blockWordsOf(step).map(of)));
   return {
     dims: [...given],
-    block: Int32Array.from(program.steps.flatMap((step, i) => [Number(set.steps[i]), ...step.args.map(of)])),
+    block: Int32Array.from(block),
     bytes: end + 64,
+    random: program.random.map(({ address }) => of(address) / 4),
     inputs: set.inputs.map((i) => of(program.inputs[i]?.address ?? 0) / 4),
     outputs: set.outputs.map(({ name, dtype, shape: exprs, address }) => {
       const shape = Object.freeze(exprs.map(of));

@@ -96,11 +96,15 @@ function orthonormalize(basis: readonly Float64Array[]): void {
   }
 }
 
+/** The key of what bears the name or path `of`, low word first. */
+export function keyOf(of: string, seed: number): readonly [low: number, high: number] {
+  const hash = fnv1a64(of);
+  return [Number(hash & 0xffffffffn) ^ seed, Number(hash >> 32n) ^ Math.floor(seed / 2 ** 32)];
+}
+
 /** The initial values of the variable `name`, for the kinds that are random. */
 export function randomValues(init: InitSpec, name: string, shape: readonly number[], seed: number): ArrayLike<number> {
-  const hash = fnv1a64(name);
-  const k0 = Number(hash & 0xffffffffn) ^ seed;
-  const k1 = Number(hash >> 32n) ^ Math.floor(seed / 2 ** 32);
+  const [k0, k1] = keyOf(name, seed);
   const count = shape.reduce((a, b) => a * b, 1);
   const [kind, first, b = 0] = init;
   const a = first as number;

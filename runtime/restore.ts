@@ -1,5 +1,5 @@
 /** Weights and the variables they are for: which tensor of a file belongs to which variable, and whether it fits. */
-import type { DType, Program, VariableSpec } from "./abi.ts";
+import type { Program, VariableSpec } from "./abi.ts";
 import { rounders, toNumbers } from "./dtype.ts";
 import { editDistance, TfgError } from "./errors.ts";
 
@@ -29,6 +29,8 @@ export interface Weights {
   readonly name: string;
   readonly format: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** What a safetensors file says beside its tensors. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** Further names by which a tensor is known: TF 2 saves by the path of objects, programs know names of variables. */
   readonly aliases?: ReadonlyMap<string, string>;
 }
@@ -50,8 +52,8 @@ const readers: Readonly<Record<string, (bytes: ArrayBuffer) => ArrayLike<number 
 };
 
 const isFloating = (dtype: string): boolean => /^b?f\d/.test(dtype);
-const isConvertible = (stored: string, dtype: DType): boolean =>
-  stored in readers && (stored === "bool") === (dtype === "bool");
+const isConvertible = (stored: string, dtype: string): boolean =>
+  stored === dtype || (stored in readers && dtype in readers && (stored === "bool") === (dtype === "bool"));
 
 /**
  * Stored elements as numbers for a variable. Between floating types they will be rounded; any other change must
@@ -91,40 +93,58 @@ function mapName(name: string, map: WeightsMap | undefined): string {
   return to === undefined ? name : to + name.slice(longest.length);
 }
 
+/** What a variable asks for, or what a file has: the dtype is one of a `StoredTensor`. */
+export interface NamedType {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+}
+
+/** Variables by what became of them, and the tensors that none asked for. */
+export interface Match<V, T> {
+  readonly found: readonly (readonly [V, T])[];
+  /** With the name that `map` made of theirs. */
+  readonly missing: readonly (readonly [V, string])[];
+  readonly wrong: readonly (readonly ["shape" | "dtype", V, T])[];
+  readonly unused: ReadonlySet<string>;
+}
+
+/** Finds the tensor of each variable. */
+export function matchTensors<V extends NamedType, T extends Omit<NamedType, "name">>(
+  variables: readonly V[],
+  { tensors, aliases }: { readonly tensors: ReadonlyMap<string, T>; readonly aliases?: Weights["aliases"] },
+  map?: WeightsMap,
+): Match<V, T> {
+  const found: [V, T][] = [];
+  const missing: [V, string][] = [];
+  const wrong: ["shape" | "dtype", V, T][] = [];
+  const unused = new Set(tensors.keys());
+  for (const variable of variables) {
+    const mapped = mapName(variable.name, map);
+    const key = tensors.has(mapped) ? mapped : (aliases?.get(mapped) ?? mapped);
+    const tensor = tensors.get(key);
+    unused.delete(key);
+    if (!tensor) missing.push([variable, mapped]);
+    else if (tensor.shape.join() !== variable.shape.join()) wrong.push(["shape", variable, tensor]);
+    else if (!isConvertible(tensor.dtype, variable.dtype)) wrong.push(["dtype", variable, tensor]);
+    else found.push([variable, tensor]);
+  }
+  return { found, missing, wrong, unused };
+}
+
 /**
  * Finds the tensor of each variable. Throws TFG0701 with all that is wrong: missing names with the nearest of
  * the file, shapes and dtypes that differ, tensors left over, and a map where one would help.
  */
 export function fitWeights(program: Program, weights: Weights, map: WeightsMap | undefined, strict: boolean): Fit {
   const { tensors, format } = weights;
-  const found: [VariableSpec, StoredTensor][] = [];
-  const missing: VariableSpec[] = [];
-  /** What `map` made of a missing name. */
-  const asked = new Map<VariableSpec, string>();
-  const wrong: string[][] = [];
-  const unused = new Set(tensors.keys());
-  for (const variable of program.variables) {
-    const { name, dtype, shape } = variable;
-    const mapped = mapName(name, map);
-    const key = tensors.has(mapped) ? mapped : (weights.aliases?.get(mapped) ?? mapped);
-    const tensor = tensors.get(key);
-    unused.delete(key);
-    if (!tensor) {
-      missing.push(variable);
-      asked.set(variable, mapped);
-    } else if (tensor.shape.join() !== shape.join())
-      wrong.push(["shape", name, typeText(dtype, shape), `the file has ${typeText(tensor.dtype, tensor.shape)}`]);
-    else if (!isConvertible(tensor.dtype, dtype))
-      wrong.push(["dtype", name, typeText(dtype, shape), `the file has ${typeText(tensor.dtype, tensor.shape)}`]);
-    else found.push([variable, tensor]);
-  }
+  const { found, missing, wrong, unused: leftOver } = matchTensors(program.variables, weights, map);
+  const unused = new Set(leftOver);
   if (wrong.length || (strict && missing.length)) {
     const renames = new Map<string, string>();
-    const rows = missing.map((variable) => {
-      const { name, dtype, shape } = variable;
+    const rows = missing.map(([{ name, dtype, shape }, sought]) => {
       const near = nearestTensor(name, shape, unused, tensors);
       const tensor = near === undefined ? undefined : tensors.get(near);
-      const sought = asked.get(variable);
       const as = sought === name ? "" : `sought as ${sought}`;
       if (near === undefined || !tensor) return ["missing", name, typeText(dtype, shape), as];
       unused.delete(near);
@@ -136,7 +156,8 @@ export function fitWeights(program: Program, weights: Weights, map: WeightsMap |
         `${as && `${as}, `}nearest in the file: ${near} ${typeText(tensor.dtype, tensor.shape)}`,
       ];
     });
-    rows.push(...wrong);
+    for (const [what, { name, dtype, shape }, tensor] of wrong)
+      rows.push([what, name, typeText(dtype, shape), `the file has ${typeText(tensor.dtype, tensor.shape)}`]);
     const widths = [10, 0, 2].map((least, column) =>
       Math.max(least, ...rows.map((row) => String(row[column]).length + (column === 2 ? 2 : 0))),
     );
@@ -149,17 +170,16 @@ export function fitWeights(program: Program, weights: Weights, map: WeightsMap |
     const text = `restore: "${weights.name}" does not fit \`${program.name}\`\n${lines.join("\n")}`;
     throw new TfgError("TFG0701", text, { graph: program.name });
   }
-  const names = (variables: readonly VariableSpec[]): string[] => variables.map(({ name }) => name);
-  const restored = names(found.map(([variable]) => variable));
-  return { found, report: { format, restored, missing: names(missing), unused: [...unused] } };
+  const names = (entries: readonly (readonly [VariableSpec, unknown])[]): string[] => entries.map(([{ name }]) => name);
+  return { found, report: { format, restored: names(found), missing: names(missing), unused: [...unused] } };
 }
 
 /** The tensor that no variable has taken and whose name is nearest, of those with the same shape if there are any. */
-function nearestTensor(
+export function nearestTensor(
   name: string,
   shape: readonly number[],
   unused: Iterable<string>,
-  tensors: ReadonlyMap<string, StoredTensor>,
+  tensors: ReadonlyMap<string, Omit<NamedType, "name">>,
 ): string | undefined {
   const ranked = Array.from(unused, (key) => {
     const differs = tensors.get(key)?.shape.join() !== shape.join();

@@ -57,12 +57,14 @@ export async function readSafetensors(file: ByteSource): Promise<Weights> {
   const twin = twinOf(text);
   check(twin === undefined, `it names "${twin}" twice`);
   const tensors = new Map<string, StoredTensor>();
+  const metadata: Record<string, string> = Object.create(null);
   const ranges: (readonly [from: number, to: number, name: string])[] = [];
   for (const [name, entry] of Object.entries(header)) {
     const { dtype, shape, data_offsets: offsets } = Object(entry) as Record<string, unknown>;
     if (name === "__metadata__") {
       const isText = Object.values(Object(entry)).every((value) => typeof value === "string");
       check(isText && typeof entry === "object", "its metadata are not strings");
+      Object.assign(metadata, entry);
       continue;
     }
     const width = sizeOf(dtype);
@@ -81,7 +83,7 @@ export async function readSafetensors(file: ByteSource): Promise<Weights> {
   end += begin;
   if (end > size) throw truncated(fileName, `its tensors end at byte ${end}, the file at ${size}`);
   check(end === size, `${size - end} bytes behind the last tensor are not described`);
-  return { name: fileName, format: "safetensors", tensors };
+  return { name: fileName, format: "safetensors", tensors, metadata };
 }
 
 /** The reader of a module that carries no other. */

@@ -1,11 +1,11 @@
 /** The session: owns the variables and the memory; checks a run before its first kernel, runs it, copies the results. */
-import { ABI_VERSION, type Compiled, type VariableSpec } from "./abi.ts";
-import { arrayTypes, load, loadNumber, store, storeNumber, storeNumbers, toNumbers } from "./dtype.ts";
+import { ABI_VERSION, type Compiled, type Expr, type VariableSpec } from "./abi.ts";
+import { alsoNames, arrayTypes, load, loadNumber, store, storeNumber, storeNumbers, toNumbers } from "./dtype.ts";
 import { TfgError } from "./errors.ts";
 import { feedBinder, keepFeeds } from "./feeds.ts";
 import { arrangePanels } from "./panels.ts";
-import { evaluate, type FetchSet, fetchSetOf, type Plan, planOf } from "./plan.ts";
-import type { randomValues } from "./random.ts";
+import { checkAssertions, evaluate, type FetchSet, fetchSetOf, type Plan, planOf } from "./plan.ts";
+import { keyOf, type randomValues } from "./random.ts";
 import type { WeightsSource } from "./files.ts";
 import { fitWeights, readNumbers, type RestoreReport, type Weights } from "./restore.ts";
 import { writeSafetensors } from "./safetensors.ts";
@@ -30,6 +30,10 @@ export interface Parts {
 }
 
 const wordsFrom64 = (text: string): Int32Array => new Int32Array(fromBase64(text).buffer);
+/** What a saved file says beside the variables, so that random nodes go on where they were. */
+const runKey = "tfgc.run";
+const seedKey = "tfgc.seed";
+
 const countOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** Opens a session of a compiled program whose types are known at run time only. */
@@ -55,6 +59,9 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
   let hasDerived = false;
   let current: Plan | undefined;
   let runs = 0;
+  /** Seed of the random nodes, and how many runs have drawn from it. */
+  let seed = options.seed ?? 0;
+  let drawn = 0;
   let isClosed = false;
   let isClosing = false;
   /** The job that the next one waits for; undefined when there is none. */
@@ -92,7 +99,7 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
       let at = program.deriveBlock / 4;
       for (const step of program.derive) {
         machine.i32[at++] = !hasDerived || step.for.some((i) => changed.has(variables[i] as VariableSpec)) ? 1 : 0;
-        for (const arg of step.args) machine.i32[at++] = evaluate(arg, [], []);
+        for (const arg of step.args) machine.i32[at++] = evaluate(arg as Expr, [], []);
       }
       machine.entry.derive(program.deriveBlock);
     }
@@ -106,6 +113,7 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
     options: RunOptions<Record<string, number>>,
   ): AnyResults => {
     options.signal?.throwIfAborted();
+    if (options.seed !== undefined) checkSeed(options.seed);
     const key = String(fetches);
     let set = fetchSets.get(key);
     if (!set) {
@@ -114,6 +122,8 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
     }
     binder.bind(set, feeds, options.dims);
     const plan = planOf(program, set, binder.dims);
+    // Everything that can fail has been checked when the first kernel starts: a run is whole, or it has not been.
+    checkAssertions(program, set, binder.dims, (at) => numberOf(variables[at] as VariableSpec));
     if (plan !== current) {
       machine.reserve(plan.bytes);
       machine.i32.set(plan.block, program.stepsBlock / 4);
@@ -125,12 +135,20 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
       const fed = binder.fed[position];
       const at = plan.inputs[i];
       if (!input || !fed || at === undefined) continue;
-      if (typeof fed.data === "number") storeNumber(machine, at, input.dtype, fed.data);
+      if (typeof fed.data === "number")
+        for (let e = countOf(input.shape.map((size) => evaluate(size, binder.dims, []))); e-- > 0; )
+          storeNumber(machine, at + e, input.dtype, fed.data);
       else store(machine, at, input.dtype, fed.data);
       fed.data = 0;
     }
+    for (const [i, { path }] of program.random.entries()) {
+      const [low, high] = keyOf(path, options.seed ?? seed);
+      machine.i32.set([low, high, drawn | 0, Math.floor(drawn / 2 ** 32)], plan.random[i] as number);
+    }
     machine.entry.run(program.stepsBlock);
     runs++;
+    drawn++;
+    for (const at of set.updated) changed.add(variables[at] as VariableSpec);
     // Not by assignment, which takes `__proto__` for something else.
     return Object.fromEntries(
       plan.outputs.map(({ name, dtype, at, count, shape }) => [
@@ -146,13 +164,21 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
     changed.add(variable);
   };
 
+  const numberOf = ({ address, dtype }: VariableSpec): number => loadNumber(machine, address / 4, dtype);
+
   const valueOf = ({ address, shape, dtype, panels }: VariableSpec) =>
     panels
       ? arrangePanels(panels, machine.f32.subarray(address / 4), true)
       : load(machine, address / 4, countOf(shape), dtype);
 
-  const initialize = (seed: number): void => {
-    if (!Number.isSafeInteger(seed)) throw new TfgError("TFG0808", `seed ${seed} is not an integer`, graph);
+  const checkSeed = (given: number): void => {
+    if (!Number.isSafeInteger(given)) throw new TfgError("TFG0808", `seed ${given} is not an integer`, graph);
+  };
+
+  const initialize = (given: number): void => {
+    checkSeed(given);
+    seed = given;
+    drawn = 0;
     for (const variable of variables) {
       const { init, shape, name: full } = variable;
       if (init[0] === "fill") write(variable, new Float64Array(countOf(shape)).fill(init[1]));
@@ -162,7 +188,7 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
           variable,
           variable.dtype[0] === "f" || variable.dtype === "bf16" ? new Float32Array(words.buffer) : words,
         );
-      } else if (parts.random) write(variable, parts.random(init, full, shape, seed));
+      } else if (parts.random) write(variable, parts.random(init, full, shape, given));
       else throw new TfgError("TFG0811", `this module has no ${init[0]} to initialise "${full}" with`, graph);
     }
   };
@@ -178,6 +204,10 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
     }
     // Nothing fails from here on: all variables take their values, or none did.
     refuseIf(isClosed);
+    const run = Number(weights.metadata?.[runKey]);
+    const saved = Number(weights.metadata?.[seedKey]);
+    if (Number.isSafeInteger(run) && run >= 0) drawn = run;
+    if (Number.isSafeInteger(saved) && options.seed === undefined) seed = saved;
     for (const [i, [variable]] of found.entries()) {
       write(variable, values[i] ?? []);
       onProgress?.({ phase: "upload", done: i + 1, total: found.length, what: variable.name });
@@ -191,8 +221,9 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
     const set: Param["set"] = (value) =>
       inOrder(() => {
         const count = countOf(shape);
-        if (!(value instanceof arrayTypes[dtype]) || value.length !== count)
-          throw new TfgError("TFG0808", `"${full}" takes a ${arrayTypes[dtype].name} of ${count} elements`, graph);
+        const kinds = [arrayTypes[dtype].name, alsoNames[dtype]];
+        if (!kinds.includes(Object(value)[Symbol.toStringTag]) || value.length !== count)
+          throw new TfgError("TFG0808", `"${full}" takes a ${kinds[0]} of ${count} elements`, graph);
         write(variable, toNumbers(dtype, value));
       });
     return [full, { dtype, shape, get, set }];
@@ -217,7 +248,12 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
     initialize: (seed = options.seed ?? 0) => inOrder(() => initialize(seed)),
     restore: (from, restoreOptions = {}) => inOrder(() => restore(from, restoreOptions)),
     save: () =>
-      inOrder(() => writeSafetensors(variables.map((variable) => ({ ...variable, data: valueOf(variable) })))),
+      inOrder(() =>
+        writeSafetensors(
+          variables.map((variable) => ({ ...variable, data: valueOf(variable) })),
+          program.random.length ? { [runKey]: String(drawn), [seedKey]: String(seed) } : undefined,
+        ),
+      ),
     [dispose]() {
       isClosing = true;
       isClosed = true;

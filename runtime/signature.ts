@@ -3,23 +3,25 @@
  * errors of TypeScript: a fetch whose feed is missing, a feed that no fetch uses, a misspelt name, a wrong array.
  */
 import type { DType } from "./abi.ts";
-import type { ArrayOf, HostArray } from "./dtype.ts";
+import type { AlsoArrayOf, ArrayOf, HostArray } from "./dtype.ts";
 import type { WeightsSource } from "./files.ts";
 import type { RestoreReport, WeightsMap } from "./restore.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Data together with its shape; a `Tensor` of an earlier run is one. */
 export interface Feed<D extends DType, S extends readonly number[], Also = never> {
-  readonly data: ArrayOf[D] | Also;
+  readonly data: ArrayOf[D] | AlsoArrayOf[D] | Also;
   readonly shape: S;
 }
 
 /**
  * What a run takes for an input: an array, whose length tells the one dim that is not known yet, or data with
- * its shape; for rank 0 a number. `Also` is the wide array that `@accepts` allows.
+ * its shape; for rank 0 a number. For f16 an array is a `Uint16Array` of bits or a `Float16Array`, for bf16 a
+ * `Uint16Array` of bits, for u8 a `Uint8Array` or a `Uint8ClampedArray`. `Also` is the wide array that `@accepts` allows.
  */
 export type FeedValue<D extends DType, S extends readonly number[], Also = never> =
   | ArrayOf[D]
+  | AlsoArrayOf[D]
   | Also
   | Feed<D, S, Also>
   | (S extends readonly [] ? (D extends "bool" ? number | boolean : number) : never);
@@ -34,13 +36,13 @@ export interface GraphTypes {
   optional: PropertyKey;
   /** Outputs: name to `[dtype, shape]`. */
   shapes: object;
-  /** Outputs: name to the names of the inputs that they need. */
+  /** Outputs and steps: name to the names of the inputs that they need. */
   needs: object;
   /** Variables: name to `[dtype, shape]`. */
   params: object;
 }
 
-export type FetchOf<G extends GraphTypes> = keyof G["shapes"] & string;
+export type FetchOf<G extends GraphTypes> = keyof G["needs"] & string;
 type NeededBy<G extends GraphTypes, F extends FetchOf<G>> = G["needs"][F & keyof G["needs"]] & keyof G["feeds"];
 
 /** The feeds of a run: those its fetches need, those with a default optionally, no others. */
@@ -58,8 +60,10 @@ type ValueOf<T> = T extends readonly [infer D extends DType, infer S extends rea
     : Tensor<D, S>
   : never;
 
-/** The results of a run, by fetch: a number for rank 0, else a tensor. */
-export type ResultsOf<G extends GraphTypes, F extends FetchOf<G>> = { readonly [K in F]: ValueOf<G["shapes"][K]> };
+/** The results of a run, by fetch: a number for rank 0, else a tensor. A step has none. */
+export type ResultsOf<G extends GraphTypes, F extends FetchOf<G>> = {
+  readonly [K in F & keyof G["shapes"]]: ValueOf<G["shapes"][K]>;
+};
 
 /** A variable of the session. */
 export interface Param<D extends DType = DType, S extends readonly number[] = readonly number[]> {
@@ -68,7 +72,7 @@ export interface Param<D extends DType = DType, S extends readonly number[] = re
   /** A copy of its value. */
   get(): Promise<ArrayOf<ArrayBuffer>[D]>;
   /** Copies `value` into it; TFG0808 where dtype or length differ. */
-  set(value: ArrayOf[D]): Promise<void>;
+  set(value: ArrayOf[D] | AlsoArrayOf[D]): Promise<void>;
 }
 
 export interface Progress {
@@ -96,6 +100,8 @@ export interface SessionOptions {
 export interface RunOptions<Dims extends object = object> {
   /** Honoured until the run starts. */
   readonly signal?: AbortSignal | undefined;
+  /** For this run's random nodes, in place of the session's seed. */
+  readonly seed?: number | undefined;
   /** Dims that the feeds leave open. */
   readonly dims?: { readonly [K in keyof Dims]?: number | undefined } | undefined;
 }
@@ -128,7 +134,10 @@ interface SessionBase extends AsyncDisposable, Disposable {
 
 /** A session of the graph `G`. Runs happen in the order of their calls. */
 export interface SessionOf<G extends GraphTypes> extends SessionBase {
-  /** Computes the fetched outputs. Results are copies: the caller's to keep. */
+  /**
+   * Computes the fetched outputs and steps. Results are copies: the caller's to keep. Variables are read as they were
+   * before the run, and get their new values when it has succeeded: an abort, an assertion or a wrong feed changes none.
+   */
   run<const F extends FetchOf<G>>(
     fetches: F | readonly F[],
     ...feeds: object extends FeedsOf<G, F>

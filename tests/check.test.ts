@@ -706,19 +706,14 @@ standard(
       assert.equal(diagnostics, []);
       const parts = outline(file);
       const declared = tree.declarations.flatMap((item) => ("name" in item && item.kind !== "test" ? [item] : []));
-      if (!parts) {
-        assert.ok(
-          tree.declarations.some((item) => item.kind === "import"),
-          `${name} has no outline`,
-        );
-        continue;
-      }
+      if (!parts) throw new Error(`${name} has no outline`);
+      assert.is(parts.imports.length, tree.declarations.filter((item) => item.kind === "import").length);
       assert.equal(
-        [...parts.keys()],
+        [...parts.declarations.keys()],
         declared.map((item) => item.name.text),
       );
       for (const item of declared) {
-        const alone = parse(file, parts.get(item.name.text));
+        const alone = parse(file, parts.declarations.get(item.name.text));
         assert.equal(alone.diagnostics, []);
         assert.equal(alone.tree.declarations.map(plain), [plain(item)]);
         count++;

@@ -333,6 +333,35 @@ cli("the same seed gives the same variables on every target, another one others"
   assert.is.not((await tfgc(...args, "--seed", "1")).out, outs[0]?.out);
 });
 
+cli("a fetched step has no result, and only its feeds are asked for", async () => {
+  const path = at("steps.tfg");
+  writeFileSync(
+    path,
+    `graph g[N] {
+  input x: f32[N]
+  state total: f32 = 1.0
+  assert N < 5
+  output y = 2 * x
+  step add { total := total + sum(x) }
+  step clear { total := 0.0 }
+}
+`,
+  );
+  const feeds = ["--feeds", await feed("steps.safetensors", { ...x, shape: [4] })];
+  for (const target of ["interpret", "wasm", "js"]) {
+    const run = (fetch: string, ...rest: readonly string[]) =>
+      tfgc("run", path, "--target", target, "--fetch", fetch, ...rest);
+    assert.equal(JSON.parse((await run("y,add", "--json", ...feeds)).out), {
+      y: { dtype: "f32", shape: [4], data: [2, 4, 6, 8] },
+    });
+    assert.equal(await run("clear", "--json"), { code: 0, out: "{}\n", error: "" });
+    assert.equal(await run("clear"), { code: 0, out: "", error: "" });
+    assert.match((await run("add")).error, "TFG0803");
+    assert.match((await run("clear", ...feeds)).error, "TFG0804");
+    assert.match((await run("add,clear", ...feeds)).error, "error[TFG0807]");
+  }
+});
+
 cli("results are printed readably", async () => {
   const { out } = await tfgc(
     "run",
@@ -420,16 +449,21 @@ cli("weights that lack a variable are TFG0701, with the nearest name", async () 
 cli("names lists the variables of a program", async () => {
   assert.equal(await tfgc("names", at("variables.tfg")), {
     code: 0,
-    out: "dense/kernel    f32[4, 3]\ndense/bias      f32[3]\ndense_1/kernel  f32[3, 2]\ndense_1/bias    f32[2]\n",
+    out: `dense/kernel    f32[4, 3]  param  random_uniform(-0.9258, 0.9258)  12  48 B
+dense/bias      f32[3]     param  zeros                             3  12 B
+dense_1/kernel  f32[3, 2]  param  random_uniform(-1.095, 1.095)     6  24 B
+dense_1/bias    f32[2]     param  zeros                             2   8 B
+                                                                   23  92 B
+`,
     error: "",
   });
 });
 
 cli("names lists the tensors of a safetensors file and of a checkpoint", async () => {
-  assert.is((await tfgc("names", at("x.safetensors"))).out, "x  f32[2, 2]\n");
+  assert.is((await tfgc("names", at("x.safetensors"))).out, "x  f32[2, 2]  4  16 B\n              4  16 B\n");
   const { out } = await tfgc("names", join(root, "samples/mnist/checkpoint/variables"));
-  assert.match(out, /^Variable +f32\[6, 6, 1, 6\]$/m);
-  assert.match(out, /^Variable_9 +f32\[10\]$/m);
+  assert.match(out, /^Variable +f32\[6, 6, 1, 6\] +216 +864 B$/m);
+  assert.match(out, /^Variable_9 +f32\[10\] +10 +40 B$/m);
 });
 
 cli("names of what cannot be read is an error", async () => {

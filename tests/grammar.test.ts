@@ -256,6 +256,31 @@ declarations("words that start statements are names everywhere else", () => {
   );
 });
 
+declarations("the words of other languages' operators are names where they can be nothing else", () => {
+  for (const word of ["and", "or", "not", "lambda"]) {
+    tree(`layer ${word}(x: f32) -> f32 = x - 1`);
+    const graph = tree(
+      `graph ${word}[N] { ${word} = [1] output x = ${word} - 1 output y = ${word}[0] - f(${word}, 1) }`,
+    ).declarations[0];
+    assert.ok(graph?.kind === "graph");
+    assert.equal(
+      graph.items.map(({ kind }) => kind),
+      ["binding", "output", "output"],
+      word,
+    );
+  }
+});
+
+declarations("attributes may follow each other on a line", () => {
+  const graph = tree('graph g { param a: f32 @b("c") @d @e @f(1) param w: f32 @g("h") @i\nparam v: f32 }')
+    .declarations[0];
+  assert.ok(graph?.kind === "graph");
+  assert.equal(
+    graph.items.map(({ attributes }) => attributes.map(({ name }) => name.text)),
+    [[], ["b", "d", "e", "f"], ["g", "i"]],
+  );
+});
+
 declarations("statements need no separator, on one line or on several", () => {
   const graph = tree("graph g { a = 1 b = 2 c := 3 d, e = 4 output f param h: f32 = zeros state s: f32 i = [1] }")
     .declarations[0];

@@ -48,6 +48,9 @@ class Sketch {
       inputs: this.inputs,
       variables: [],
       outputs: Object.entries(outputs).map(([name, value]) => ({ name, value, doc: "", span: span() })),
+      steps: [],
+      updates: [],
+      assertions: [],
       values: this.values,
       calls: [],
     };

@@ -354,6 +354,33 @@ complaints("TFG0310 for a split into parts that are not equal, TFG0312 for a num
   assert.is(unstack.code, "TFG0312");
 });
 
+complaints("sizes that a routine is asked for are compared with what there is", () => {
+  const top = complain(
+    "topk",
+    "a, b = topk(x, 9)",
+    "topk(x, 9)",
+    "topk",
+    [{ dtype: "f32", shape: dims(N, 8), text: "x" }],
+    { k: dimOf(9) },
+    { k: "9" },
+  );
+  assert.equal([top.code, top.message], ["TFG0210", "`k` is 9, more than there are"]);
+  assert.equal(labels(top), ["9: the last axis of f32[N, 8] has 8 positions"]);
+});
+
+complaints("a linear system needs a square matrix and as many right-hand rows", () => {
+  const system = (a: readonly Dim[], b: readonly Dim[]) =>
+    complain("solve", "y = solve(a, b)", "solve(a, b)", "solve", [
+      { dtype: "f32", shape: a, text: "a," },
+      { dtype: "f32", shape: b, text: "b" },
+    ]);
+  assert.equal(labels(system(dims(N, 8), dims(N))), ["solve: the matrix must be square", "a,: f32[N, 8]"]);
+  const sides = system(dims(3, N, N), dims(2, N));
+  assert.is(sides.code, "TFG0301");
+  assert.is(labels(sides)[0], "solve: the right-hand side has the rows of the matrix");
+  assert.is(system(dims(N), dims(N)).message, "`solve` needs at least two dimensions, `a,` has 1");
+});
+
 complaints("dims that are equal only by the facts agree", () => {
   const call = callOf(
     [

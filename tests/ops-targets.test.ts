@@ -51,7 +51,21 @@ function graphOf(op: string, all: readonly Case[]): { graph: Graph; feeds: Map<s
   }
   const dims = Object.keys(SIZES).map((name) => ({ name, span: span() }));
   return {
-    graph: { name: op, doc: "", span: span(), dims, checks: [], inputs, variables: [], outputs, values, calls: [] },
+    graph: {
+      name: op,
+      doc: "",
+      span: span(),
+      dims,
+      checks: [],
+      inputs,
+      variables: [],
+      outputs,
+      steps: [],
+      updates: [],
+      assertions: [],
+      values,
+      calls: [],
+    },
     feeds,
   };
 }

@@ -45,6 +45,10 @@ export const program: Program = {
   ],
   variables: [{ name: "w", dtype: "f32", shape: [3], trainable: true, init: ["random_normal", 0, 1], address: w }],
   // The words 7 and 9, which no kernel reads.
+  assertions: [],
+  actions: [],
+  updates: [],
+  random: [],
   constants: "BwAAAAkAAAA=",
   constantsAt: 256,
   arenaAt: 448,

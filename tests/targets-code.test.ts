@@ -25,7 +25,7 @@ async function runAll(
   words: readonly number[],
   call: "run" | "derive",
 ): Promise<readonly Float32Array[]> {
-  const calls = steps.map((kernel) => ({ kernel, argCount: 3 }));
+  const calls = steps.map((kernel) => ({ do: "call" as const, kernel, args: ["word", "word", "word"] as const }));
   const program = call === "run" ? { derive: [], steps: calls } : { derive: calls, steps: [] };
   const code = await generate(kernels, program, { wasm: true, js: true });
   const bytes = [code.wasm?.fma, code.wasm?.base];
@@ -63,7 +63,10 @@ test("kernels of one name, of a name with signs, and of a reserved word become d
   const kernels = ["run", "run", "a/b:c", "delete"].map((name, i) => scaling(i + 2, name));
   const code = await generate(
     kernels,
-    { derive: [], steps: kernels.map((_, kernel) => ({ kernel, argCount: 3 })) },
+    {
+      derive: [],
+      steps: kernels.map((_, kernel) => ({ do: "call" as const, kernel, args: ["word", "word", "word"] as const })),
+    },
     { wasm: true, js: true },
   );
   const functions = [...(code.js ?? "").matchAll(/function (\w+)/g)].map(([, name]) => name);
@@ -80,7 +83,7 @@ test("text names the places of the source, each once", async () => {
 test("kernels without products that are added are the same text for both profiles", async () => {
   const code = await generate(
     [scaling(2, "double")],
-    { derive: [], steps: [{ kernel: 0, argCount: 3 }] },
+    { derive: [], steps: [{ do: "call", kernel: 0, args: ["word", "word", "word"] }] },
     { wasm: false, js: false },
   );
   assert.is(code.wat.fma, code.wat.base);

@@ -215,7 +215,12 @@ const CANARY = 0x5ca1ab1e;
 /** A kernel compiled for `fma`, `base` and `js`. */
 export async function compileKernel(kernel: Kernel): Promise<readonly Running[]> {
   const argCount = kernel.operands.length + kernel.dims.length;
-  const code = await generate([kernel], { derive: [], steps: [{ kernel: 0, argCount }] }, { wasm: true, js: true });
+  const args = Array.from({ length: argCount }, () => "word" as const);
+  const code = await generate(
+    [kernel],
+    { derive: [], steps: [{ do: "call", kernel: 0, args }] },
+    { wasm: true, js: true },
+  );
   const entry = (target: string, bind: (memory: WebAssembly.Memory) => { run(block: number): void }): Running => ({
     target,
     run(operands, dims = {}) {

@@ -5,9 +5,10 @@ import type { DType } from "../ir/types.ts";
 import type { Argument, Complaint, Inferred, Operand, Primitive, PrimitiveCall } from "../ops/primitive.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
 import { toScalar } from "./comprehension.ts";
-import type { DimLabel, Entity, ScalarEntity, TensorEntity } from "./entity.ts";
+import type { Entity, ScalarEntity, TensorEntity } from "./entity.ts";
 import { withExplanations } from "./explain.ts";
 import type { CallSite, Frame } from "./frame.ts";
+import { resultLabels } from "./labels.ts";
 import { adaptedDType, emitValue, fail, operandOf, toTensor } from "./operands.ts";
 
 /** An argument in an operand's place. */
@@ -101,37 +102,6 @@ function operandDType(primitive: Primitive, index: number, wanted: DType | undef
   return wanted;
 }
 
-/** The declared dims of the result's axes, as far as they are the operands': element-wise results keep them. */
-function resultLabels(
-  primitive: Primitive,
-  operands: readonly TensorEntity[],
-  result: TensorEntity,
-  args: Arguments,
-): readonly (DimLabel | undefined)[] | undefined {
-  const rank = result.type.shape.length;
-  if (primitive.class === "map") {
-    const labels = result.type.shape.map((dim, axis) => {
-      for (const operand of operands) {
-        const own = axis - (rank - operand.type.shape.length);
-        const label = own >= 0 ? operand.labels?.[own] : undefined;
-        if (label && operand.type.shape[own]?.key === dim.key) return label;
-      }
-      return undefined;
-    });
-    return labels.some((label) => label) ? labels : undefined;
-  }
-  const [x] = operands;
-  const { axis: reduced, keep } = args;
-  if (primitive.class === "reduce" && x?.labels) {
-    const axes = Array.isArray(reduced) ? reduced : [reduced];
-    if (x.type.shape.length === rank && keep !== true) return x.labels;
-    return keep === true
-      ? x.labels.map((label, i) => (axes.includes(i) ? undefined : label))
-      : x.labels.filter((_, i) => !axes.includes(i));
-  }
-  return undefined;
-}
-
 /** An element-wise primitive on elements of a comprehension: the scalar function applied. */
 export function applyToScalars(
   frame: Frame,
@@ -147,8 +117,8 @@ export function applyToScalars(
   if (!draft || !isKnown) {
     const inside = operands.find(({ entity }) => entity.kind === "scalar");
     return fail(frame, {
-      code: "TFG0106",
-      message: `\`${site.spelling}\` cannot be used on elements of a comprehension`,
+      code: "TFG0210",
+      message: `\`${site.spelling}\` takes tensors, not an element of a comprehension`,
       primary: { span: inside?.span ?? site.span, text: "depends on an index" },
       helps: [{ text: `compute \`${site.spelling}\` outside of the comprehension and index its result` }],
     });
@@ -199,5 +169,9 @@ export function applyPrimitive(
     return applyToScalars(frame, primitive, operands, args, site, spans);
   const results = applyToTensors(frame, primitive, operands, args, site, spans);
   const [only] = results;
-  return results.length === 1 && only ? only : { kind: "list", items: results };
+  if (results.length === 1 && only) return only;
+  const { results: names } = primitive;
+  return names
+    ? { kind: "record", parts: results.map((entity, i) => ({ name: names[i] ?? `${i}`, entity })) }
+    : { kind: "list", items: results };
 }

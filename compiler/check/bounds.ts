@@ -111,7 +111,8 @@ export function indexRange(scalar: Scalar, axes: readonly AxisRange[], facts: Fa
       return by && facts.atLeast(by, 1) ? { low: ZERO, high: subDims(by, ONE) } : {};
     }
     case "abs":
-      return { low: ZERO };
+      // The least i32 stays itself, so something must be known below.
+      return a.low ? range(ZERO, a.high && greater(a.high, scaleDim(a.low, -1))) : {};
     case "cast":
       return scalar.args[0]?.dtype === "i32" || scalar.args[0]?.dtype === "u32"
         ? a

@@ -1,7 +1,8 @@
 /** Collects the values of one graph while it is elaborated, then drops what no output needs and numbers the rest. */
 import type { Span } from "../../grammar/source.ts";
-import { type Dim, dimOf, formatDim, literalOf, scaleDim, subDims } from "../ir/dims.ts";
+import { addDims, type Dim, dimOf, dimOfTerm, formatDim, literalOf, scaleDim, subDims, type Term } from "../ir/dims.ts";
 import type {
+  Assertion,
   Attributes,
   Call,
   CallId,
@@ -10,12 +11,17 @@ import type {
   Initializer,
   Input,
   Output,
+  Step,
+  Update,
   Value,
   ValueId,
   Variable,
 } from "../ir/graph.ts";
 import type { DType, TensorType } from "../ir/types.ts";
+import type { CallRule } from "../differentiate/differentiate.ts";
 import type { Facts } from "./facts.ts";
+import type { Owner } from "./frame.ts";
+import { Place } from "./places.ts";
 import { joinPath, type ScopeNode, type TextOrder } from "./scopes.ts";
 
 export interface VariableDraft {
@@ -30,6 +36,30 @@ export interface VariableDraft {
   readonly value: ValueId;
 }
 
+export interface UpdateDraft {
+  readonly variable: VariableDraft;
+  /** As the source calls it. */
+  readonly spelling: string;
+  readonly value: ValueId;
+  readonly owner: Owner;
+  /** From the name to the `:=`. */
+  readonly span: Span;
+}
+
+export interface AssertionDraft extends Omit<Assertion, "when"> {
+  /** Undefined at graph level: it goes with every fetch that knows the dims it mentions. */
+  readonly owner: Owner | undefined;
+}
+
+/** An update or assertion with the fetches that it goes with. */
+export type Going<Draft> = Draft & { readonly when: readonly string[] };
+
+/** What settles when all of the graph is elaborated. */
+export interface Effects {
+  readonly updates: readonly Going<UpdateDraft>[];
+  readonly assertions: readonly Going<AssertionDraft>[];
+}
+
 interface CallDraft {
   readonly name: string;
   readonly scope?: ScopeNode;
@@ -39,10 +69,16 @@ interface CallDraft {
   results: readonly ValueId[];
 }
 
-/** `H >= 3` for H - 3 >= 0. */
+/** `H >= 3` for H - 3 >= 0, `N + 2 >= M` for N - M + 2 >= 0, `N <= 5` for 5 - N >= 0. */
 function orderText(difference: Dim): string {
-  const constant = difference.terms.find((term) => term.atoms.length === 0)?.coefficient ?? 0;
-  return `${formatDim(subDims(difference, dimOf(constant)))} >= ${-constant}`;
+  const part = (keeps: (term: Term) => boolean, sign: 1 | -1): Dim =>
+    addDims(...difference.terms.filter(keeps).map(({ coefficient, atoms }) => dimOfTerm(sign * coefficient, atoms)));
+  const more = part(({ coefficient, atoms }) => atoms.length > 0 && coefficient > 0, 1);
+  const less = part(({ coefficient, atoms }) => atoms.length > 0 && coefficient < 0, -1);
+  const constant = literalOf(part(({ atoms }) => atoms.length === 0, 1)) ?? 0;
+  if (more.terms.length === 0) return `${formatDim(less)} <= ${constant}`;
+  const [left, right] = constant > 0 ? [constant, 0] : [0, -constant];
+  return `${formatDim(addDims(more, dimOf(left)))} >= ${formatDim(addDims(less, dimOf(right)))}`;
 }
 
 /** More values than any program that a person writes; a runaway `repeat` stops here. */
@@ -79,12 +115,20 @@ export class GraphBuilder {
   readonly inputs: Input[] = [];
   readonly outputs: Output[] = [];
   readonly checks: DimCheck[] = [];
+  readonly steps: Step[] = [];
+  readonly updates: UpdateDraft[] = [];
+  readonly assertions: AssertionDraft[] = [];
+  readonly #places = new Map<ScopeNode, Place>();
+  readonly #keys = new Map<ValueId, Place>();
+  #loops = 0;
   readonly #calls: CallDraft[] = [];
   readonly #names = new Map<ValueId, string>();
   /** Why a value has the sizes it has, by the call that made it. */
   readonly explanations = new Map<ValueId, () => Explanation>();
   /** Results of `stop_gradient`: no path to a parameter leads through them. */
   readonly barriers = new Set<ValueId>();
+  /** Gradients given by hand, by the results of the calls that they are for. */
+  readonly rules = new Map<ValueId, CallRule>();
   #sequence = 0;
   readonly graph: GraphInfo | undefined;
   /** Offset in the text of the graph item under elaboration. */
@@ -92,8 +136,12 @@ export class GraphBuilder {
   /** Elaborates the graph items that stand before an offset in the text, as far as they can be. */
   elaborateBefore: (statement: number) => void = () => {};
 
-  constructor(graph?: GraphInfo) {
+  /** Set while a function is checked with symbols for its generics: what depends on them is its callers' to prove. */
+  readonly isGeneric: boolean;
+
+  constructor(graph?: GraphInfo, isGeneric = false) {
     this.graph = graph;
+    this.isGeneric = isGeneric;
   }
 
   textOrder(): TextOrder {
@@ -134,6 +182,34 @@ export class GraphBuilder {
     return this.#calls.length - 1;
   }
 
+  /** The call and those that it stands in, the inner ones first. */
+  *callsAround(id: CallId | undefined): Iterable<CallId> {
+    for (let at = id; at !== undefined; at = this.#calls[at]?.parent) yield at;
+  }
+
+  /** A number for a loop, by which its leaves know it. */
+  openLoop(): number {
+    return this.#loops++;
+  }
+
+  /** Where the random nodes of a scope stand. */
+  placeOf(scope: ScopeNode): Place {
+    const place = this.#places.get(scope) ?? new Place(scope);
+    this.#places.set(scope, place);
+    return place;
+  }
+
+  /** Says where the random node stands that reads a key. */
+  placeKey(key: ValueId, place: Place): void {
+    this.#keys.set(key, place);
+  }
+
+  callAt(id: CallId): { readonly name: string; readonly span: Span; readonly parent?: CallId } {
+    const call = this.#calls[id];
+    if (!call) throw new Error(`no call ${id}`);
+    return call;
+  }
+
   closeCall(id: CallId, results: readonly ValueId[]): void {
     const call = this.#calls[id];
     if (call) call.results = results;
@@ -143,10 +219,11 @@ export class GraphBuilder {
   oblige(dim: Dim, minimum: number, span: Span, facts: Facts): boolean {
     if (facts.atLeast(dim, minimum)) return true;
     const literal = literalOf(dim);
-    if (literal !== undefined || !this.graph || facts.atLeast(scaleDim(dim, -1), 1 - minimum)) return false;
+    if (literal !== undefined || !(this.graph || this.isGeneric) || facts.atLeast(scaleDim(dim, -1), 1 - minimum))
+      return false;
     const difference = subDims(dim, dimOf(minimum));
     this.addCheck({ difference, holds: ">= 0", text: orderText(difference), span });
-    facts.assume(difference);
+    facts.assume({ kind: "nonNegative", dim: difference });
     return true;
   }
 
@@ -166,15 +243,25 @@ export class GraphBuilder {
     return this.variables.find((variable) => variable.scope === scope && variable.last === last);
   }
 
-  /** Call after the scopes' names are settled. */
-  finish(name: string, doc: string, span: Span, dims: Graph["dims"]): Graph {
-    const needed = new Array<boolean>(this.values.length).fill(false);
-    const pending = this.outputs.map((output) => output.value);
+  /** Everything that `roots` are computed from, and they. */
+  needed(roots: readonly ValueId[], known: ReadonlySet<ValueId> = new Set()): Set<ValueId> {
+    const needed = new Set<ValueId>();
+    const pending = [...roots];
     for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-      if (needed[id]) continue;
-      needed[id] = true;
+      if (needed.has(id) || known.has(id)) continue;
+      needed.add(id);
       pending.push(...this.valueAt(id).args);
     }
+    return needed;
+  }
+
+  /** Call after the scopes' names are settled. */
+  finish(name: string, doc: string, span: Span, dims: Graph["dims"], effects: Effects): Graph {
+    const needed = this.needed([
+      ...this.outputs.map((output) => output.value),
+      ...effects.updates.flatMap(({ value, variable }) => [value, variable.value]),
+      ...effects.assertions.map((assertion) => assertion.condition),
+    ]);
 
     const callsKept: number[] = [];
     const keepCall = (id: CallId | undefined): void => {
@@ -182,7 +269,7 @@ export class GraphBuilder {
       keepCall(this.#calls[id]?.parent);
       callsKept[id] = 1;
     };
-    for (const [id, value] of this.values.entries()) if (needed[id]) keepCall(value.call);
+    for (const [id, value] of this.values.entries()) if (needed.has(id)) keepCall(value.call);
     let nextCall = 0;
     for (const [id] of this.#calls.entries()) if (callsKept[id] !== undefined) callsKept[id] = nextCall++;
 
@@ -190,17 +277,27 @@ export class GraphBuilder {
     const drafts = new Map(this.variables.map((variable) => [variable.value, variable]));
     const fullName = (variable: VariableDraft): string => joinPath(variable.scope.path, variable.last);
     const values: Value[] = [];
-    for (const [id, value] of this.values.entries()) {
-      if (!needed[id]) continue;
-      renumbered.set(id, values.length);
+    const loops = new Map<number, number>();
+    const attributesOf = (id: ValueId, { attributes }: Value): Attributes => {
       const variable = drafts.get(id);
+      if (variable) return { name: fullName(variable) };
+      const place = this.#keys.get(id);
+      if (place) return { path: place.path };
+      const { loop } = attributes;
+      if (typeof loop !== "number") return attributes;
+      const number = loops.get(loop) ?? loops.size;
+      loops.set(loop, number);
+      return { ...attributes, loop: number };
+    };
+    for (const [id, value] of this.values.entries()) {
+      if (!needed.has(id)) continue;
+      renumbered.set(id, values.length);
       const userName = this.#names.get(id);
       const { call, ...rest } = value;
       const region = call === undefined ? undefined : callsKept[call];
-      const attributes: Attributes = variable ? { name: fullName(variable) } : value.attributes;
       values.push({
         ...rest,
-        attributes,
+        attributes: attributesOf(id, value),
         args: value.args.map((arg) => renumbered.get(arg) ?? 0),
         ...(userName === undefined ? {} : { name: userName }),
         ...(region === undefined ? {} : { call: region }),
@@ -220,7 +317,7 @@ export class GraphBuilder {
       };
     });
     const variables: Variable[] = this.variables.flatMap((draft) => {
-      if (!needed[draft.value]) return [];
+      if (!needed.has(draft.value)) return [];
       const { dtype, shape, trainable, init } = draft;
       return { name: fullName(draft), dtype, shape, trainable, init, span: draft.span };
     });
@@ -233,6 +330,24 @@ export class GraphBuilder {
       inputs: this.inputs,
       variables,
       outputs: this.outputs.map((output) => ({ ...output, value: renumbered.get(output.value) ?? 0 })),
+      steps: this.steps,
+      updates: effects.updates.map(
+        ({ variable, value, when, span: at }): Update => ({
+          variable: fullName(variable),
+          value: renumbered.get(value) ?? 0,
+          when,
+          span: at,
+        }),
+      ),
+      assertions: effects.assertions.map(
+        ({ condition, message, text, when, span: at }): Assertion => ({
+          condition: renumbered.get(condition) ?? 0,
+          message,
+          text,
+          when,
+          span: at,
+        }),
+      ),
       values,
       calls,
     };

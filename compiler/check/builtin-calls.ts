@@ -15,10 +15,14 @@ import {
   type Supplied,
 } from "./entity.ts";
 import type { CallSite, Frame } from "./frame.ts";
+import { callEinsum } from "./einsum.ts";
 import { distribute, suppliedEntity } from "./functions.ts";
+import { callGradientBuiltin, isGradientBuiltin } from "./gradients.ts";
+import { callLoop } from "./loops.ts";
 import { ceilDiv, NoValue } from "./numbers.ts";
 import { fail, toTensor } from "./operands.ts";
-import { callEinsum, callRearrange } from "./patterns.ts";
+import { randomBits } from "./random.ts";
+import { callRearrange } from "./rearrange.ts";
 import { packDims } from "./types.ts";
 
 /** More turns than any network is deep. */
@@ -31,7 +35,7 @@ const PARAMETERS: Readonly<Record<string, readonly { readonly name: string; read
   len: [{ name: "list", isOptional: false }],
   rank: [{ name: "x", isOptional: false }],
   shape: [{ name: "x", isOptional: false }],
-  stop_gradient: [{ name: "x", isOptional: false }],
+  random_bits: [{ name: "shape", isOptional: false }],
   random_uniform: [{ name: "shape", isOptional: false }, ...["min", "max"].map((name) => ({ name, isOptional: true }))],
   random_normal: [
     { name: "shape", isOptional: false },
@@ -55,6 +59,8 @@ export function callBuiltin(
 ): Entity {
   if (fn.name === "einsum") return callEinsum(frame, args, site);
   if (fn.name === "rearrange") return callRearrange(frame, args, site);
+  if (isGradientBuiltin(fn.name)) return callGradientBuiltin(frame, fn, args, site);
+  if (fn.name === "scan" || fn.name === "while") return callLoop(frame, fn.name, args, site);
   const bound = distribute(frame, site, PARAMETERS[fn.name] ?? [], args, BUILTINS.get(fn.name) ?? fn.name);
   const entities = new Map<string, { readonly entity: Entity; readonly span: Span }>();
   for (const arg of args) {
@@ -97,8 +103,10 @@ export function callBuiltin(
       return int(shapeOf(frame, of("x")).length);
     case "shape":
       return list(shapeOf(frame, of("x")).map((dim) => int(dim)));
-    case "stop_gradient":
-      return stopped(frame, of("x"), site);
+    case "random_bits": {
+      const { entity, span } = of("shape");
+      return randomBits(frame, packDims(frame, entity, span), site);
+    }
     default:
       return initial(frame, fn.name, entities, site);
   }
@@ -106,18 +114,6 @@ export function callBuiltin(
 
 function shapeOf(frame: Frame, { entity, span }: { readonly entity: Entity; readonly span: Span }) {
   return entity.kind === "scalar" ? [] : toTensor(frame, entity, span).type.shape;
-}
-
-/** The same elements as a value of its own, which differentiation does not pass. */
-function stopped(frame: Frame, { entity, span }: Given, site: CallSite): Entity {
-  const reshape = frame.check.primitive("reshape");
-  if (entity.kind !== "tensor" || !reshape)
-    return entity.kind === "scalar" || entity.kind === "int" || entity.kind === "float"
-      ? entity
-      : toTensor(frame, entity, span);
-  const result = frame.check.apply(frame, reshape, [{ entity, span }], { shape: entity.type.shape }, site);
-  if (result.kind === "tensor") frame.builder.barriers.add(result.value);
-  return result;
 }
 
 function dividedUp(
@@ -204,7 +200,7 @@ function fold(frame: Frame, x: Given, items: Given, fn: Given, site: CallSite): 
   return state;
 }
 
-/** Random starts of variables: recipes that the runtime carries out, equal on every target. */
+/** Random numbers: to start a variable, a recipe that the runtime carries out, equal on every target; else a node. */
 function initial(frame: Frame, name: string, entities: ReadonlyMap<string, Given>, site: CallSite): Entity {
   const number = (which: string, standard: number): number => {
     const given = entities.get(which);
@@ -216,6 +212,7 @@ function initial(frame: Frame, name: string, entities: ReadonlyMap<string, Given
         code: "TFG0210",
         message: `\`${which}\` of \`${name}\` is a compile-time number, not ${describe(given.entity)}`,
         primary: { span: given.span, text: "" },
+        helps: given.entity.kind === "tensor" ? [{ text: "scale the result: `a + b * random_normal(…)`" }] : [],
       })
     );
   };
@@ -231,5 +228,6 @@ function initial(frame: Frame, name: string, entities: ReadonlyMap<string, Given
             mean: number("mean", 0),
             stddev: number("stddev", 1),
           };
-  return { kind: "initial", init, shape: dims, origin: site.span };
+  const node = { frame, site, name, order: frame.builder.textOrder() };
+  return { kind: "initial", init, shape: dims, origin: site.span, node };
 }

@@ -8,9 +8,11 @@ import type { Comprehension, Monoid, Scalar, ValueId } from "../ir/graph.ts";
 import type { DType } from "../ir/types.ts";
 import { castText } from "../ops/complaints.ts";
 import { reducedDType } from "../ops/reduce.ts";
+import { castNumber } from "../ops/scalar.ts";
 import { affineIndex, type AxisRange, indexRange } from "./bounds.ts";
 import { describe, type Entity, formatType, numberOf, type TensorEntity } from "./entity.ts";
 import { type CallSite, type Frame, Names } from "./frame.ts";
+import { placeOf } from "./inside.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, checkRange, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
@@ -56,6 +58,12 @@ export class ComprehensionDraft {
   }
 }
 
+/** Where a condition of the run is known to hold, or not to. */
+export const assuming = (frame: Frame, condition: Entity, holds: boolean): Frame =>
+  condition.kind === "scalar"
+    ? { ...frame, assumed: [...(frame.assumed ?? []), { condition: condition.scalar, holds }] }
+    : frame;
+
 /** An entity as an element: itself, a constant, or a read of a rank-0 tensor. */
 export function toScalar(frame: Frame, draft: ComprehensionDraft, entity: Entity, span: Span, wanted?: DType): Scalar {
   switch (entity.kind) {
@@ -64,10 +72,10 @@ export function toScalar(frame: Frame, draft: ComprehensionDraft, entity: Entity
     case "scalar":
       if (entity.of === draft) return entity.scalar;
       return fail(frame, {
-        code: "TFG0106",
+        code: "TFG0210",
         message: "a `tensor` inside of a comprehension cannot use the indices around it",
         primary: { span, text: "depends on an outer index" },
-        helps: [{ text: "put all indices into one `tensor(…)`" }],
+        helps: [{ text: "put all indices into one `tensor(…)`, or reduce: `sum(j in M: …)`" }],
       });
     case "int": {
       const dtype = adaptedDType(entity, wanted) ?? "i32";
@@ -79,8 +87,10 @@ export function toScalar(frame: Frame, draft: ComprehensionDraft, entity: Entity
       if (dtype === "i32" || dtype === "f32") return { kind: "dim", dim: entity.dim, dtype, span };
       return { kind: "apply", fn: "cast", args: [{ kind: "dim", dim: entity.dim, dtype: "i32", span }], dtype, span };
     }
-    case "float":
-      return { kind: "constant", value: entity.value, dtype: adaptedDType(entity, wanted) ?? "f32", span };
+    case "float": {
+      const dtype = adaptedDType(entity, wanted) ?? "f32";
+      return { kind: "constant", value: castNumber(dtype, entity.value), dtype, span };
+    }
     case "bool":
       return { kind: "constant", value: entity.value ? 1 : 0, dtype: "bool", span };
     default: {
@@ -334,6 +344,10 @@ export function readElement(
       code: "TFG0303",
       message: `${nameFor(expression.value)} has ${tensor.type.shape.length} ${tensor.type.shape.length === 1 ? "axis" : "axes"}, but ${indices.length} ${indices.length === 1 ? "index is" : "indices are"} given`,
       primary: { span: expression.span, text: `\`${spanText(expression.value.span)}\` is ${formatType(tensor.type)}` },
+      helps:
+        indices.length < tensor.type.shape.length
+          ? [{ text: "give every axis an index, and reduce with indices of its own: `sum(j in M: x[i, j])`" }]
+          : [],
     });
   const at = indices.map(({ entity, span }, axis) => {
     // A negative literal counts from the end, as outside of a comprehension.
@@ -357,16 +371,18 @@ export function readElement(
     return scalar;
   });
   const ranges = at.map((scalar) => indexRange(scalar, draft.axes, frame.facts));
-  const isInside = (axis: number): boolean => {
+  const places = at.map((scalar, axis) => {
     const { low, high } = ranges[axis] ?? {};
     const size = tensor.type.shape[axis] ?? ZERO;
-    return (
+    const isInside =
       low !== undefined &&
       high !== undefined &&
       frame.facts.atLeast(low, 0) &&
-      frame.facts.atLeast(subDims(size, high), 1)
-    );
-  };
+      frame.facts.atLeast(subDims(size, high), 1);
+    if (isInside) return "inside";
+    // A read that says what lies outside needs no longer search.
+    return outside ? undefined : placeOf(scalar, size, draft.axes, frame.facts, frame.assumed ?? []);
+  });
   const operand = draft.operand(tensor);
   const { dtype } = tensor.type;
   const { span } = expression;
@@ -380,14 +396,24 @@ export function readElement(
         primary: { span: outside.expression.span, text: scalar.dtype },
         related: [{ span, text: dtype }],
       });
-    const isSafe = at.every((_, axis) => isInside(axis));
+    const isSafe = places.every((place) => place === "inside");
     const read: Scalar = isSafe
       ? { kind: "read", operand, at, dtype, span }
       : { kind: "read", operand, at, outside: scalar, dtype, span };
     return { kind: "scalar", scalar: read, of: draft, origin: span };
   }
-  for (const axis of at.keys())
-    if (!isInside(axis)) failOutside(frame, draft, expression, tensor, axis, at[axis], indices[axis]?.span ?? span);
+  for (const [axis, place] of places.entries())
+    if (!place) failOutside(frame, draft, expression, tensor, axis, at[axis], indices[axis]?.span ?? span);
+  if (places.includes("guarded")) {
+    // Where the condition does not hold the value does not count, but the read happens all the same.
+    const guard: Scalar = { kind: "constant", value: 0, dtype, span };
+    return {
+      kind: "scalar",
+      scalar: { kind: "read", operand, at, outside: guard, dtype, span },
+      of: draft,
+      origin: span,
+    };
+  }
   return { kind: "scalar", scalar: { kind: "read", operand, at, dtype, span }, of: draft, origin: span };
 }
 

@@ -13,7 +13,9 @@ import { GraphBuilder } from "./builder.ts";
 import { factsOf } from "./facts.ts";
 import { type Check, type Frame, type Module, Names } from "./frame.ts";
 import { intrinsic, isForeignDeclaration, isForeignMember, isPredefined, moduleItem, unknownName } from "./lookup.ts";
+import { checkGradientAttribute, gradientAttribute } from "./gradients.ts";
 import { nearest } from "./nearest.ts";
+import { fail } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { boundTwice } from "./statements.ts";
@@ -22,14 +24,16 @@ import { unbuiltFunction } from "./unbuilt.ts";
 import { childrenOf, expressionsOfType, namesOfDim, partsOf, statementsWithin, within } from "./walk.ts";
 
 /** Where consts and configs of a file are tried without a graph. */
-export function emptyFrame(check: Check, module: Module): Frame {
+export function emptyFrame(check: Check, module: Module, builder = new GraphBuilder()): Frame {
+  const scope = new ScopeNode(undefined, "", true, [0, 0]);
   return {
     check,
     module,
     names: new Names(),
-    builder: new GraphBuilder(),
+    builder,
     facts: factsOf([]),
-    scope: new ScopeNode(undefined, "", true, [0, 0]),
+    scope,
+    place: builder.placeOf(scope),
     form: "file",
     depth: 0,
   };
@@ -59,8 +63,8 @@ export function checkSettings(check: Check, root: Module): void {
   }
 }
 
-export function checkDeclarations(check: Check, module: Module): void {
-  const frame = emptyFrame(check, module);
+export function checkDeclarations(check: Check, module: Module, builder: GraphBuilder): void {
+  const frame = emptyFrame(check, module, builder);
   const guarded = (work: () => void): void => {
     try {
       work();
@@ -92,7 +96,6 @@ export function checkDeclarations(check: Check, module: Module): void {
       default:
     }
   }
-  checkRecursion(check, module);
 }
 
 // ---- attributes ------------------------------------------------------------------------------------------------
@@ -131,7 +134,17 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
       ? [declaration.result.type]
       : (declaration.result?.parts.map((part) => part.type) ?? [])),
   ];
-  for (const type of types) guarded(() => checkTypeName(inner, type, dtypes));
+  const isDim = (name: string): boolean =>
+    declaration.generics.some((one) => one.kind === "dim" && one.name.text === name);
+  const known = new Set(dtypes);
+  for (const type of types)
+    guarded(() => {
+      // Each unknown type once.
+      if (known.has(type.name.text)) return;
+      known.add(type.name.text);
+      if (isDim(type.name.text)) failDimAsType(inner, type, declaration);
+      checkTypeName(inner, type, dtypes);
+    });
   const resolve = (scope: Names, expression: Expression): void =>
     resolveNames({ ...inner, names: scope }, expression, dtypes, declaration);
   for (const type of types) resolveDims(inner, type, dtypes, declaration);
@@ -140,6 +153,8 @@ function checkFunction(frame: Frame, declaration: FunctionDeclaration, guarded: 
     checkDims(inner, clause);
     resolve(names, clause);
   }
+  checkGradientAttribute(frame, declaration);
+  for (const { value } of gradientAttribute(declaration)?.args ?? []) resolve(names, value);
   if (declaration.body.kind !== "block") resolve(names, declaration.body);
   else resolveBlock(inner, declaration.body, dtypes, declaration);
 }
@@ -179,6 +194,26 @@ function checkTypeName(frame: Frame, type: TypeSyntax, dtypes: ReadonlySet<strin
   if (!isDType(text) && !isStaticType(text) && !dtypes.has(text)) failDType(frame, type);
 }
 
+/** TFG0211: a generic without a class is a dimension. */
+function failDimAsType(frame: Frame, type: TypeSyntax, owner: FunctionDeclaration): never {
+  const { text, span } = type.name;
+  const generic = owner.generics.find((one) => one.name.text === text);
+  return fail(frame, {
+    code: "TFG0211",
+    message: `\`${text}\` is a dimension, not a type`,
+    primary: { span, text: "an element type is expected" },
+    related: generic ? [{ span: generic.span, text: "declared here" }] : [],
+    helps: generic
+      ? [
+          {
+            text: `for an element type declare \`${text}: num\``,
+            edits: [{ span: generic.span, text: `${text}: num` }],
+          },
+        ]
+      : [],
+  });
+}
+
 /** Names in what a graph does not elaborate: branches that are not taken, messages of assertions that hold. */
 function resolveGraph(frame: Frame, declaration: GraphDeclaration): void {
   const names = new Names();
@@ -194,7 +229,7 @@ function resolveGraph(frame: Frame, declaration: GraphDeclaration): void {
   declaration.items.forEach(bindItem);
   const inner: Frame = { ...frame, names, form: "graph" };
   for (const item of declaration.items) {
-    if (item.kind === "train" || item.kind === "step") continue;
+    if (item.kind === "train") continue;
     for (const expression of valuesOf(item)) resolveNames(inner, expression, new Set(), undefined);
     for (const block of partsOf(item).blocks)
       resolveBlock({ ...inner, names: new Names(names) }, block, new Set(), undefined);
@@ -292,7 +327,7 @@ function resolveNames(
       case "comprehension": {
         const inner = new Names(scope);
         for (const binder of expression.binders) {
-          visit(binder.extent, scope, false);
+          visit(binder.extent, inner, false);
           inner.bind(binder.name.text, binder.name.span, { kind: "bottom" });
         }
         visit(expression.body, inner, false);
@@ -346,63 +381,4 @@ function resolveName(
       related: [{ span: owner.keyword, text: `\`${owner.name.text}\` is a \`def\`` }],
       helps: [{ text: `layer ${owner.name.text}`, edits: [{ span: owner.keyword, text: "layer" }] }],
     });
-}
-
-// ---- recursion -----------------------------------------------------------------------------------------------------
-
-/** TFG0410: functions that call each other in a circle, found by their texts. */
-function checkRecursion(check: Check, module: Module): void {
-  const calls = new Map<string, Map<string, Span>>();
-  for (const declaration of module.tree.declarations) {
-    if (declaration.kind !== "function") continue;
-    const own = new Map<string, Span>();
-    const local = new Set([
-      ...declaration.params.map((param) => param.name.text),
-      ...declaration.generics.map((generic) => generic.name.text),
-    ]);
-    const roots: Expression[] = [];
-    if (declaration.body.kind === "block")
-      for (const statement of statementsWithin(declaration.body)) roots.push(...partsOf(statement).expressions);
-    else roots.push(declaration.body);
-    for (const root of roots)
-      for (const expression of within(root)) {
-        if (expression.kind !== "name" || local.has(expression.name) || own.has(expression.name)) continue;
-        const item = module.items.get(expression.name);
-        if (item?.kind === "declaration" && item.declaration.kind === "function" && item.module === module)
-          own.set(expression.name, expression.span);
-      }
-    calls.set(declaration.name.text, own);
-  }
-  const done = new Set<string>();
-  const path: string[] = [];
-  const visit = (name: string): void => {
-    if (done.has(name)) return;
-    path.push(name);
-    for (const [callee, span] of calls.get(name) ?? []) {
-      const at = path.indexOf(callee);
-      if (at < 0) {
-        visit(callee);
-        continue;
-      }
-      const cycle = [...path.slice(at), callee];
-      for (const declaration of module.tree.declarations)
-        if (declaration.kind === "function" && cycle.includes(declaration.name.text)) check.unusable.add(declaration);
-      check.reporter.report({
-        code: "TFG0410",
-        message:
-          cycle.length === 2
-            ? `\`${callee}\` calls itself`
-            : `${cycle
-                .slice(0, -1)
-                .map((part) => `\`${part}\``)
-                .join(" and ")} call each other`,
-        primary: { span, text: cycle.join(" -> ") },
-        notes: ["functions are elaborated in place, so recursion would not end"],
-        helps: [{ text: "`repeat(x, n, fn(h, i) => …)` unrolls a fixed number of steps" }],
-      });
-    }
-    path.pop();
-    done.add(name);
-  };
-  for (const name of calls.keys()) visit(name);
 }

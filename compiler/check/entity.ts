@@ -15,7 +15,8 @@ import type { Initializer, Scalar, ValueId } from "../ir/graph.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 import type { Primitive } from "../ops/primitive.ts";
 import type { ComprehensionDraft } from "./comprehension.ts";
-import type { Frame, Module } from "./frame.ts";
+import type { CallSite, Frame, Module } from "./frame.ts";
+import type { TextOrder } from "./scopes.ts";
 
 /** Identity of a declared dim, by which `over=` finds an axis. Compared by reference. */
 export interface DimLabel {
@@ -88,12 +89,20 @@ export type FunctionEntity = { readonly kind: "fn" } & (
       readonly span: Span;
     }
 );
-/** How a variable starts; only a `param` or `state` can take it. */
+/** Random numbers: how a variable starts, or where a tensor is wanted a node of the graph. */
 export interface InitialEntity {
   readonly kind: "initial";
   readonly init: Initializer;
   readonly shape: readonly Dim[];
   readonly origin: Span;
+  /** What the node needs, and the node once it is made: every reader of the call's result reads the same numbers. */
+  readonly node: {
+    readonly frame: Frame;
+    readonly site: CallSite;
+    readonly name: string;
+    readonly order: TextOrder;
+    tensor?: TensorEntity;
+  };
 }
 /** `import * as blocks`: its members are looked up in the module. */
 export interface ModuleEntity {
@@ -169,7 +178,7 @@ export function describe(entity: Entity): string {
     case "fn":
       return "a function";
     case "initial":
-      return "an initialiser";
+      return `f32${formatShape(entity.shape)}`;
     case "module":
       return "a module";
   }

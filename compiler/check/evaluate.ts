@@ -31,14 +31,14 @@ import {
   str,
   type Supplied,
 } from "./entity.ts";
-import { evaluateComprehension, toScalar } from "./comprehension.ts";
+import { assuming, evaluateComprehension, toScalar } from "./comprehension.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { foreignName } from "./foreign.ts";
 import { intrinsic, isForeignDeclaration, isForeignMember, lookUp, lookUpCallee, moduleItem } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
 import { binaryStatic, castStatic, negateStatic, NoValue } from "./numbers.ts";
 import { adaptedDType, fail, toTensor } from "./operands.ts";
-import { Failure } from "./report.ts";
+import { Failure, Undecided } from "./report.ts";
 import { evaluateCoalesce, evaluateIndex } from "./slices.ts";
 import { failDType, isDType } from "./types.ts";
 
@@ -167,7 +167,8 @@ function evaluateUnary(frame: Frame, expression: UnaryExpression): Entity {
   const { operator, operand } = expression;
   const entity = evaluate(frame, operand);
   if (entity.kind === "bottom") return BOTTOM;
-  if (operator === "-" && isNumber(entity)) return negateStatic(entity);
+  const negated = operator === "-" && isNumber(entity) ? negateStatic(entity) : undefined;
+  if (negated) return negated;
   if (operator === "!" && entity.kind === "bool") return bool(!entity.value);
   const sign = { ...expression.span, end: expression.span.start + 1 };
   const site: CallSite = { span: expression.span, callee: sign, spelling: operator };
@@ -194,7 +195,9 @@ function evaluateBinary(frame: Frame, expression: BinaryExpression): Entity {
     // What is known decides before the other side is looked at.
     if (left.kind === "bool" && (operator === "&&" || operator === "||") && left.value === (operator === "||"))
       continue;
-    left = binary(frame, node, left, evaluate(frame, node.right));
+    const isLogical = operator === "&&" || operator === "||";
+    const inner = isLogical ? assuming(frame, left, operator === "&&") : frame;
+    left = binary(frame, node, left, evaluate(inner, node.right));
   }
   return left;
 }
@@ -207,6 +210,7 @@ function binary(frame: Frame, expression: BinaryExpression, left: Entity, right:
     try {
       const result = binaryStatic(operator, left, right, frame.facts);
       if (result) return result;
+      if (frame.builder.isGeneric) throw new Undecided();
     } catch (error) {
       if (!(error instanceof NoValue)) throw error;
       return fail(frame, {
@@ -415,10 +419,20 @@ function evaluateMember(frame: Frame, expression: MemberExpression): Entity {
       name.text,
       [...value.module.items.keys()].filter((key) => !key.startsWith("_")),
     );
+    const isPrivate = name.text.startsWith("_") && value.module.items.has(name.text);
     return fail(frame, {
       code: "TFG0602",
-      message: `\`${spanText(expression.value.span)}\` has no \`${name.text}\``,
-      primary: { span: name.span, text: near ? `did you mean \`${near}\`?` : "not found there" },
+      message: isPrivate
+        ? `\`${name.text}\` is private to \`${spanText(expression.value.span)}\``
+        : `\`${spanText(expression.value.span)}\` has no \`${name.text}\``,
+      primary: {
+        span: name.span,
+        text: isPrivate
+          ? "names that start with `_` are not exported"
+          : near
+            ? `did you mean \`${near}\`?`
+            : "not found there",
+      },
       helps: near ? [{ text: near, edits: [{ span: name.span, text: near }] }] : [],
     });
   }
@@ -483,7 +497,9 @@ function evaluateConditional(frame: Frame, expression: ConditionalExpression): E
             ? [{ text: `compare it: \`${spanText(expression.condition.span)} != 0\`` }]
             : [],
     });
-  return select(frame, expression, condition, evaluate(frame, expression.then), evaluate(frame, expression.else));
+  const yes = evaluate(assuming(frame, condition, true), expression.then);
+  const no = evaluate(assuming(frame, condition, false), expression.else);
+  return select(frame, expression, condition, yes, no);
 }
 
 /** A condition of the run: both branches exist and one is chosen. They must have one type. */
@@ -500,7 +516,8 @@ function select(frame: Frame, expression: ConditionalExpression, condition: Enti
     );
   const isScalar = (entity: Entity): boolean => entity.kind === "scalar" || isNumber(entity) || entity.kind === "bool";
   const site: CallSite = { span: expression.span, callee: expression.condition.span, spelling: "if" };
-  const primitive = operatorPrimitive(frame, "select");
+  // For every index of a comprehension one of two scalars; else one of two values, and only that one is needed.
+  const primitive = operatorPrimitive(frame, frame.comprehension ? "select" : "if");
   if ([condition, yes, no].some((entity) => entity.kind === "scalar") && frame.comprehension) {
     const wanted = dtypeOf(yes, no);
     const scalars = [
@@ -523,11 +540,26 @@ function select(frame: Frame, expression: ConditionalExpression, condition: Enti
       site,
     );
   }
-  if (!isScalar(yes) && yes.kind !== "tensor" && yes.kind !== "list")
+  // Two lists of numbers are two tensors.
+  const [several, others] = isStatic(yes) && isStatic(no) ? [] : [severalOf(yes), severalOf(no)];
+  if (several && others && several.length === others.length) {
+    const chosen = several.map((item, i) => select(frame, expression, condition, item, others[i] ?? BOTTOM));
+    if (chosen.some((entity) => entity.kind === "bottom")) return BOTTOM;
+    if (yes.kind !== "record") return list(chosen);
+    return { ...yes, parts: yes.parts.map((part, i) => ({ ...part, entity: chosen[i] ?? BOTTOM })) };
+  }
+  const wrong = [yes, no].findIndex(
+    (entity) => !isScalar(entity) && entity.kind !== "tensor" && entity.kind !== "list" && entity.kind !== "initial",
+  );
+  if (wrong >= 0)
     return fail(frame, {
-      code: "TFG0106",
+      code: "TFG0210",
       message: "a condition of the run chooses between tensors",
-      primary: { span: expression.then.span, text: describe(yes) },
+      primary: {
+        span: [expression.then, expression.else][wrong]?.span ?? expression.span,
+        text: describe(wrong ? no : yes),
+      },
+      related: [{ span: expression.condition.span, text: "known only at run time" }],
     });
   const a = toTensor(frame, yes, expression.then.span, dtypeOf(yes, no));
   const b = toTensor(frame, no, expression.else.span, dtypeOf(no, yes));
@@ -561,6 +593,12 @@ function select(frame: Frame, expression: ConditionalExpression, condition: Enti
     {},
     site,
   );
+}
+
+/** Several values that are chosen one by one. */
+function severalOf(entity: Entity): readonly Entity[] | undefined {
+  if (entity.kind === "record") return entity.parts.map((part) => part.entity);
+  return entity.kind === "list" ? entity.items : undefined;
 }
 
 function missing(): never {

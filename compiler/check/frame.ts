@@ -9,8 +9,10 @@ import type { GraphBuilder } from "./builder.ts";
 import type { ComprehensionDraft } from "./comprehension.ts";
 import type { BoundArgument, DimLabel, Entity, FunctionEntity, Supplied, TensorEntity } from "./entity.ts";
 import type { Facts } from "./facts.ts";
+import type { Assumption } from "./inside.ts";
 import type { Modules } from "./modules.ts";
 import type { Lint } from "./lints/names.ts";
+import type { Place } from "./places.ts";
 import type { Reporter } from "./report.ts";
 import type { ScopeNode } from "./scopes.ts";
 
@@ -21,6 +23,14 @@ export interface Module {
   readonly tree: SyntaxFile;
   readonly isLibrary: boolean;
   readonly items: ReadonlyMap<string, ModuleItem>;
+  /** Values of its configs from the import that made it: `"./gpt2.tfg?LAYERS=6"`. */
+  readonly settings: ReadonlyMap<string, ModuleSetting>;
+}
+
+export interface ModuleSetting {
+  readonly value: string;
+  /** Of the import's path. */
+  readonly span: Span;
 }
 
 export type ModuleItem =
@@ -93,6 +103,21 @@ export interface Reuse {
   next: number;
   /** The `reuse=` argument, for the outermost of them. */
   readonly span?: Span;
+  /** The walks through the layers of its `scope` blocks, each of which counts its own. */
+  readonly blocks: Map<ScopeNode, Reuse>;
+}
+
+/** Whose runs an update or an assertion takes part in: those of a step, or those that evaluate a call. */
+export type Owner =
+  | { readonly kind: "step"; readonly name: string }
+  | { readonly kind: "call"; readonly call: CallId; readonly span: Span };
+
+/** A loop of the run whose body is elaborated. */
+export interface LoopFrame {
+  /** In source: `scan` or `while`. */
+  readonly spelling: string;
+  /** Iterations done, counted through the loops around it: an i32. */
+  iteration(): TensorEntity;
 }
 
 export interface Frame {
@@ -110,6 +135,13 @@ export interface Frame {
   readonly activation?: Activation;
   readonly call?: CallId;
   readonly comprehension?: ComprehensionDraft;
+  /** Of the updates and assertions written here; none at graph level. */
+  readonly owner?: Owner;
+  readonly loop?: LoopFrame;
+  /** Names the random nodes. */
+  readonly place: Place;
+  /** Conditions on the indices of the comprehension that hold here: in a branch of an `if`. */
+  readonly assumed?: readonly Assumption[];
   /** Function declarations being elaborated, the innermost last. */
   readonly depth: number;
 }
@@ -123,6 +155,8 @@ export interface Check {
   readonly unusable: Set<FunctionDeclaration>;
   /** Lints that elaboration finds; told at the end, if nothing is wrong. */
   readonly lints: Lint[];
+  /** Functions that some graph calls. */
+  readonly elaborated: Set<FunctionDeclaration>;
   /** Of an expression; never throws, reports and gives ⊥. */
   evaluate(frame: Frame, expression: Expression): Entity;
   /** Of what stands in front of `(`. */

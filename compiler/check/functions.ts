@@ -6,6 +6,7 @@ import { formatDim, formatShape, literalOf, subDims } from "../ir/dims.ts";
 import type { CallId } from "../ir/graph.ts";
 import type { Complaint } from "../ops/primitive.ts";
 import { TooLarge } from "./builder.ts";
+import { ownResult } from "./effects.ts";
 import { BUILTINS } from "./builtins.ts";
 import {
   type BoundArgument,
@@ -19,6 +20,7 @@ import {
   type Supplied,
 } from "./entity.ts";
 import { type Activation, type CallSite, type Frame, Names, type Reuse } from "./frame.ts";
+import { withOwnGradient } from "./gradients.ts";
 import { foreignAdvice, foreignArgument } from "./foreign.ts";
 import { nearest } from "./nearest.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
@@ -130,6 +132,7 @@ export function callDeclared(
   const { declaration, module } = fn;
   const { params } = declaration;
   if (frame.check.unusable.has(declaration)) throw new Failure();
+  if (!frame.builder.isGeneric) frame.check.elaborated.add(declaration);
   if (frame.depth > DEPTH) throw new TooLarge();
   const isLayer = declaration.form === "layer";
   if (isLayer && frame.form === "def")
@@ -195,7 +198,7 @@ export function callDeclared(
     args: boundArguments,
   };
   const names = new Names();
-  const { reuse: _reuse, call: _call, ...base } = frame;
+  const { reuse: _reuse, call: _call, owner: _owner, ...base } = frame;
   const operands = [...entities.values()].flatMap((entity) => (entity.kind === "tensor" ? [entity.value] : []));
   const region: CallId | undefined = frame.builder.openCall(
     declaration.name.text,
@@ -213,6 +216,10 @@ export function callDeclared(
     form: declaration.form,
     activation,
     call: region,
+    owner: { kind: "call", call: region, span: site.span },
+    place: isLayer
+      ? frame.builder.placeOf(scope.node)
+      : frame.place.call(declaration.name.text, frame.builder.textOrder()),
     depth: frame.depth + 1,
   };
   const misplaced = otherOrder(declaration, bound, entities, site, signatureText(declaration));
@@ -222,6 +229,8 @@ export function callDeclared(
   }
   const binding = new Binding(inner, frame, declaration);
   const before = frame.builder.values.length;
+  const effects = (): number => frame.builder.updates.length + frame.builder.assertions.length;
+  const effectsBefore = effects();
   try {
     bindAll(binding, params, bound, entities, boundArguments, site);
     settlePending(binding);
@@ -230,8 +239,10 @@ export function callDeclared(
     checkSizes(inner, declaration, site);
     const { body } = declaration;
     const returned = body.kind === "block" ? runBlock(inner, body) : inner.check.evaluate(inner, body);
-    const result = returned.kind === "bottom" ? returned : checkResult(inner, declaration, returned);
-    if (result.kind === "bottom") throw new Failure();
+    const checked = returned.kind === "bottom" ? returned : checkResult(inner, declaration, returned);
+    if (checked.kind === "bottom") throw new Failure();
+    const own = effects() > effectsBefore ? ownResult(inner, checked, before, site.span) : checked;
+    const result = withOwnGradient(inner, declaration, own, before);
     const outer = outward(binding, result, site.span, before);
     frame.builder.closeCall(region, tensorsOf(outer));
     if (outer.kind === "tensor" && outer.value >= before) explainSizes(inner, declaration, outer.value);
@@ -316,11 +327,13 @@ function bindAll(
   };
   const given = params.filter((param) => bound.has(param.name.text));
   let failed = false;
-  for (const step of [0, 1, 2])
+  const isLate = new Set<FunctionParam>();
+  for (const step of [0, 1, 1.5, 2])
     for (const param of given) {
       const entity = entities.get(param.name.text);
       const arg = bound.get(param.name.text);
-      if (!entity || !arg || stage(param) !== step) continue;
+      if (step === 1 && stage(param) === 1 && binding.isAmbiguous(param.type)) isLate.add(param);
+      if (!entity || !arg || (isLate.has(param) ? 1.5 : stage(param)) !== step) continue;
       try {
         bind(param, entity, "expression" in arg ? arg.expression.span : arg.span, true);
       } catch (error) {
@@ -410,10 +423,11 @@ function enterScope(
         helps: near ? [{ text: `reuse="${near}"` }] : [{ text: `name the first one \`name="${shared.value}"\`` }],
       });
     }
-    return { node: found, reuse: { next: 0, span: shared.span } };
+    return { node: found, reuse: { next: 0, span: shared.span, blocks: new Map() } };
   }
   if (reuse) {
     // Inside of a shared instance the layers are those of the first one, in the same order.
+    while (scope.children[reuse.next] && scope.children[reuse.next]?.layer === undefined) reuse.next++;
     const child = scope.children[reuse.next++];
     if (!child || child.layer !== layer)
       return fail(frame, {
@@ -421,7 +435,7 @@ function enterScope(
         message: `the instance shared here has no \`${layer}\` in this place`,
         primary: { span: site.callee, text: "both uses must make the same layers" },
       });
-    return { node: child, reuse: { next: 0 } };
+    return { node: child, reuse: { next: 0, blocks: new Map() } };
   }
   if (named) {
     const clash = scope.children.find(
@@ -449,7 +463,7 @@ function enterScope(
 
 // ---- results -------------------------------------------------------------------------------------------------
 
-function checkResult(inner: Frame, declaration: FunctionDeclaration, returned: Entity): Entity {
+export function checkResult(inner: Frame, declaration: FunctionDeclaration, returned: Entity): Entity {
   const { result } = declaration;
   if (!result) return returned;
   const span = returnSpan(declaration);
@@ -645,7 +659,14 @@ export function callLambda(
     for (const [k, name] of pattern.names.entries()) names.bind(name.text, name.span, parts?.[k] ?? BOTTOM);
   }
   // Names are those of where it was written; variables and values belong to where it is called.
-  const { call: _call, reuse: _reuse, comprehension: _comprehension, ...lexical } = home;
+  const {
+    call: _call,
+    reuse: _reuse,
+    comprehension: _comprehension,
+    loop: _loop,
+    assumed: _assumed,
+    ...lexical
+  } = home;
   const inner: Frame = {
     ...lexical,
     names,
@@ -656,6 +677,9 @@ export function callLambda(
     ...(frame.reuse ? { reuse: frame.reuse } : {}),
     ...(frame.call === undefined ? {} : { call: frame.call }),
     ...(frame.comprehension ? { comprehension: frame.comprehension } : {}),
+    ...(frame.loop ? { loop: frame.loop } : {}),
+    place: frame.place,
+    ...(frame.assumed ? { assumed: frame.assumed } : {}),
   };
   return lambda.body.kind === "block" ? runBlock(inner, lambda.body) : inner.check.evaluate(inner, lambda.body);
 }

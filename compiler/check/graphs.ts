@@ -2,6 +2,7 @@
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type {
+  AssertStatement,
   Attribute,
   BindingStatement,
   Block,
@@ -12,20 +13,28 @@ import type {
   InputStatement,
   OutputStatement,
 } from "../../grammar/syntax.ts";
-import { type Dim, dimSymbol, formatDim, literalOf, subDims } from "../ir/dims.ts";
+import { type Dim, dimOf, dimSymbol, formatDim, isLiteral, literalOf, ONE, subDims } from "../ir/dims.ts";
 import type { Graph, Input } from "../ir/graph.ts";
-import { isFloat, isInteger } from "../ir/types.ts";
+import { isFloat, type TensorType } from "../ir/types.ts";
 import { GraphBuilder, type GraphInfo } from "./builder.ts";
-import { BOTTOM, type Entity, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
-import { type Fact, factsOf } from "./facts.ts";
+import { failOutside, settleEffects } from "./effects.ts";
+import { BOTTOM, type Entity, formatType, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
+import { type Facts, factsOf } from "./facts.ts";
 import { type Check, type DeclaredVariable, type Frame, type Module, Names, type Slot } from "./frame.ts";
 import { lintInstances } from "./lints/instances.ts";
-import { addSizeCheck, conjuncts, runAssert, type SizeCondition, sizeCondition } from "./obligations.ts";
-import { emitValue, fail, toTensor } from "./operands.ts";
+import {
+  addSizeCheck,
+  conjuncts,
+  factsOfCondition,
+  runAssert,
+  type SizeCondition,
+  sizeCondition,
+} from "./obligations.ts";
+import { checkRange, emitValue, fail, flatten, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue, namesOf } from "./statements.ts";
-import { checkStep, checkTrain } from "./steps.ts";
+import { checkTrain, failStepAsValue, runStep } from "./steps.ts";
 import { checkDimNames, writtenType } from "./types.ts";
 import { mentionsName } from "./walk.ts";
 import { freshVariable } from "./variables.ts";
@@ -53,6 +62,9 @@ interface Use {
   readonly at: Span;
 }
 
+/** What becomes of an `assert`. */
+type RunAssert = (frame: Frame, statement: AssertStatement) => void;
+
 class GraphElaboration {
   readonly frame: Frame;
   readonly declaration: GraphDeclaration;
@@ -60,10 +72,12 @@ class GraphElaboration {
   /** Everything to do, in the order of the text. */
   readonly #tasks: (() => void)[] = [];
   readonly #items: LazyItem[] = [];
+  readonly #assert: RunAssert;
 
-  constructor(frame: Frame, declaration: GraphDeclaration) {
+  constructor(frame: Frame, declaration: GraphDeclaration, assert: RunAssert) {
     this.frame = frame;
     this.declaration = declaration;
+    this.#assert = assert;
     frame.builder.elaborateBefore = (statement) => this.#forceBefore(statement);
   }
 
@@ -141,7 +155,7 @@ class GraphElaboration {
     item.state = "running";
     this.#running.push({ item, at: use });
     try {
-      item.entity = item.evaluateNow();
+      item.entity = this.frame.check.reporter.outsideOfTrials(item.evaluateNow);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       item.entity = BOTTOM;
@@ -235,10 +249,14 @@ class GraphElaboration {
       case "scope": {
         let scope: ScopeNode | undefined;
         // Names of a scope's block belong to the graph; only the path of its variables is longer.
-        const inner: Frame = Object.defineProperty({ ...frame }, "scope", {
-          get: () => (scope ??= this.#at(start, () => blockScope(frame, item))),
-          enumerable: true,
-        });
+        const opened = (): ScopeNode => (scope ??= this.#at(start, () => blockScope(frame, item)));
+        const inner: Frame = Object.defineProperties(
+          { ...frame },
+          {
+            scope: { get: opened, enumerable: true },
+            place: { get: () => frame.builder.placeOf(opened()), enumerable: true },
+          },
+        );
         for (const part of item.body.statements) this.#register(inner, part);
         return;
       }
@@ -260,23 +278,24 @@ class GraphElaboration {
         });
         return;
       case "assert":
-        this.#tasks.push(() => this.#at(start, () => runAssert(frame, item)));
+        this.#tasks.push(() => this.#at(start, () => this.#assert(frame, item)));
         return;
-      case "update": {
-        const text = spanText(item.span);
-        frame.check.reporter.report({
-          code: "TFG0403",
-          message: `\`${item.name.text}\` is updated outside of a step`,
-          primary: { span: item.operator, text: "in a graph an update belongs to a named step" },
-          helps: [{ text: `step update { ${text} }`, edits: [{ span: item.span, text: `step update { ${text} }` }] }],
-        });
+      case "update":
+        this.#tasks.push(() => failOutside(frame, item));
         return;
-      }
       case "step":
-        this.#define(frame, item, item.name, () => checkStep(frame, item), { isData: true });
-        return;
       case "train":
-        this.#define(frame, item, item.name, () => this.#at(start, () => checkTrain(frame, item)), { isData: true });
+        this.#define(
+          frame,
+          item,
+          item.name,
+          () => this.#at(start, () => (item.kind === "step" ? runStep(frame, item) : checkTrain(frame, item))),
+          {
+            isData: true,
+            get: (use) =>
+              frame.check.reporter.isDamaged(item.span) ? BOTTOM : failStepAsValue(frame, item.name.text, use),
+          },
+        );
         return;
       case "return":
         frame.check.reporter.report({
@@ -302,7 +321,9 @@ class GraphElaboration {
           this.#at(start, () => {
             shared ??= boundEntities(frame, item);
             const entity = shared[i] ?? BOTTOM;
-            if (entity.kind === "tensor") frame.builder.nameValue(entity.value, name.text);
+            const isNode = entity.kind === "initial" && entity.init.fn !== "orthogonal";
+            const tensor = isNode ? toTensor(frame, entity, name.span) : entity;
+            if (tensor.kind === "tensor") frame.builder.nameValue(tensor.value, name.text);
             return entity;
           }),
         { isData: !isFunction },
@@ -316,16 +337,11 @@ class GraphElaboration {
     const type = writtenType(frame, item.type, item);
     const { name } = item;
     const accepts = acceptedType(frame, item);
-    const standard = item.default ? this.#default(frame, item, item.default, type.dtype) : undefined;
-    if (type.dtype === "bf16")
-      fail(frame, {
-        code: "TFG0106",
-        message: "an input of `bf16` is not built yet",
-        primary: { span: item.type.name.span, text: "" },
-      });
+    const standard = item.default ? this.#default(frame, item, item.default, type) : undefined;
     const input: Input = {
       name: name.text,
-      type: { dtype: type.dtype, shape: type.shape.map((dim) => frame.facts.normal(dim)) },
+      // As written, so that the feeds bind every dim: what facts say of it is checked when it is known.
+      type: { dtype: type.dtype, shape: type.shape },
       doc: item.doc,
       span: name.span,
       ...(standard === undefined ? {} : { default: standard }),
@@ -343,25 +359,41 @@ class GraphElaboration {
     return { ...tensor, labels: type.labels };
   }
 
-  #default(frame: Frame, item: InputStatement, expression: Expression, dtype: Input["type"]["dtype"]): number {
+  /** A number fills the input; a list has a number for each element, and the sizes of the input are literal. */
+  #default(frame: Frame, item: InputStatement, expression: Expression, type: TensorType): number | readonly number[] {
+    const { dtype, shape } = type;
     const entity = frame.check.evaluate(frame, expression);
     if (entity.kind === "bottom") throw new Failure();
-    const value = entity.kind === "bool" ? Number(entity.value) : numberOf(entity);
-    const fits =
-      value !== undefined &&
-      (dtype === "bool"
-        ? entity.kind === "bool"
-        : entity.kind !== "bool" && (isFloat(dtype) || (isInteger(dtype) && Number.isInteger(value))));
-    if (fits && value !== undefined) return value;
-    if (entity.kind === "list" || entity.kind === "tensor")
-      fail(frame, {
-        code: "TFG0106",
-        message: "a default with several elements is not built yet",
-        primary: { span: expression.span, text: "a number fills the input" },
-      });
+    const fits = (one: Entity): number | undefined => {
+      const value = one.kind === "bool" ? Number(one.value) : numberOf(one);
+      const isOfType =
+        dtype === "bool"
+          ? one.kind === "bool"
+          : one.kind !== "bool" && (isFloat(dtype) || (value !== undefined && Number.isInteger(value)));
+      if (!isOfType || value === undefined) return undefined;
+      checkRange(frame, value, dtype, expression.span);
+      return value;
+    };
+    const flat = entity.kind === "list" ? flatten(entity) : undefined;
+    if (flat === undefined) {
+      const value = fits(entity);
+      if (value !== undefined) return value;
+    } else if (flat !== "ragged") {
+      const values = flat.items.map(fits);
+      const isOfShape =
+        flat.shape.length === shape.length && flat.shape.every((size, i) => isLiteral(shape[i] ?? ONE, size));
+      if (!isOfShape)
+        fail(frame, {
+          code: "TFG0301",
+          message: `the default of \`${item.name.text}\` is ${formatType({ dtype, shape: flat.shape.map(dimOf) })}, the input ${formatType(type)}`,
+          primary: { span: expression.span, text: "" },
+          helps: [{ text: "a number fills an input of any shape" }],
+        });
+      if (values.every((value) => value !== undefined)) return values;
+    }
     return fail(frame, {
       code: "TFG0210",
-      message: `the default of an input is a number, and fills it`,
+      message: "the default of an input is a number, which fills it, or a list of its elements",
       primary: { span: expression.span, text: `\`${item.name.text}\` is ${dtype}` },
     });
   }
@@ -398,7 +430,7 @@ class GraphElaboration {
       name,
       () =>
         this.#at(start, () => {
-          const entity = frame.check.evaluate(frame, value);
+          const entity = frame.check.evaluate({ ...frame, place: frame.place.binding(name.text) }, value);
           if (entity.kind === "bottom") return BOTTOM;
           const tensor = add(entity, value.span);
           frame.builder.nameValue(tensor.value, name.text);
@@ -413,9 +445,19 @@ class GraphElaboration {
   #addNode(name: string): void {
     const { frame } = this;
     const slot = frame.names.own.get(name);
-    if (!slot || frame.builder.outputs.some((output) => output.name === name)) return;
+    const isStep = this.declaration.items.some(
+      (item) => (item.kind === "step" || item.kind === "train") && item.name.text === name,
+    );
+    if (!slot || isStep || frame.builder.outputs.some((output) => output.name === name)) return;
     const entity = slot.get(slot.span);
-    if (entity.kind !== "tensor" && !isNumber(entity) && entity.kind !== "list" && entity.kind !== "bool") return;
+    if (
+      entity.kind !== "tensor" &&
+      entity.kind !== "initial" &&
+      !isNumber(entity) &&
+      entity.kind !== "list" &&
+      entity.kind !== "bool"
+    )
+      return;
     this.#guarded(() => {
       const tensor = toTensor(frame, entity, slot.span);
       frame.builder.outputs.push({ name, value: tensor.value, doc: "", span: slot.span });
@@ -512,6 +554,18 @@ function readConstraints(
                 : `${formatDim(condition.left)} and ${formatDim(condition.right)} are known when compiling`,
           },
         });
+      const earlier = result.map((one) => one.condition);
+      if (isRefuted(condition, factsOf(earlier.flatMap(factsOfCondition))))
+        fail(frame, {
+          code: "TFG0317",
+          message: `\`${spanText(clause.span)}\` never holds`,
+          primary: {
+            span: clause.span,
+            text: isRefuted(condition, factsOf([]))
+              ? "dimensions are at least 1"
+              : "the constraints before it say otherwise",
+          },
+        });
       result.push({ condition, clause });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -522,11 +576,27 @@ function readConstraints(
 
 /** Whether a condition on numbers that are all known is false. */
 function neverHolds(condition: SizeCondition): boolean {
-  return factOf(condition).some((fact) => {
+  return factsOfCondition(condition).some((fact) => {
     const value = literalOf(fact.dim);
     if (value === undefined) return false;
     return fact.kind === "zero" ? value !== 0 : fact.kind === "divisible" ? value % fact.by !== 0 : value < 0;
   });
+}
+
+/** Whether facts say that a condition is false for all sizes. */
+function isRefuted(condition: SizeCondition, facts: Facts): boolean {
+  if (condition.kind === "divisible") {
+    const [by, remainder] = [literalOf(condition.by) ?? 0, literalOf(condition.remainder)];
+    for (let other = 0; other < Math.min(by, 64); other++)
+      if (other !== remainder && facts.divisible(subDims(condition.left, dimOf(other)), condition.by)) return true;
+    return false;
+  }
+  const { left, right, operator } = condition;
+  const [more, less] = operator === "<" || operator === "<=" ? [right, left] : [left, right];
+  const isBelow = (by: number): boolean => facts.atLeast(subDims(less, more), by);
+  if (operator === "==") return isBelow(1) || facts.atLeast(subDims(more, less), 1);
+  if (operator === "!=") return facts.equal(left, right);
+  return isBelow(operator === "<" || operator === ">" ? 0 : 1);
 }
 
 function failNonLinear(frame: Frame, clause: Expression, condition: SizeCondition): never {
@@ -550,35 +620,12 @@ function failNonLinear(frame: Frame, clause: Expression, condition: SizeConditio
   });
 }
 
-function factOf(condition: SizeCondition): readonly Fact[] {
-  if (condition.kind === "divisible") {
-    const by = literalOf(condition.by);
-    return by === undefined || by < 1
-      ? []
-      : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
-  }
-  const { left, right, operator } = condition;
-  switch (operator) {
-    case "==":
-      return [{ kind: "zero", dim: subDims(left, right) }];
-    case "<=":
-      return [{ kind: "nonNegative", dim: subDims(right, left) }];
-    case "<":
-      return [{ kind: "nonNegative", dim: subDims(subDims(right, left), int(1).dim) }];
-    case ">=":
-      return [{ kind: "nonNegative", dim: subDims(left, right) }];
-    case ">":
-      return [{ kind: "nonNegative", dim: subDims(subDims(left, right), int(1).dim) }];
-    default:
-      return [];
-  }
-}
-
 export function elaborateGraph(
   check: Check,
   module: Module,
   declaration: GraphDeclaration,
   extra: ReadonlySet<string>,
+  assert: RunAssert = runAssert,
 ): Graph {
   const dims = declaration.generics.flatMap((generic) => {
     if (generic.kind === "dim") return [generic];
@@ -623,22 +670,25 @@ export function elaborateGraph(
     builder,
     facts: factsOf([]),
     scope: root,
+    place: builder.placeOf(root),
     form: "graph",
     depth: 0,
   };
   const constraints = readConstraints(bare, declaration.where);
-  const facts = factsOf(constraints.flatMap(({ condition }) => factOf(condition)));
+  const facts = factsOf(constraints.flatMap(({ condition }) => factsOfCondition(condition)));
   const frame: Frame = { ...bare, facts, names: new Names(outer) };
   for (const { condition, clause } of constraints) addSizeCheck({ ...frame, facts: factsOf([]) }, condition, clause);
 
-  new GraphElaboration(frame, declaration).run(extra);
+  new GraphElaboration(frame, declaration, assert).run(extra);
   reportUnused(frame, declaration, inputs);
   root.settle();
+  const effects = settleEffects(frame);
   const graph = builder.finish(
     declaration.name.text,
     declaration.doc,
     declaration.name.span,
     dims.map((dim) => ({ name: dim.name.text, span: dim.name.span })),
+    effects,
   );
   reportSameNames(frame, graph);
   const isAlone = module.tree.declarations.filter(({ kind }) => kind === "graph").length === 1;

@@ -1,22 +1,40 @@
 /** Files and their top-level names: reading, imports, the implicit prelude. */
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { Outline } from "../../grammar/read.ts";
 import { type SourceFile, type Span, sourceFile } from "../../grammar/source.ts";
 import type { Declaration, ImportDeclaration, SyntaxFile } from "../../grammar/syntax.ts";
 import { nearest } from "./nearest.ts";
-import type { Module, ModuleItem } from "./frame.ts";
+import type { Module, ModuleItem, ModuleSetting } from "./frame.ts";
 import type { Reporter } from "./report.ts";
 import { expressionsOfDeclaration } from "./walk.ts";
 
 /** What `std/prelude` consists of, in the order in which a name is looked up. */
-const PRELUDE = ["std/math", "std/reduce", "std/nn", "std/optim"];
+const PRELUDE = [
+  "std/math",
+  "std/reduce",
+  "std/activations",
+  "std/losses",
+  "std/metrics",
+  "std/init",
+  "std/nn",
+  "std/conv",
+  "std/pooling",
+  "std/image",
+  "std/attention",
+  "std/rnn",
+  "std/random",
+  "std/optim",
+];
 
 export interface Sources {
   /** Text of a file by its path, joined to the folder of the file that imports it; undefined if it cannot be read. */
   read(path: string): string | undefined;
   readonly library: ReadonlyMap<string, string>;
   parse(file: SourceFile, part?: Span): { readonly tree: SyntaxFile; readonly diagnostics: readonly Diagnostic[] };
-  /** Where the declarations of a library file stand, so that each is read when it is first used. */
-  outline(file: SourceFile): ReadonlyMap<string, Span> | undefined;
+  /** The path of the file that a package offers for `specifier`, seen from a file; or why there is none. */
+  resolve(specifier: string, from: string): { readonly path: string } | { readonly problem: string };
+  /** Where the parts of a library file stand, so that each is read when it is first used. */
+  outline(file: SourceFile): Outline | undefined;
 }
 
 interface MutableModule extends Module {
@@ -26,6 +44,7 @@ interface MutableModule extends Module {
 export class Modules {
   readonly files: SourceFile[] = [];
   readonly #sources: Sources;
+  /** By path, and by path and settings where an import sets configs. */
   readonly #loaded = new Map<string, MutableModule>();
   readonly #reporter: Reporter;
 
@@ -41,7 +60,9 @@ export class Modules {
   /** The file at the root of the program. Undefined, with a message, if it cannot be read or is empty. */
   entry(path: string): Module | undefined {
     const text = this.#sources.read(path);
-    if (text !== undefined && text.trim() !== "") return this.#load(path, text, false);
+    // A module of the library as the root, for its tests: read as a whole.
+    const isLibrary = text !== undefined && this.#sources.library.get(path.replace(/\.tfg$/, "")) === text;
+    if (text !== undefined && text.trim() !== "") return this.#load(path, path, text, new Map(), isLibrary);
     const file = sourceFile(path, text ?? "");
     this.files.push(file);
     this.#reporter.report({
@@ -64,7 +85,7 @@ export class Modules {
     const known = this.#loaded.get(path);
     if (known) return known;
     const text = this.#sources.library.get(name);
-    return text === undefined ? undefined : this.#load(path, text, true);
+    return text === undefined ? undefined : this.#loadLibrary(path, text);
   }
 
   /** A name that every file sees without an import. */
@@ -84,27 +105,54 @@ export class Modules {
     );
   }
 
-  #load(path: string, text: string, isLibrary: boolean): Module {
-    const file = sourceFile(path, text);
-    this.files.push(file);
-    const parts = isLibrary ? this.#sources.outline(file) : undefined;
-    if (parts) return this.#loadLazily(path, file, parts);
-    const { tree, diagnostics } = this.#sources.parse(file);
-    for (const diagnostic of diagnostics) this.#reporter.add(diagnostic);
-    const module: MutableModule = { path, file, tree, isLibrary, items: new Map() };
+  #load(key: string, path: string, text: string, settings: Module["settings"], isLibrary = false): Module {
+    // A file under several settings is one text with one set of messages, and several modules.
+    const before = [...this.#loaded.values()].find((module) => module.path === path);
+    const file = before?.file ?? sourceFile(path, text);
+    const tree = before?.tree ?? this.#parse(file);
+    const module: MutableModule = { path, file, tree, isLibrary, items: new Map(), settings };
     // Registered before its imports are followed, so that files may import each other.
-    this.#loaded.set(path, module);
+    this.#loaded.set(key, module);
     for (const declaration of tree.declarations) if (declaration.kind !== "import") this.#declare(module, declaration);
     for (const declaration of tree.declarations) if (declaration.kind === "import") this.#import(module, declaration);
     return module;
   }
 
-  /** A file of the library: a program uses few of its declarations, and only those are read. */
-  #loadLazily(path: string, file: SourceFile, parts: ReadonlyMap<string, Span>): Module {
-    const tree: SyntaxFile = { kind: "file", declarations: [], span: { file, start: 0, end: file.text.length } };
-    const module: MutableModule = { path, file, tree, isLibrary: true, items: new Map() };
+  #parse(file: SourceFile): SyntaxFile {
+    this.files.push(file);
+    const { tree, diagnostics } = this.#sources.parse(file);
+    for (const diagnostic of diagnostics) this.#reporter.add(diagnostic);
+    return tree;
+  }
+
+  #loadLibrary(path: string, text: string): Module {
+    const file = sourceFile(path, text);
+    const parts = this.#sources.outline(file);
+    if (parts) {
+      this.files.push(file);
+      return this.#loadLazily(path, file, parts);
+    }
+    const module: MutableModule = {
+      path,
+      file,
+      tree: this.#parse(file),
+      isLibrary: true,
+      items: new Map(),
+      settings: new Map(),
+    };
     this.#loaded.set(path, module);
-    for (const [name, part] of parts) {
+    for (const declaration of module.tree.declarations)
+      if (declaration.kind === "import") this.#import(module, declaration);
+      else this.#declare(module, declaration);
+    return module;
+  }
+
+  /** A file of the library: a program uses few of its declarations, and only those are read. */
+  #loadLazily(path: string, file: SourceFile, parts: Outline): Module {
+    const tree: SyntaxFile = { kind: "file", declarations: [], span: { file, start: 0, end: file.text.length } };
+    const module: MutableModule = { path, file, tree, isLibrary: true, items: new Map(), settings: new Map() };
+    this.#loaded.set(path, module);
+    for (const [name, part] of parts.declarations) {
       let known: Declaration | undefined;
       const read = (): Declaration => {
         known ??= this.#sources.parse(file, part).tree.declarations[0];
@@ -121,6 +169,9 @@ export class Modules {
         module,
       });
     }
+    for (const part of parts.imports)
+      for (const declaration of this.#sources.parse(file, part).tree.declarations)
+        if (declaration.kind === "import") this.#import(module, declaration);
     return module;
   }
 
@@ -231,21 +282,15 @@ export class Modules {
       });
       return undefined;
     }
-    if (!written.startsWith("./") && !written.startsWith("../") && !written.startsWith("/")) {
-      this.#reporter.report({
-        code: "TFG0601",
-        message: `cannot find "${written}"`,
-        primary: { span, text: "" },
-        helps: this.#sources.library.has(`std/${written}`)
-          ? [{ text: `"std/${written}"`, edits: [{ span, text: `"std/${written}"` }] }]
-          : written.endsWith(".tfg")
-            ? [{ text: `"./${written}"`, edits: [{ span, text: `"./${written}"` }] }]
-            : [{ text: 'write "./FILE.tfg" for a file, "std/NAME" for the library' }],
-      });
-      return undefined;
-    }
-    const path = joinPaths(from.path, written);
-    const known = this.#loaded.get(path);
+    const mark = written.indexOf("?");
+    const file = mark < 0 ? written : written.slice(0, mark);
+    const path = this.#pathOf(from, file, span);
+    if (path === undefined) return undefined;
+    const settings = mark < 0 ? new Map() : this.#settingsOf(written.slice(mark + 1), span);
+    if (!settings) return undefined;
+    const pairs = [...settings].map(([name, { value }]) => `${name}=${value}`).sort();
+    const key = pairs.length > 0 ? `${path}?${pairs.join("&")}` : path;
+    const known = this.#loaded.get(key);
     if (known) return known;
     const text = this.#sources.read(path);
     if (text === undefined || text.trim() === "") {
@@ -254,13 +299,68 @@ export class Modules {
         message: text === undefined ? `cannot read \`${path}\`` : `\`${path}\` is empty`,
         primary: { span, text: text === undefined ? "" : "imported here" },
         helps:
-          text === undefined && !written.endsWith(".tfg")
-            ? [{ text: `"${written}.tfg"`, edits: [{ span, text: `"${written}.tfg"` }] }]
+          text === undefined && !file.endsWith(".tfg")
+            ? [{ text: `"${file}.tfg"`, edits: [{ span, text: `"${file}.tfg"` }] }]
             : [],
       });
       return undefined;
     }
-    return this.#load(path, text, false);
+    const module = this.#load(key, path, text, settings);
+    this.#checkSettings(module, written);
+    return module;
+  }
+
+  /** The path that an import names: relative to its file, or what a package offers. */
+  #pathOf(from: Module, written: string, span: Span): string | undefined {
+    if (written.startsWith("./") || written.startsWith("../") || written.startsWith("/"))
+      return joinPaths(from.path, written);
+    const found = this.#sources.resolve(written, from.path);
+    if ("path" in found) return found.path;
+    this.#reporter.report({
+      code: "TFG0601",
+      message: `cannot find "${written}"`,
+      primary: { span, text: found.problem },
+      helps: this.#sources.library.has(`std/${written}`)
+        ? [{ text: `"std/${written}"`, edits: [{ span, text: `"std/${written}"` }] }]
+        : written.endsWith(".tfg")
+          ? [{ text: `"./${written}"`, edits: [{ span, text: `"./${written}"` }] }]
+          : [{ text: 'write "./FILE.tfg" for a file, "std/NAME" for the library' }],
+    });
+    return undefined;
+  }
+
+  /** `LAYERS=6&HEADS=8`, each name once. */
+  #settingsOf(query: string, span: Span): Map<string, ModuleSetting> | undefined {
+    const settings = new Map<string, ModuleSetting>();
+    for (const pair of query.split("&")) {
+      const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(pair) ?? [];
+      if (name !== undefined && value !== undefined && !settings.has(name)) {
+        settings.set(name, { value, span });
+        continue;
+      }
+      this.#reporter.report({
+        code: "TFG0601",
+        message: name === undefined ? `\`?${query}\` sets no configs` : `\`${name}\` is set twice`,
+        primary: { span, text: name === undefined ? "`NAME=VALUE`, joined by `&`" : "" },
+      });
+      return undefined;
+    }
+    return settings;
+  }
+
+  /** TFG0201 for a setting of an import whose file has no such config. */
+  #checkSettings(module: Module, written: string): void {
+    const names = module.tree.declarations.flatMap((one) => (one.kind === "config" ? [one.name.text] : []));
+    for (const [name, { span }] of module.settings) {
+      if (names.includes(name)) continue;
+      const near = nearest(name, names);
+      this.#reporter.report({
+        code: "TFG0201",
+        message: `"${written.slice(0, written.indexOf("?"))}" has no config \`${name}\``,
+        primary: { span, text: near ? `did you mean \`${near}\`?` : "" },
+        notes: names.length > 0 ? [`its configs are ${names.map((other) => `\`${other}\``).join(", ")}`] : [],
+      });
+    }
   }
 }
 

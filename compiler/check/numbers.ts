@@ -18,7 +18,7 @@ import {
   scaleDim,
   subDims,
 } from "../ir/dims.ts";
-import type { DType } from "../ir/types.ts";
+import { type DType, isStorageOnly } from "../ir/types.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
 import { bool, type Entity, float, int, isNumber, list, type NumberEntity, numberOf } from "./entity.ts";
 import type { Facts } from "./facts.ts";
@@ -160,6 +160,39 @@ function floatArithmetic(operator: BinaryOperator, a: number, b: number): Entity
   }
 }
 
+/** Operators on numbers that are declared i32 or u32: they wrap and divide as in a run. */
+const INTEGER_FUNCTIONS: Partial<Record<BinaryOperator, string>> = {
+  "+": "add",
+  "-": "sub",
+  "*": "mul",
+  "/": "div",
+  "%": "mod",
+};
+
+function wrapping(
+  name: string | undefined,
+  dtype: DType | undefined,
+  args: readonly NumberEntity[],
+): NumberEntity | undefined {
+  const fn = name === undefined ? undefined : scalarFunctions.get(name);
+  const literals = args.map((arg) => (arg.kind === "int" ? literalOf(arg.dim) : undefined));
+  if (!fn || (dtype !== "i32" && dtype !== "u32") || literals.includes(undefined)) return undefined;
+  const [x = 0, y = 0] = literals;
+  return typed(int(fn.meaning(dtype, dtype)(x, y, 0) + 0), dtype);
+}
+
+function wrappedPower(dtype: DType | undefined, a: NumberEntity, b: NumberEntity): NumberEntity | undefined {
+  const exponent = numberOf(b) ?? -1;
+  if ((dtype !== "i32" && dtype !== "u32") || a.kind !== "int" || b.kind !== "int" || exponent < 0) return undefined;
+  let power: NumberEntity | undefined = { kind: "int", dim: ONE, dtype };
+  let square: NumberEntity | undefined = { ...a, dtype };
+  for (let rest = exponent; rest > 0 && power && square; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) power = wrapping("mul", dtype, [power, square]);
+    square = wrapping("mul", dtype, [square, square]);
+  }
+  return power;
+}
+
 function equalStatic(a: Entity, b: Entity, facts: Facts): boolean | undefined {
   if (a.kind === "str" && b.kind === "str") return a.value === b.value;
   if (a.kind === "bool" && b.kind === "bool") return a.value === b.value;
@@ -184,8 +217,12 @@ function equalStatic(a: Entity, b: Entity, facts: Facts): boolean | undefined {
 export function binaryStatic(operator: BinaryOperator, a: Entity, b: Entity, facts: Facts): Entity | undefined {
   if (isNumber(a) && isNumber(b)) {
     const dtype = dtypeOf(a, b);
+    if (dtype !== undefined && isStorageOnly(dtype) && operator !== "==" && operator !== "!=") return undefined;
+    const wrapped =
+      operator === "**" ? wrappedPower(dtype, a, b) : wrapping(INTEGER_FUNCTIONS[operator], dtype, [a, b]);
+    if (wrapped) return wrapped;
     const result =
-      a.kind === "int" && b.kind === "int" && dtype !== "f32" && dtype !== "f16"
+      a.kind === "int" && b.kind === "int" && dtype !== "f32"
         ? intArithmetic(operator, a.dim, b.dim, facts)
         : numberOf(a) !== undefined && numberOf(b) !== undefined
           ? floatArithmetic(operator, numberOf(a) ?? 0, numberOf(b) ?? 0)
@@ -208,7 +245,10 @@ export function binaryStatic(operator: BinaryOperator, a: Entity, b: Entity, fac
   return undefined;
 }
 
-export function negateStatic(entity: NumberEntity): NumberEntity {
+export function negateStatic(entity: NumberEntity): NumberEntity | undefined {
+  if (entity.dtype !== undefined && isStorageOnly(entity.dtype)) return undefined;
+  const wrapped = wrapping("neg", entity.dtype, [entity]);
+  if (wrapped) return wrapped;
   return entity.kind === "int" ? { ...entity, dim: scaleDim(entity.dim, -1) } : { ...entity, value: -entity.value };
 }
 
@@ -228,6 +268,9 @@ export function applyStatic(name: string, args: readonly Entity[], facts: Facts)
   const [a, b] = args;
   if (!a) return undefined;
   const dtype = b ? dtypeOf(a, b) : a.dtype;
+  if (dtype !== undefined && isStorageOnly(dtype)) return undefined;
+  const wrapped = fn.result === "same" && fn.takes === "num" ? wrapping(name, dtype, args.filter(isNumber)) : undefined;
+  if (wrapped) return wrapped;
   if (a.kind === "int" && (!b || b.kind === "int") && fn.takes !== "float" && dtype !== "f32") {
     if (b && (name === "maximum" || name === "minimum"))
       return typed(

@@ -3,7 +3,10 @@ import type { Help } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { AssertStatement, Expression } from "../../grammar/syntax.ts";
-import { type Dim, formatDim, literalOf, ONE, subDims } from "../ir/dims.ts";
+import { type Dim, formatDim, literalOf, modDims, mulDims, ONE, subDims } from "../ir/dims.ts";
+import { isHostScalar, mayBeHost } from "./effects.ts";
+import { describe } from "./entity.ts";
+import type { Fact } from "./facts.ts";
 import type { Frame } from "./frame.ts";
 import { nearest } from "./nearest.ts";
 import { Failure } from "./report.ts";
@@ -54,9 +57,11 @@ export function sizeCondition(frame: Frame, expression: Expression): SizeConditi
     const remainder = size(bare.right);
     const left = size(modulo.left);
     const by = size(modulo.right);
-    return left && by && remainder
-      ? { kind: "divisible", left, by, remainder, leftExpression: modulo.left, byExpression: modulo.right }
-      : undefined;
+    if (!left || !by || !remainder) return undefined;
+    // A remainder that no division leaves is compared as any size.
+    const rest = literalOf(remainder);
+    if (rest === 0 || (rest !== undefined && rest > 0 && rest < (literalOf(by) ?? 0)))
+      return { kind: "divisible", left, by, remainder, leftExpression: modulo.left, byExpression: modulo.right };
   }
   const left = size(bare.left);
   const right = size(bare.right);
@@ -138,9 +143,10 @@ function checkCondition(frame: Frame, clause: Expression): void {
   if (entity.kind === "bottom") throw new Failure();
   if (entity.kind === "bool") {
     if (entity.value) return;
-    const parts = clause.kind === "binary" ? [clause.left, clause.right] : [clause];
     const at =
-      parts.map((part) => argumentSpan(frame, part)).find((span) => span !== undefined) ??
+      mentioned(clause)
+        .map((part) => argumentSpan(frame, part))
+        .find((span) => span !== undefined) ??
       frame.activation?.callee ??
       clause.span;
     throwOutward(frame, {
@@ -286,68 +292,99 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
   }
   const clauses = conjuncts(statement.condition);
   const conditions = clauses.map((clause) => sizeCondition(frame, clause));
-  if (frame.builder.graph && conditions.every((condition) => condition !== undefined)) {
+  if (frame.builder.isGeneric) {
+    for (const condition of conditions)
+      if (condition) for (const fact of factsOfCondition(condition)) frame.facts.assume(fact);
+    return;
+  }
+  // A step's assertion is of the runs that fetch it, a check of the feeds of all.
+  if (frame.builder.graph && frame.owner?.kind !== "step" && conditions.every(isCheckOfFeeds)) {
     for (const [i, condition] of conditions.entries())
       if (condition) addSizeCheck(frame, condition, clauses[i] ?? statement.condition);
     return;
   }
-  if (entity.kind === "tensor" && readsHostScalars(frame, entity.value))
-    throwOutward(frame, {
-      code: "TFG0106",
-      message: "assertions on a `state` are not built yet",
-      span: statement.condition.span,
-      text: "depends on a value of the session",
-      related: [],
-      helps: [{ text: "compare sizes and compile-time values only" }],
+  const { span } = statement.condition;
+  if (
+    frame.builder.graph &&
+    entity.kind === "tensor" &&
+    entity.type.dtype === "bool" &&
+    isHostScalar(frame.builder, entity.value, mayBeHost)
+  ) {
+    const own = spanText(span);
+    frame.builder.assertions.push({
+      condition: entity.value,
+      message: text ?? own,
+      text: own,
+      owner: frame.owner,
+      span,
     });
+    return;
+  }
   throwOutward(frame, {
     code: "TFG0317",
     message: "this assertion cannot be decided before a run",
-    span: statement.condition.span,
-    text: "it depends on values of the graph",
+    span,
+    text: entity.kind === "tensor" ? "it depends on values of the graph" : `this is ${describe(entity)}`,
     related: [],
-    helps: [{ text: "compare sizes and compile-time values only" }],
+    helps: [{ text: "assert on sizes, compile-time values, and integer states of rank 0" }],
   });
 }
 
-/** Whether a value depends on nothing but sizes and integer states of rank 0, which the host could read. */
-function readsHostScalars(frame: Frame, id: number): boolean {
-  const { op, type, args } = frame.builder.valueAt(id);
-  if (
-    type.shape.length > 0 ||
-    op === "input" ||
-    (type.dtype !== "i32" && type.dtype !== "u32" && type.dtype !== "bool")
-  )
-    return false;
-  return args.every((arg) => readsHostScalars(frame, arg));
-}
+/** Whether the feeds can be checked for it: what they cannot is asserted before each run. */
+const isCheckOfFeeds = (condition: SizeCondition | undefined): boolean =>
+  condition?.kind === "divisible"
+    ? literalOf(condition.by) !== undefined
+    : condition !== undefined && condition.operator !== "!=";
 
 /** A condition on run dims as a check of the feeds, and as a fact from here on. */
-export function addSizeCheck(frame: Frame, condition: SizeCondition, clause: Expression): boolean {
+export function addSizeCheck(frame: Frame, condition: SizeCondition, clause: Expression): void {
   const { builder, facts } = frame;
   const text = spanText(clause.span);
   const { span } = clause;
+  for (const fact of factsOfCondition(condition)) facts.assume(fact);
   if (condition.kind === "divisible") {
-    if (literalOf(condition.by) === undefined) return false;
     builder.addCheck({
       difference: subDims(condition.left, condition.remainder),
       holds: { divisibleBy: condition.by },
       text,
       span,
     });
-    return true;
+    return;
   }
   const { left, right, operator } = condition;
-  const difference =
-    operator === "<"
-      ? subDims(subDims(right, left), ONE)
-      : operator === "<="
-        ? subDims(right, left)
-        : operator === ">"
-          ? subDims(subDims(left, right), ONE)
-          : subDims(left, right);
-  if (operator === "!=") return false;
-  builder.addCheck({ difference, holds: operator === "==" ? "== 0" : ">= 0", text, span });
-  if (operator !== "==") facts.assume(difference);
-  return true;
+  const [more, less] = operator === "<" || operator === "<=" ? [right, left] : [left, right];
+  const difference = subDims(more, less);
+  if (operator === "==") builder.addCheck({ difference, holds: "== 0", text, span });
+  // Of integers that differ the square of the difference is at least 1.
+  else if (operator === "!=")
+    builder.addCheck({ difference: subDims(mulDims(difference, difference), ONE), holds: ">= 0", text, span });
+  else {
+    const isStrict = operator === "<" || operator === ">";
+    builder.addCheck({ difference: isStrict ? subDims(difference, ONE) : difference, holds: ">= 0", text, span });
+  }
+}
+
+/** What a condition says that proofs can use. */
+export function factsOfCondition(condition: SizeCondition): readonly Fact[] {
+  if (condition.kind === "divisible") {
+    const by = literalOf(condition.by);
+    if (by === undefined)
+      return [{ kind: "zero", dim: subDims(modDims(condition.left, condition.by), condition.remainder) }];
+    return by < 1 ? [] : [{ kind: "divisible", dim: subDims(condition.left, condition.remainder), by }];
+  }
+  const { left, right, operator } = condition;
+  switch (operator) {
+    case "==":
+      return [{ kind: "zero", dim: subDims(left, right) }];
+    case "<=":
+      return [{ kind: "nonNegative", dim: subDims(right, left) }];
+    case "<":
+      return [{ kind: "nonNegative", dim: subDims(subDims(right, left), ONE) }];
+    case ">=":
+      return [{ kind: "nonNegative", dim: subDims(left, right) }];
+    case ">":
+      return [{ kind: "nonNegative", dim: subDims(subDims(left, right), ONE) }];
+    default:
+      return [];
+  }
 }

@@ -4,7 +4,7 @@ import { type Dim, dimOf, literalOf } from "../ir/dims.ts";
 import type { Attributes, ConstantData, ValueId } from "../ir/graph.ts";
 import { type DType, isFloat, isInteger, type TensorType } from "../ir/types.ts";
 import type { Complaint, Operand } from "../ops/primitive.ts";
-import { integerRange } from "../ops/scalar.ts";
+import { castNumber, integerRange } from "../ops/scalar.ts";
 import {
   describe,
   type Entity,
@@ -15,6 +15,7 @@ import {
   type TensorEntity,
 } from "./entity.ts";
 import type { DeclaredVariable, Frame } from "./frame.ts";
+import { randomTensor } from "./random.ts";
 import { Failure } from "./report.ts";
 
 export const fail = (frame: Frame, complaint: Complaint): never => frame.check.reporter.fail(complaint, frame);
@@ -44,11 +45,11 @@ export function emitValue(
   return { kind: "tensor", value, type: frame.builder.valueAt(value).type, origin: span };
 }
 
-/** Data of a constant: floats as doubles, so that the interpreter keeps what was written. */
+/** Data of a constant: f32 as doubles, so that the interpreter keeps what was written; f16 and bf16 rounded. */
 export function constantData(dtype: DType, numbers: readonly number[]): ConstantData {
   return {
     data: isFloat(dtype)
-      ? Float64Array.from(numbers)
+      ? Float64Array.from(numbers, (x) => castNumber(dtype, x))
       : dtype === "u32"
         ? Uint32Array.from(numbers)
         : Int32Array.from(numbers),
@@ -81,6 +82,8 @@ export function adaptedDType(entity: Entity, wanted: DType | undefined): DType |
       return entity.dtype ?? (wanted !== undefined && isFloat(wanted) ? wanted : "f32");
     case "bool":
       return "bool";
+    case "initial":
+      return "f32";
     case "list":
       return entity.dtype ?? listDType(entity, wanted);
     case "tensor":
@@ -134,15 +137,7 @@ export function toTensor(frame: Frame, entity: Entity, span: Span, wanted?: DTyp
     case "list":
       return listTensor(frame, entity, span, wanted);
     case "initial":
-      return fail(frame, {
-        code: "TFG0106",
-        message: "random nodes are not built yet",
-        primary: {
-          span: entity.origin.file === span.file ? entity.origin : span,
-          text: "random numbers start variables only",
-        },
-        helps: [{ text: "use it as `param w: … = …`, or feed the numbers as an `input`" }],
-      });
+      return randomTensor(entity, span);
     case "record":
       return fail(frame, {
         code: "TFG0210",
@@ -152,7 +147,7 @@ export function toTensor(frame: Frame, entity: Entity, span: Span, wanted?: DTyp
       });
     case "scalar":
       return fail(frame, {
-        code: "TFG0106",
+        code: "TFG0210",
         message: "an element of a comprehension cannot be used as a tensor here",
         primary: { span, text: "depends on an index" },
       });
@@ -200,7 +195,12 @@ export function listTensor(frame: Frame, list: ListEntity, span: Span, wanted?: 
     !stack ||
     list.items.length === 0 ||
     !list.items.every(
-      (item) => item.kind === "tensor" || isNumber(item) || item.kind === "bool" || item.kind === "list",
+      (item) =>
+        item.kind === "tensor" ||
+        isNumber(item) ||
+        item.kind === "bool" ||
+        item.kind === "list" ||
+        item.kind === "initial",
     )
   )
     return fail(frame, {
@@ -210,7 +210,7 @@ export function listTensor(frame: Frame, list: ListEntity, span: Span, wanted?: 
     });
   const dtype =
     list.items
-      .map((item) => (item.kind === "tensor" ? item.type.dtype : undefined))
+      .map((item) => (item.kind === "tensor" || item.kind === "initial" ? adaptedDType(item, wanted) : undefined))
       .find((found) => found !== undefined) ?? wanted;
   const items = list.items.map((item) => toTensor(frame, item, span, dtype));
   const stacked = frame.check.apply(

@@ -6,6 +6,7 @@ import { type Dim, literalOf } from "../ir/dims.ts";
 import { resolveAxis, resolveOver } from "../ops/axes.ts";
 import type { Argument, Operand, Parameter, Primitive } from "../ops/primitive.ts";
 import type { OperandEntity } from "./apply.ts";
+import { assuming } from "./comprehension.ts";
 import {
   BOTTOM,
   type DimLabel,
@@ -45,7 +46,13 @@ export function callPrimitive(
   site: CallSite,
 ): Entity {
   const entities = new Map<Supplied, Entity>();
-  for (const arg of args) if (arg.name !== "over") entities.set(arg, suppliedEntity(arg, false));
+  for (const [i, arg] of args.entries()) {
+    if (arg.name === "over") continue;
+    // In a comprehension each branch of `select` is elaborated under its condition.
+    const mask = fn.name === "select" && i > 0 ? entities.get(args[0] ?? arg) : undefined;
+    const given = mask && "frame" in arg ? { ...arg, frame: assuming(arg.frame, mask, i === 1) } : arg;
+    entities.set(arg, suppliedEntity(given, false));
+  }
   const isNotAxis = (arg: Supplied): boolean => arg.name === undefined;
   const positional = args.filter(isNotAxis);
   const primitive = chosen(fn, positional.length, args);
@@ -302,8 +309,12 @@ function axesArgument(
     if (axis === undefined)
       return fail(frame, {
         code: "TFG0210",
-        message: `\`axis\` of \`${site.spelling}\` is an int, not ${describe(item)}`,
-        primary: { span: at, text: "" },
+        message:
+          item.kind === "int"
+            ? `\`axis\` of \`${site.spelling}\` counts axes, it is no dimension`
+            : `\`axis\` of \`${site.spelling}\` is a compile-time int, not ${describe(item)}`,
+        primary: { span: at, text: item.kind === "int" ? "changes from run to run" : describe(item) },
+        helps: item.kind === "int" ? [{ text: `over=${spanText(at)}` }] : [],
       });
     return resolveAxis(axis, operand, at, complain);
   });
@@ -311,7 +322,7 @@ function axesArgument(
 }
 
 /** The axes that `over=T`, `over=[H, W]`, `over=[..B]` names: by the declared dim an axis bears, else by its size. */
-function overAxes(
+export function overAxes(
   frame: Frame,
   expression: Expression,
   tensor: TensorEntity,
@@ -402,8 +413,8 @@ function labelledAxis(
   const found = label ? (tensor.labels ?? []).flatMap((own, i) => (own === label ? [i] : [])) : [];
   const [axis] = found;
   if (found.length === 1 && axis !== undefined) return axis;
-  // A literal that a declared dim stands for is found by its size, if only one axis has it.
-  const same = tensor.type.shape.flatMap((own, i) => (own.key === dim.key ? [i] : []));
+  // A literal that a declared dim stands for is found by its size, if only one axis has it that is not another's.
+  const same = tensor.type.shape.flatMap((own, i) => (own.key === dim.key && !tensor.labels?.[i] ? [i] : []));
   const [only] = same;
   if (label && found.length === 0 && literalOf(dim) !== undefined && same.length === 1 && only !== undefined)
     return only;

@@ -7,6 +7,9 @@ import type { Frame } from "./frame.ts";
 /** Thrown after reporting; caught where the erroneous node gets ⊥. Carries nothing. */
 export class Failure extends Error {}
 
+/** Thrown where a function that is checked with symbols for its generics depends on what they are. */
+export class Undecided extends Error {}
+
 /** What the parser reports; TFG0106 and TFG0107 are the checker's. */
 const SYNTAX = /^TFG010[1-5]$/;
 /** Codes that missing statements make out of right programs. */
@@ -31,13 +34,47 @@ export class Reporter {
   readonly #unknown = new Map<string, string>();
   readonly #diagnostics: Diagnostic[] = [];
   readonly #seen = new Set<string>();
-  readonly #isLibrary: (file: SourceFile) => boolean;
+  readonly isLibrary: (file: SourceFile) => boolean;
 
   constructor(isLibrary: (file: SourceFile) => boolean) {
-    this.#isLibrary = isLibrary;
+    this.isLibrary = isLibrary;
+  }
+
+  /** Collects what a trial has to say. */
+  #trial: Diagnostic[] | undefined;
+
+  /** Elaborates something that may fail and be tried otherwise: whether nothing was wrong. What was is forgotten. */
+  attempt(work: () => void): boolean {
+    const outer = this.#trial;
+    const said: Diagnostic[] = [];
+    this.#trial = said;
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      return false;
+    } finally {
+      this.#trial = outer;
+    }
+    return said.every(({ severity }) => severity !== "error");
+  }
+
+  /** What is elaborated once and for all, though a trial was the first to need it: it speaks for itself. */
+  outsideOfTrials<T>(work: () => T): T {
+    const trial = this.#trial;
+    this.#trial = undefined;
+    try {
+      return work();
+    } finally {
+      this.#trial = trial;
+    }
   }
 
   add(diagnostic: Diagnostic): void {
+    if (this.#trial) {
+      this.#trial.push(diagnostic);
+      return;
+    }
     const { primary, code } = diagnostic;
     const key = `${code} ${at(primary.span)}`;
     if (this.#seen.has(key)) return;
@@ -77,6 +114,7 @@ export class Reporter {
 
   /** Whether `name` is met for the first time as an unknown one in its declaration; each is reported once. */
   isNewName(name: string, span: Span, within: Span): boolean {
+    if (this.#trial) return true;
     const key = `${name} ${within.file.path} ${within.start}`;
     const before = this.#unknown.get(key);
     if (before === undefined) this.#unknown.set(key, at(span));
@@ -117,6 +155,13 @@ export class Reporter {
     return this.#diagnostics.some(({ severity, primary }) => severity === "error" && primary.span.file === file);
   }
 
+  hasErrorIn({ file, start, end }: Span): boolean {
+    return this.#diagnostics.some(
+      ({ severity, primary: { span } }) =>
+        severity === "error" && span.file === file && span.start >= start && span.end <= end,
+    );
+  }
+
   /** By file, as first met, then by position. */
   sorted(files: readonly SourceFile[]): Diagnostic[] {
     const order = new Map(files.map((file, i) => [file, i]));
@@ -148,14 +193,14 @@ export class Reporter {
 
   /** A fault inside of the library is the fault of the call that the user wrote. */
   #placed(complaint: Complaint, frame: Frame): Complaint {
-    if (!this.#isLibrary(complaint.primary.span.file)) return complaint;
+    if (!this.isLibrary(complaint.primary.span.file)) return complaint;
     for (let at: Frame | undefined = frame; at; at = at.activation?.caller) {
       const site: Span | undefined = at.activation?.span;
-      if (!site || this.#isLibrary(site.file)) continue;
+      if (!site || this.isLibrary(site.file)) continue;
       const inside = complaint.primary;
       // A library parameter that the user gave a value stands for that argument.
       const arg = at.activation?.args.get(spanText(inside.span));
-      if (arg?.isExplicit && at === frame && !this.#isLibrary(arg.span.file))
+      if (arg?.isExplicit && at === frame && !this.isLibrary(arg.span.file))
         return {
           ...complaint,
           primary: { span: arg.span, text: inside.text },

@@ -42,6 +42,12 @@ export class ScopeNode {
     parent?.children.push(this);
   }
 
+  /** Takes back the children that were made since there were `count`, in the statement `statement` of the text. */
+  forget(count: number, statement: number): void {
+    const kept = this.children.filter((child, i) => i < count || child.order[0] !== statement);
+    this.children.splice(0, this.children.length, ...kept);
+  }
+
   /** Settles the names of the children; call it on the root when the graph is complete. */
   settle(): void {
     const taken = new Set(this.children.filter((child) => child.isFixed).map((child) => child.base));

@@ -2,7 +2,7 @@
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { CoalesceExpression, Expression, IndexExpression, SliceSyntax } from "../../grammar/syntax.ts";
-import { addDims, type Dim, literalOf, ONE, ZERO } from "../ir/dims.ts";
+import { addDims, type Dim, literalOf, ONE, scaleDim, ZERO } from "../ir/dims.ts";
 import { indexRange } from "../ops/shape.ts";
 import { readElement } from "./comprehension.ts";
 import {
@@ -34,7 +34,8 @@ function merged(expression: IndexExpression): IndexExpression {
 
 export function evaluateIndex(frame: Frame, written: IndexExpression): Entity {
   const expression = frame.comprehension ? merged(written) : written;
-  const array = frame.check.evaluate(frame, expression.value);
+  const indexed = frame.check.evaluate(frame, expression.value);
+  const array = indexed.kind === "initial" ? toTensor(frame, indexed, expression.value.span) : indexed;
   if (array.kind === "bottom") return BOTTOM;
   if (
     array.kind === "fn" ||
@@ -60,10 +61,10 @@ export function evaluateIndex(frame: Frame, written: IndexExpression): Entity {
     const indices = ats.filter((at) => at !== undefined);
     if (indices.length !== ats.length)
       fail(frame, {
-        code: "TFG0106",
-        message: "a slice at an index of a comprehension is not built yet",
-        primary: { span: expression.span, text: "not one element" },
-        helps: [{ text: "give every axis an index" }],
+        code: "TFG0303",
+        message: "inside of a comprehension one element is read at a time",
+        primary: { span: expression.span, text: "this is a slice" },
+        helps: [{ text: "give every axis an index, and reduce with indices of its own: `sum(j in M: x[i, j])`" }],
       });
     return readElement(frame, expression, array, indices);
   }
@@ -130,14 +131,14 @@ function indexList(
       current = item;
       continue;
     }
-    if (slice.kind !== "range" || slice.step)
+    if (slice.kind !== "range")
       return fail(frame, {
         code: "TFG0210",
-        message: "a list is indexed by `i` or `a:b`",
+        message: "a list is indexed by `i`, `a:b` or `a:b:s`",
         primary: { span: slice.span, text: "" },
       });
-    const bound = (part: Expression | undefined, standard: number): number => {
-      if (!part) return standard;
+    const bound = (part: Expression | undefined): number | undefined => {
+      if (!part) return undefined;
       const value = literalInt(frame.check.evaluate(frame, part));
       if (value === undefined)
         return fail(frame, {
@@ -147,9 +148,34 @@ function indexList(
         });
       return value;
     };
-    current = list(items.slice(bound(slice.from, 0), bound(slice.to, items.length)));
+    const step = slice.step ? bound(slice.step) : 1;
+    if (step === 0 || step === undefined)
+      return fail(frame, {
+        code: "TFG0210",
+        message: "the step of a slice is an int other than 0",
+        primary: { span: slice.span, text: "" },
+      });
+    current = list(stepped(items, bound(slice.from), bound(slice.to), step));
   }
   return current;
+}
+
+/** Bounds beyond the ends of a list mean the ends, as in Python. */
+function stepped(
+  items: readonly Entity[],
+  from: number | undefined,
+  to: number | undefined,
+  step: number,
+): readonly Entity[] {
+  const last = items.length - 1;
+  const place = (at: number, least: number, most: number): number =>
+    Math.min(Math.max(at < 0 ? at + items.length : at, least), most);
+  const [first, end] =
+    step > 0
+      ? [place(from ?? 0, 0, items.length), place(to ?? items.length, 0, items.length)]
+      : [from === undefined ? last : place(from, -1, last), to === undefined ? -1 : place(to, -1, last)];
+  const count = Math.max(Math.ceil((end - first) / step), 0);
+  return Array.from({ length: count }, (_, i) => items[first + i * step] ?? BOTTOM);
 }
 
 // ---- tensors ---------------------------------------------------------------------------------------------------
@@ -294,8 +320,12 @@ function position(frame: Frame, at: At, extent: Dim): Dim {
       message: `an index is an int, not ${describe(entity)}`,
       primary: { span, text: "" },
     });
-  return (literalOf(entity.dim) ?? 0) < 0 ? addDims(extent, entity.dim) : entity.dim;
+  return fromStart(frame, entity.dim, extent);
 }
+
+/** Negative positions count from the end; those of run dims too, where they are known to be negative. */
+const fromStart = (frame: Frame, dim: Dim, extent: Dim): Dim =>
+  frame.facts.atLeast(scaleDim(dim, -1), 1) ? addDims(extent, dim) : dim;
 
 function rangeOf(
   frame: Frame,
@@ -307,7 +337,7 @@ function rangeOf(
     if (!part) return undefined;
     const entity = frame.check.evaluate(frame, part);
     if (entity.kind === "bottom") throw new Failure();
-    if (entity.kind === "int") return entity.dim;
+    if (entity.kind === "int") return fromStart(frame, entity.dim, extent);
     return fail(frame, {
       code: "TFG0210",
       message: `a bound of a slice is a compile-time int, not ${describe(entity)}`,

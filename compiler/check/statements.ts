@@ -10,11 +10,12 @@ import type {
   ScopeStatement,
   Statement,
   TypeSyntax,
-  UpdateStatement,
 } from "../../grammar/syntax.ts";
 import { formatDim, literalOf } from "../ir/dims.ts";
+import { runUpdate } from "./effects.ts";
 import { BOTTOM, describe, type Entity, isNumber } from "./entity.ts";
 import type { Frame } from "./frame.ts";
+import { castText } from "../ops/complaints.ts";
 import { runAssert } from "./obligations.ts";
 import { adaptedDType, fail, listTensor, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
@@ -39,7 +40,7 @@ export function runBlock(frame: Frame, block: Block): Entity {
   });
 }
 
-function runStatements(frame: Frame, statements: readonly Statement[]): Entity | undefined {
+export function runStatements(frame: Frame, statements: readonly Statement[]): Entity | undefined {
   let failed = false;
   for (const statement of statements) {
     try {
@@ -104,6 +105,13 @@ function runStatement(frame: Frame, statement: Statement): Entity | undefined {
             text: "only a `layer` or a `graph` owns variables",
           },
         });
+      if (frame.owner?.kind === "step")
+        fail(frame, {
+          code: "TFG0210",
+          message: `a step declares no variables`,
+          primary: { span: statement.name.span, text: `a \`${statement.kind}\` belongs to the graph` },
+          helps: [{ text: "declare it beside the step" }],
+        });
       const { entity, declared } = freshVariable(frame, statement);
       frame.names.bind(statement.name.text, statement.name.span, entity, { variable: declared });
       return undefined;
@@ -116,9 +124,10 @@ function runStatement(frame: Frame, statement: Statement): Entity | undefined {
     case "if":
       return runIf(frame, statement);
     case "scope":
-      return runStatements({ ...frame, scope: blockScope(frame, statement) }, statement.body.statements);
+      return runScope(frame, statement);
     case "update":
-      return failUpdate(frame, statement);
+      runUpdate(frame, statement);
+      return undefined;
   }
 }
 
@@ -164,6 +173,21 @@ function runIf(frame: Frame, statement: IfStatement): Entity | undefined {
   return branch.kind === "if" ? runIf(frame, branch) : runStatements(frame, branch.statements);
 }
 
+function runScope(frame: Frame, statement: ScopeStatement): Entity | undefined {
+  const scope = blockScope(frame, statement);
+  // In a function that owns no variables the place is that of its call.
+  const place = frame.form === "def" ? frame.place : frame.builder.placeOf(scope);
+  return runStatements({ ...frame, scope, place, ...sharedBlock(frame, scope) }, statement.body.statements);
+}
+
+/** In a shared instance a block's layers are those that its first run made; opened again, it goes on where it was. */
+function sharedBlock({ reuse }: Frame, scope: ScopeNode): Pick<Frame, "reuse"> {
+  if (!reuse) return {};
+  const walk = reuse.blocks.get(scope) ?? { next: 0, blocks: new Map() };
+  reuse.blocks.set(scope, walk);
+  return { reuse: walk };
+}
+
 /** The scope that `scope "x"` opens, or opens again. */
 export function blockScope(frame: Frame, statement: ScopeStatement): ScopeNode {
   const entity = frame.check.evaluate(frame, statement.name);
@@ -177,29 +201,6 @@ export function blockScope(frame: Frame, statement: ScopeStatement): ScopeNode {
   const name = entity.kind === "str" ? entity.value : "";
   const open = frame.scope.children.find((child) => child.isFixed && child.base === name && child.layer === undefined);
   return open ?? new ScopeNode(frame.scope, name, true, frame.builder.textOrder());
-}
-
-function failUpdate(frame: Frame, statement: UpdateStatement): never {
-  const slot = frame.names.find(statement.name.text);
-  if (frame.form === "def")
-    return fail(frame, {
-      code: "TFG0402",
-      message: "`:=` inside a `def`",
-      primary: { span: statement.operator, text: "a `def` is a pure function" },
-    });
-  if (slot && slot.variable === undefined)
-    return fail(frame, {
-      code: "TFG0210",
-      message: `\`${statement.name.text}\` is no variable`,
-      primary: { span: statement.name.span, text: "only a `param` or a `state` is updated" },
-      related: [{ span: slot.span, text: "bound here" }],
-    });
-  return fail(frame, {
-    code: "TFG0106",
-    message: "updates of variables are not built yet",
-    primary: { span: statement.operator, text: "would change the session after the run" },
-    helps: [{ text: "compile-time branches that are not taken may hold updates: `if training { … }`" }],
-  });
 }
 
 export function checkFresh(frame: Frame, name: { readonly text: string; readonly span: Span }): void {
@@ -245,7 +246,8 @@ export function bindNames(frame: Frame, statement: BindingStatement): void {
 /** The value for each name of a binding. */
 export function boundEntities(frame: Frame, statement: BindingStatement): readonly Entity[] {
   const { names, value, type } = statement;
-  const entity = frame.check.evaluate(frame, value);
+  const [{ text: name } = { text: "" }] = names;
+  const entity = frame.check.evaluate({ ...frame, place: frame.place.binding(name) }, value);
   if (entity.kind === "bottom") throw new Failure();
   if (names.length === 1) return [type ? annotated(frame, entity, type, value.span) : entity];
   const parts =
@@ -293,7 +295,7 @@ export function annotated(frame: Frame, entity: Entity, type: TypeSyntax, span: 
       helps:
         declared.dtype === "bool" || given.kind !== "tensor"
           ? []
-          : [{ text: `${spanText(span).length < 40 ? `(${spanText(span)})` : "(…)"} as ${declared.dtype}` }],
+          : [{ text: castText({ type: given.type, span, origin: span }, declared.dtype) }],
     });
   if (
     shape.length !== declared.shape.length ||
@@ -323,7 +325,7 @@ export function annotated(frame: Frame, entity: Entity, type: TypeSyntax, span: 
 
 /** A compile-time value: numbers, strings, lists, functions; or a tensor, which then is a node like any other. */
 export function constValue(frame: Frame, statement: ConstStatement): Entity {
-  const entity = frame.check.evaluate(frame, statement.value);
+  const entity = frame.check.evaluate({ ...frame, place: frame.place.binding(statement.name.text) }, statement.value);
   if (entity.kind === "bottom") return BOTTOM;
   return statement.type ? annotated(frame, entity, statement.type, statement.value.span) : entity;
 }

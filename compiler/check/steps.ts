@@ -1,10 +1,12 @@
-/** Steps and training: what is certainly wrong in them is said, the rest is not built yet. */
+/** Steps; and training, of which what is certainly wrong is said and the rest is not built yet. */
 import type { Expression, StepStatement, TrainStatement } from "../../grammar/syntax.ts";
 import { type Span, spanText } from "../../grammar/source.ts";
-import { type Entity, formatType } from "./entity.ts";
-import type { Frame } from "./frame.ts";
+import { BOTTOM, type Entity, formatType } from "./entity.ts";
+import { type Frame, Names } from "./frame.ts";
+import { barriersBehind, checkScalar } from "./gradients.ts";
 import { fail } from "./operands.ts";
 import { Failure } from "./report.ts";
+import { runStatements } from "./statements.ts";
 import { statementsWithin } from "./walk.ts";
 
 /** `train NAME = minimize(loss, …)`: what is wrong with the loss, else that training is not built. */
@@ -15,11 +17,25 @@ export function checkTrain(frame: Frame, train: TrainStatement): Entity {
       : undefined;
   const [loss] = call?.args ?? [];
   if (loss && !loss.name) checkLoss(frame, loss.value);
+  frame.check.reporter.report(
+    {
+      code: "TFG0106",
+      message: `training is not built yet: \`${train.name.text}\` cannot be fetched`,
+      primary: { span: { ...train.span, end: train.name.span.end }, text: "a `train` step" },
+      notes: ["the rest of the graph compiles, for inference"],
+    },
+    frame,
+    "warning",
+  );
+  return BOTTOM;
+}
+
+/** A step has no value: its name is for fetches. */
+export function failStepAsValue(frame: Frame, name: string, use: Span): never {
   return fail(frame, {
-    code: "TFG0106",
-    message: "training is not built yet",
-    primary: { span: { ...train.span, end: train.name.span.end }, text: "a `train` step" },
-    helps: [{ text: "remove it: without it the graph compiles for inference" }],
+    code: "TFG0210",
+    message: `\`${name}\` is a step, not a value`,
+    primary: { span: use, text: "a step is fetched, and makes its updates happen" },
   });
 }
 
@@ -29,26 +45,12 @@ function checkLoss(frame: Frame, expression: Expression): void {
   if (entity.kind !== "tensor") return;
   const name = spanText(expression.span);
   const { span } = expression;
-  if (entity.type.shape.length > 0)
-    fail(frame, {
-      code: "TFG0502",
-      message: `\`minimize\` needs a scalar, \`${name}\` is ${formatType(entity.type)}`,
-      primary: { span, text: entity.type.shape.length === 1 ? "one loss per example" : "more than one number" },
-      helps: [{ text: `mean(${name})`, edits: [{ span, text: `mean(${name})` }] }],
-    });
+  checkScalar(frame, entity.type, span, "minimize");
   const { builder } = frame;
-  const barriers: Span[] = [];
-  const seen = new Set<number>();
-  const pending = [entity.value];
-  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-    if (seen.has(id)) continue;
-    seen.add(id);
-    const value = builder.valueAt(id);
-    if (value.op === "variable" && builder.variables.some((variable) => variable.value === id && variable.trainable))
-      return;
-    if (builder.barriers.has(id)) barriers.push(value.span);
-    else pending.push(...value.args);
-  }
+  const barriers = barriersBehind(builder, entity.value, (id) =>
+    builder.variables.some((variable) => variable.value === id && variable.trainable),
+  );
+  if (barriers === "reached") return;
   fail(frame, {
     code: "TFG0501",
     message: `\`${name}\` does not depend on any parameter`,
@@ -60,55 +62,55 @@ function checkLoss(frame: Frame, expression: Expression): void {
   });
 }
 
-export function checkStep(frame: Frame, step: StepStatement): Entity {
-  const { reporter } = frame.check;
+/** `step NAME { … }`: its updates and assertions go with its fetch; its names are its own. */
+export function runStep(frame: Frame, step: StepStatement): Entity {
+  const { name, doc } = step;
+  reportBindings(frame, step);
+  frame.builder.steps.push({ name: name.text, doc, span: name.span });
+  const inner: Frame = {
+    ...frame,
+    names: new Names(frame.names),
+    owner: { kind: "step", name: name.text },
+    place: frame.place.binding(name.text),
+  };
+  if (runStatements(inner, step.body.statements))
+    fail(frame, {
+      code: "TFG0210",
+      message: "a step does not return",
+      primary: { span: returnSpan(step), text: "a step has no value" },
+      helps: [{ text: "make it an `output` of the graph" }],
+    });
+  return BOTTOM;
+}
+
+function returnSpan(step: StepStatement): Span {
+  const statement = [...statementsWithin(step.body)].find(({ kind }) => kind === "return");
+  return statement ? { ...statement.span, end: statement.span.start + "return".length } : step.name.span;
+}
+
+/** TFG0107 for `w = …` where `w` is a variable of the graph. */
+function reportBindings(frame: Frame, step: StepStatement): void {
   let isWrong = false;
-  const updates = new Map<
-    string,
-    { readonly span: { readonly file: Frame["module"]["file"]; readonly start: number; readonly end: number } }
-  >();
   for (const statement of statementsWithin(step.body)) {
-    if (statement.kind === "binding") {
-      for (const name of statement.names) {
-        const variable = frame.names.find(name.text)?.variable;
-        const slot = frame.names.find(name.text);
-        if (!variable || !slot || variable.kind === "input") continue;
-        isWrong = true;
-        const { file } = statement.span;
-        const sign = file.text.indexOf("=", name.span.end);
-        const fixed = `${name.text} := ${spanText(statement.value.span)}`;
-        reporter.report({
-          code: "TFG0107",
-          message: "use `:=` to update a variable",
-          primary: {
-            span: { file, start: sign, end: sign + 1 },
-            text: `\`=\` would bind a second node named \`${name.text}\``,
-          },
-          related: [{ span: slot.span, text: `\`${name.text}\` is a ${variable.kind}` }],
-          helps: [{ text: fixed, edits: [{ span: { file, start: sign, end: sign + 1 }, text: ":=" }] }],
-        });
-      }
-    }
-    if (statement.kind === "update") {
-      const target = { file: statement.span.file, start: statement.name.span.start, end: statement.operator.end };
-      const before = updates.get(statement.name.text);
-      if (before) {
-        isWrong = true;
-        reporter.report({
-          code: "TFG0406",
-          message: `\`${statement.name.text}\` is updated twice in one run`,
-          primary: { span: target, text: "both commit at the end of the run; which one wins?" },
-          related: [{ span: before.span, text: "first" }],
-          notes: ["the right-hand side of both reads the value from before the run"],
-        });
-      } else updates.set(statement.name.text, { span: target });
+    if (statement.kind !== "binding") continue;
+    for (const name of statement.names) {
+      const slot = frame.names.find(name.text);
+      if (!slot?.variable || slot.variable.kind === "input") continue;
+      isWrong = true;
+      const { file } = statement.span;
+      const sign = file.text.indexOf("=", name.span.end);
+      const fixed = `${name.text} := ${spanText(statement.value.span)}`;
+      frame.check.reporter.report({
+        code: "TFG0107",
+        message: "use `:=` to update a variable",
+        primary: {
+          span: { file, start: sign, end: sign + 1 },
+          text: `\`=\` would bind a second node named \`${name.text}\``,
+        },
+        related: [{ span: slot.span, text: `\`${name.text}\` is a ${slot.variable.kind}` }],
+        helps: [{ text: fixed, edits: [{ span: { file, start: sign, end: sign + 1 }, text: ":=" }] }],
+      });
     }
   }
   if (isWrong) throw new Failure();
-  return fail(frame, {
-    code: "TFG0106",
-    message: "steps are not built yet",
-    primary: { span: { ...step.span, end: step.name.span.end }, text: "would update variables" },
-    helps: [{ text: "remove it: without it the graph compiles for inference" }],
-  });
 }

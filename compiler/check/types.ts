@@ -317,6 +317,7 @@ export function fixedShape(
   return type.shape.map((dim, i) => {
     const literal = literalOf(dim);
     if (literal !== undefined && literal >= 1) return literal;
+    if (literal === undefined && frame.builder.isGeneric) return 1;
     const at = type.spans[i] ?? frame.activation?.span ?? { file: frame.module.file, start: 0, end: 0 };
     if (literal !== undefined)
       return frame.check.reporter.fail(

@@ -10,23 +10,6 @@ const later = (text: string, ...helps: readonly string[]): Unbuilt => ({
   helps: helps.map((help) => ({ text: help })),
 });
 
-const UNBUILT: ReadonlyMap<string, Unbuilt> = new Map([
-  ...["grad", "adjoint", "minimize"].map(
-    (name) => [name, later("differentiation and training are not built yet")] as const,
-  ),
-  ...["scan", "while"].map(
-    (name) =>
-      [
-        name,
-        later("loops at run time are not built yet", "a fixed number of steps can be unrolled with `repeat`"),
-      ] as const,
-  ),
-  ...["random_bits", "categorical", "shuffle"].map(
-    (name) => [name, later("random nodes are not built yet", "feed the random numbers as an `input`")] as const,
-  ),
-  ...["sort", "topk", "nonzero", "solve", "cholesky", "scatter_add"].map(
-    (name) => [name, later("this primitive is not built yet")] as const,
-  ),
-]);
+const UNBUILT: ReadonlyMap<string, Unbuilt> = new Map([["minimize", later("training is not built yet")]]);
 
 export const unbuiltFunction = (name: string): Unbuilt | undefined => UNBUILT.get(name);

@@ -5,9 +5,10 @@
 import type { Span } from "../../grammar/source.ts";
 import { spanText } from "../../grammar/source.ts";
 import type { DimSyntax, FunctionDeclaration, FunctionParam, TypeSyntax } from "../../grammar/syntax.ts";
-import { type Dim, divideExactly, formatDim, literalOf, subDims } from "../ir/dims.ts";
-import { type DType, isFloat, isInteger } from "../ir/types.ts";
+import { type Dim, divideExactly, equalDims, floorDivDims, formatDim, literalOf, subDims } from "../ir/dims.ts";
+import { type DType, isFloat } from "../ir/types.ts";
 import { castText } from "../ops/complaints.ts";
+import { belongsTo } from "../ops/scalar.ts";
 import {
   BOTTOM,
   type DimLabel,
@@ -22,7 +23,7 @@ import {
   type TensorEntity,
 } from "./entity.ts";
 import type { Frame } from "./frame.ts";
-import { adaptedDType, checkRange, fail, flatten, listTensor } from "./operands.ts";
+import { adaptedDType, checkRange, fail, flatten, listTensor, toTensor } from "./operands.ts";
 import { otherKindHelps } from "./order.ts";
 import { asDim, checkDimNames, failDType, isDType, packDims, unknownPack } from "./types.ts";
 
@@ -53,6 +54,12 @@ export class Binding {
 
   isGeneric(name: string, kind: "dim" | "pack" | "dtype"): boolean {
     return this.declaration.generics.some((generic) => generic.kind === kind && generic.name.text === name);
+  }
+  /** Whether a type has more packs without a value than one: other arguments are bound first, which may tell. */
+  isAmbiguous(type: TypeSyntax | "fn"): boolean {
+    if (type === "fn") return false;
+    const packs = (type.dims ?? []).flatMap((dim) => (dim.kind === "pack" ? [dim.name.text] : []));
+    return packs.filter((name) => !this.isBound(name)).length > 1;
   }
   isBound(name: string): boolean {
     return this.frame.names.own.has(name);
@@ -176,11 +183,14 @@ function bindTensor(binding: Binding, param: FunctionParam, type: TypeSyntax, en
   if (!binding.isGeneric(name, "dtype") && (!isDType(name) || type.args)) failDType(binding.frame, type);
   const wanted = settledDType(binding, type);
 
-  let given: Entity = entity;
+  let given: Entity = entity.kind === "initial" ? toTensor(caller, entity, span) : entity;
   if (entity.kind === "list") {
     const flat = flatten(entity);
     const isTensorList =
-      flat !== "ragged" && flat.items.every((item) => isNumber(item) || item.kind === "bool" || item.kind === "tensor");
+      flat !== "ragged" &&
+      flat.items.every(
+        (item) => isNumber(item) || item.kind === "bool" || item.kind === "tensor" || item.kind === "initial",
+      );
     if (!isTensorList && flat !== "ragged") failKind(binding, param, "a tensor", entity, span);
     given = listTensor(caller, entity, span, wanted);
   }
@@ -194,14 +204,7 @@ function bindTensor(binding: Binding, param: FunctionParam, type: TypeSyntax, en
     dtype === undefined ||
     (!isNumber(given) && given.kind !== "bool" && given.kind !== "tensor" && given.kind !== "scalar")
   )
-    return given.kind === "initial"
-      ? fail(caller, {
-          code: "TFG0106",
-          message: "random nodes are not built yet",
-          primary: { span, text: "random numbers start variables only" },
-          helps: [{ text: "feed the numbers as an `input`" }],
-        })
-      : failKind(binding, param, "a tensor", entity, span);
+    return failKind(binding, param, "a tensor", entity, span);
   bindDType(binding, param, type, dtype, span);
 
   const shape = given.kind === "tensor" ? given.type.shape : [];
@@ -223,14 +226,7 @@ function bindDType(binding: Binding, param: FunctionParam, type: TypeSyntax, dty
   const generic = declaration.generics.find((other) => other.kind === "dtype" && other.name.text === name);
   const operand = { type: { dtype, shape: [] }, span, origin: span };
   if (generic?.kind === "dtype") {
-    const fits =
-      generic.class === "any" ||
-      (generic.class === "float"
-        ? isFloat(dtype)
-        : generic.class === "int"
-          ? isInteger(dtype)
-          : isFloat(dtype) || isInteger(dtype));
-    if (!fits) {
+    if (!belongsTo(dtype, generic.class)) {
       const takes = generic.class === "num" ? "numbers" : generic.class === "int" ? "integers" : "floats";
       const to = generic.class === "int" ? "i32" : "f32";
       const cast = castText(operand, to);
@@ -238,7 +234,7 @@ function bindDType(binding: Binding, param: FunctionParam, type: TypeSyntax, dty
         code: "TFG0304",
         message: `\`${declaration.name.text}\` takes ${takes}, not \`${dtype}\``,
         primary: { span, text: dtype },
-        helps: isFloat(dtype) ? [] : [{ text: cast, edits: [{ span, text: cast }] }],
+        helps: dtype === "f32" ? [] : [{ text: cast, edits: [{ span, text: cast }] }],
       });
     }
     const before = frame.names.find(name)?.dtype;
@@ -280,24 +276,28 @@ function bindDims(
   given: Entity,
 ): readonly (DimLabel | undefined)[] {
   const pattern = type.dims ?? [];
-  // Packs with a value have a known length; at most one is open and takes what is left.
+  // Packs with a value have a known length; an open one takes what is left.
   const lengths = pattern.map((dim) => {
     if (dim.kind === "expr") return 1;
     const slot = binding.frame.names.find(dim.name.text);
     const entity = slot?.get(dim.span);
     return entity?.kind === "list" ? entity.items.length : entity ? 0 : undefined;
   });
-  const open = lengths.flatMap((length, i) => (length === undefined ? [i] : []));
+  const open = pattern.filter((_, i) => lengths[i] === undefined);
   const fixed = lengths.reduce<number>((sum, length) => sum + (length ?? 0), 0);
-  if (open.length > 1)
-    fail(binding.frame, {
-      code: "TFG0106",
-      message: "two packs in one type cannot be told apart",
-      primary: { span: type.span, text: "" },
-    });
-  const rest = shape.length - fixed;
-  if (open.length === 0 ? rest !== 0 : rest < 0)
+  const left = shape.length - fixed;
+  if (open.length === 0 ? left !== 0 : left < 0)
     failRank(binding, fixed, open.length > 0, shape.length, span, shown, given);
+  const packs = [...new Set(open.map((dim) => (dim.kind === "pack" ? dim.name.text : "")))];
+  // One pack that occurs twice takes half each time; several are told apart by other arguments, or are all empty.
+  if (open.length > 1 && left > 0 && (packs.length > 1 || left % open.length !== 0))
+    fail(binding.caller, {
+      code: "TFG0208",
+      message: `nothing says which dimensions of ${shown} are ${packs.map((pack) => `\`..${pack}\``).join(" and which ")}`,
+      primary: { span, text: shown },
+      related: [{ span: type.span, text: `the type that \`${binding.declaration.name.text}\` declares` }],
+    });
+  const rest = open.length > 1 ? left / open.length : left;
 
   const labels: (DimLabel | undefined)[] = [];
   let axis = 0;
@@ -427,29 +427,56 @@ function openNames(binding: Binding, dim: DimSyntax): readonly string[] {
 /** Dims such as `2 * N`: solved for their one open name where that is linear, then compared. */
 export function settlePending(binding: Binding): void {
   const { frame } = binding;
-  for (const { dim, size, argument, type } of binding.pending) {
-    const [name, ...others] = openNames(binding, dim);
-    if (name !== undefined) {
-      const solution = others.length === 0 ? solve(binding, dim, size, name) : undefined;
-      if (!solution)
-        fail(binding.caller, {
-          code: "TFG0301",
-          message: `cannot infer \`${name}\` of \`${binding.declaration.name.text}\` from ${type}`,
-          primary: { span: argument, text: type },
-          related: [{ span: dim.span, text: `must equal ${formatDim(size)}` }],
-        });
-      else {
-        const found = solution;
-        frame.names.own.set(name, { span: dim.span, get: () => int(found), label: { name } });
-        binding.sources.set(name, { span: argument, text: type });
+  let waiting = binding.pending;
+  // What one argument tells may leave another with a single open name.
+  for (let before = waiting.length + 1; waiting.length > 0 && waiting.length < before; ) {
+    before = waiting.length;
+    waiting = waiting.filter(({ dim, size, argument, type }) => {
+      const [name, ...others] = openNames(binding, dim);
+      if (name === undefined) {
+        compareDim(binding, dim, size, argument, type);
+        return false;
       }
-    }
-    compareDim(binding, dim, size, argument, type);
+      const solution = others.length === 0 ? solve(binding, dim, size, name) : undefined;
+      if (!solution || !("dim" in solution)) return true;
+      const found = solution.dim;
+      frame.names.own.set(name, { span: dim.span, get: () => int(found), label: { name } });
+      binding.sources.set(name, { span: argument, text: type });
+      compareDim(binding, dim, size, argument, type);
+      return false;
+    });
   }
+  const [first] = waiting;
+  if (!first) return;
+  const { dim, size, argument, type } = first;
+  const names = openNames(binding, dim);
+  const [name = ""] = names;
+  const solution = names.length === 1 ? solve(binding, dim, size, name) : undefined;
+  const divisor = solution && "divisor" in solution ? solution : undefined;
+  const isNumber = literalOf(size) !== undefined;
+  const fact = divisor && `${formatDim(divisor.dividend)} % ${formatDim(divisor.divisor)} == 0`;
+  fail(binding.caller, {
+    code: divisor && !isNumber ? "TFG0311" : "TFG0301",
+    message: `cannot infer ${names.map((open) => `\`${open}\``).join(" and ")} of \`${binding.declaration.name.text}\` from ${type}`,
+    primary: {
+      span: argument,
+      text: divisor && isNumber ? `no size makes \`${spanText(dim.span)}\` ${formatDim(size)}` : type,
+    },
+    related: [{ span: dim.span, text: `must equal ${formatDim(size)}` }],
+    helps:
+      fact && !isNumber && binding.caller.builder.graph
+        ? [{ text: `state it: \`${binding.caller.builder.graph.head} where ${fact}\`` }]
+        : [],
+  });
 }
 
-/** `a·N + b = size` gives N, by the values at 0 and 1. */
-function solve(binding: Binding, dim: Extract<DimSyntax, { kind: "expr" }>, size: Dim, name: string): Dim | undefined {
+/** `a·N + b = size` gives N, by the values at 0 and 1; or what would have to be divisible by what. */
+function solve(
+  binding: Binding,
+  dim: Extract<DimSyntax, { kind: "expr" }>,
+  size: Dim,
+  name: string,
+): { readonly dim: Dim } | { readonly dividend: Dim; readonly divisor: Dim } | undefined {
   const { frame } = binding;
   const at = (value: number): Dim | undefined => {
     frame.names.own.set(name, { span: dim.span, get: () => int(value) });
@@ -457,8 +484,18 @@ function solve(binding: Binding, dim: Extract<DimSyntax, { kind: "expr" }>, size
     frame.names.own.delete(name);
     return entity.kind === "int" ? entity.dim : undefined;
   };
-  const [b, sum] = [at(0), at(1)];
-  return b && sum ? divideExactly(subDims(size, b), subDims(sum, b)) : undefined;
+  const [b, first, second] = [at(0), at(1), at(2)];
+  if (!b || !first || !second) return undefined;
+  const slope = subDims(first, b);
+  const isLinear = equalDims(subDims(second, first), slope) && literalOf(slope) !== 0;
+  if (!isLinear) return undefined;
+  const dividend = subDims(size, b);
+  const exact = divideExactly(dividend, slope);
+  if (exact) return { dim: exact };
+  if (!frame.facts.atLeast(slope, 1)) return undefined;
+  return frame.facts.divisible(dividend, slope)
+    ? { dim: frame.facts.normal(floorDivDims(dividend, slope)) }
+    : { dividend, divisor: slope };
 }
 
 /** Whether two dims certainly differ, in plain numbers or names, so that no fact can make them equal. */

@@ -3,7 +3,7 @@ import type { Span } from "../../grammar/source.ts";
 import type { Attribute, Expression, ParamStatement, StateStatement, TypeSyntax } from "../../grammar/syntax.ts";
 import { type Dim, dimOf, evaluateDim, literalOf } from "../ir/dims.ts";
 import type { ConstantData, Initializer, ValueId } from "../ir/graph.ts";
-import { isFloat } from "../ir/types.ts";
+import { isFloat, isInteger } from "../ir/types.ts";
 import type { NdArray } from "../ops/primitive.ts";
 import {
   BOTTOM,
@@ -47,12 +47,6 @@ export function freshVariable(frame: Frame, statement: ParamStatement | StateSta
     type: statement.type.span,
     dims: type.spans,
   };
-  if (type.dtype !== "f32" && type.dtype !== "i32" && type.dtype !== "u32" && type.dtype !== "bool")
-    fail(frame, {
-      code: "TFG0106",
-      message: `a \`${kind}\` of \`${type.dtype}\` is not built yet`,
-      primary: { span: statement.type.name.span, text: "variables are f32, i32, u32 or bool" },
-    });
   const last = givenName(frame, statement.attributes) ?? name.text;
   const { builder, scope } = frame;
   const before = builder.findVariable(scope, last);
@@ -86,7 +80,9 @@ export function freshVariable(frame: Frame, statement: ParamStatement | StateSta
       helps: [{ text: "choose another name" }],
     });
   const tensor = emitValue(frame, "variable", [], { name: last }, type, name.span);
-  const init = initializer(frame, statement.init, type, shape, statement.type, kind);
+  const init: Initializer = builder.isGeneric
+    ? { fn: "fill", value: 0 }
+    : initializer(frame, statement.init, type, shape, statement.type, kind);
   builder.variables.push({
     scope,
     last,
@@ -293,14 +289,17 @@ function tensorInitializer(
   shape: readonly number[],
   span: Span,
 ): Initializer {
-  if (tensor.type.dtype !== type.dtype)
+  const uniform = uniformValue(frame, tensor.value);
+  // `zeros` and `ones` start integers too: what they repeat is a number like any other.
+  const isWhole = uniform !== undefined && isInteger(type.dtype) && Number.isInteger(uniform);
+  const isRounded = isFloat(tensor.type.dtype) && isFloat(type.dtype);
+  if (tensor.type.dtype !== type.dtype && !isRounded && !isWhole)
     fail(frame, {
       code: "TFG0304",
       message: `the initialiser is \`${tensor.type.dtype}\`, the variable \`${type.dtype}\``,
       primary: { span, text: formatType(tensor.type) },
     });
   if (tensor.type.shape.length > 0) checkShape(frame, tensor.type.shape, shape, type, span);
-  const uniform = uniformValue(frame, tensor.value);
   if (uniform !== undefined) return { fn: "fill", value: uniform };
   const array = constantArray(frame, tensor.value, span, new Map());
   const [first] = array.data;
@@ -328,6 +327,8 @@ function constantArray(frame: Frame, id: ValueId, span: Span, known: Map<ValueId
     return failInitializer(frame, "too many elements to compute while compiling", span);
   const args = value.args.map((arg) => constantArray(frame, arg, span, known));
   const primitive = frame.check.primitive(value.op === "part" ? "" : value.op);
+  if (primitive?.class === "leaf" && value.op !== "constant" && value.op !== "dim")
+    return failInitializer(frame, "depends on values of the run", span);
   if (!primitive) return failInitializer(frame, `\`${value.op}\` cannot be computed while compiling`, span);
   const size = (dim: Dim): number => evaluateDim(dim, () => failInitializer(frame, "depends on a run dim", span));
   const data = primitive.meaning(args, value, { shape, type: value.type, size });

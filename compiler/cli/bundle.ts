@@ -1,9 +1,9 @@
 /** Puts the runtime into a JavaScript module: `--standalone --js`. */
-import { build } from "esbuild";
 import { runtimeEntry } from "./package.ts";
 
 /** The module with what it uses of the runtime, readable, as one ES module for Node and browsers. */
 export async function bundleRuntime(code: string, checkpoints: boolean): Promise<string> {
+  const { build } = await import("esbuild");
   const { outputFiles } = await build({
     stdin: { contents: code, loader: "js", sourcefile: "module.js" },
     bundle: true,

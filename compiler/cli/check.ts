@@ -11,7 +11,7 @@ import { type Options, UsageError } from "./usage.ts";
 /** Exit code 1 only with errors; warnings are shown and leave it 0. */
 export async function checkCommand(paths: readonly string[], options: Options, terminal: Terminal): Promise<number> {
   if (paths.length === 0) throw new UsageError("say which file to check");
-  const settings = { set: options.settings("set"), bounds: options.isSet("bounds") };
+  const settings = { set: options.settings("set"), bounds: options.isSet("bounds"), tests: true };
   const isFixing = options.isSet("fix");
   const diagnostics: Diagnostic[] = [];
   const fixes: Fix[] = [];

@@ -3,15 +3,16 @@ import { join } from "node:path";
 import { readWeights } from "../../runtime/index.ts";
 import { importedTypes, printModule } from "../targets/module.ts";
 import { includeRuntime } from "../targets/standalone.ts";
+import { type Built, buildGraph, printedStages, stages } from "./build.ts";
 import { bundleRuntime } from "./bundle.ts";
-import { type Built, buildGraph, checkSource, printSyntax, stages } from "./engine.ts";
+import { checkSource, printSyntax } from "./engine.ts";
 import { stemOf, writeOutput } from "./files.ts";
 import { packageVersion, runtimeDeclarations, runtimeSources } from "./package.ts";
 import { Progress, type Terminal } from "./terminal.ts";
 import { didYouMean, type Options, UsageError } from "./usage.ts";
 import { weightsFor } from "./weights.ts";
 
-const emitted = ["syntax", "graph", "kernels", "wat", "js", "ts"] as const;
+const emitted = ["syntax", ...printedStages, "js", "ts"] as const;
 
 export async function compileCommand(path: string, options: Options, terminal: Terminal): Promise<number> {
   const emit = options.text("emit") === undefined ? undefined : options.choice("emit", emitted);
@@ -51,8 +52,8 @@ export async function compileCommand(path: string, options: Options, terminal: T
   }
   progress.end();
 
-  if (emit === "graph" || emit === "kernels" || emit === "wat")
-    for (const item of built) terminal.out(`${item.print(emit).trimEnd()}\n`);
+  const printed = printedStages.find((stage) => stage === emit);
+  if (printed !== undefined) for (const item of built) terminal.out(`${item.print(printed).trimEnd()}\n`);
   if (folder === undefined && emit !== "js" && emit !== "ts") return 0;
 
   const runtime = isStandalone ? await runtimeText(form, checkpoints) : undefined;

@@ -1,33 +1,22 @@
-/** The compiler as the commands use it: a path in, graphs and built programs out, messages on stderr. */
-import { readFileSync } from "node:fs";
+/** The front of the compiler as the commands use it: a path in, graphs out, messages on stderr. */
+import { existsSync, readFileSync } from "node:fs";
 import picocolors from "picocolors";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { printSyntax as printTree } from "../../grammar/print.ts";
 import { parse } from "../../grammar/read.ts";
-import type { Compiled, Program } from "../../runtime/index.ts";
-import { TfgError } from "../../runtime/index.ts";
+import { TfgError } from "../../runtime/errors.ts";
 import { checkProgram } from "../check/index.ts";
+import type { TestGraph } from "../check/tests.ts";
 import { render as renderText } from "../diagnostics/render.ts";
-import {
-  type CompiledGraph,
-  compileGraph,
-  type Graph,
-  nodeNames,
-  passNames,
-  selectOutputs,
-  UnknownNode,
-} from "../index.ts";
-import { printGraph } from "../ir/print.ts";
-import { printKernels } from "../passes/print-kernels.ts";
+import type { Graph } from "../ir/graph.ts";
+import { nodeNames, selectOutputs, UnknownNode } from "../passes/select-outputs.ts";
 import { library } from "../std/sources.ts";
-import type { ModuleKernels } from "../targets/module.ts";
 import { readSource } from "./files.ts";
+import { resolvePackage } from "./imports.ts";
 import type { Terminal } from "./terminal.ts";
-import { didYouMean } from "./usage.ts";
+import { didYouMean, UsageError } from "./usage.ts";
 
-export const stages: readonly string[] = passNames;
-
-const render = (diagnostic: Diagnostic): string =>
+export const render = (diagnostic: Diagnostic): string =>
   renderText(diagnostic, { color: process.stderr.isTTY === true && picocolors.isColorSupported });
 
 function readOrUndefined(path: string): string | undefined {
@@ -40,6 +29,7 @@ function readOrUndefined(path: string): string | undefined {
 
 export interface Checked {
   readonly graphs: readonly Graph[];
+  readonly tests: readonly TestGraph[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -52,17 +42,22 @@ export interface CheckSettings {
   readonly text?: string;
   /** Whether to warn of run dims without an upper bound. */
   readonly bounds?: boolean;
+  /** Whether the `test` blocks are elaborated too. */
+  readonly tests?: boolean;
 }
 
-/** Everything there is to say about a program. */
+/** Everything there is to say about a program: a file, or a module of the library such as `std/nn.tfg`. */
 export async function diagnose(path: string, settings: CheckSettings): Promise<Checked> {
-  const { set, nodes = [], text, bounds = false } = settings;
-  if (text === undefined) {
+  const { set, nodes = [], text, bounds = false, tests = false } = settings;
+  const ofLibrary = library.get(path.replace(/\.tfg$/, ""));
+  const isOfLibrary = ofLibrary !== undefined && !existsSync(path);
+  if (text === undefined && !isOfLibrary) {
     const source = await readSource(path);
-    if ("problem" in source) return { graphs: [], diagnostics: [source.problem] };
+    if ("problem" in source) return { graphs: [], tests: [], diagnostics: [source.problem] };
   }
-  const read = (other: string): string | undefined => (other === path ? text : undefined) ?? readOrUndefined(other);
-  return checkProgram({ path, read, library, set, nodes: new Set(nodes), bounds });
+  const given = text ?? (isOfLibrary ? ofLibrary : undefined);
+  const read = (other: string): string | undefined => (other === path ? given : undefined) ?? readOrUndefined(other);
+  return checkProgram({ path, read, resolve: resolvePackage, library, set, nodes: new Set(nodes), bounds, tests });
 }
 
 /** More messages than anyone mends before the next run. */
@@ -115,54 +110,21 @@ export function fetching(graph: Graph, names: readonly string[]): Graph {
   }
 }
 
+/** The graph called `name`; without a name the only one. */
+export function chooseGraph(graphs: readonly Graph[], name: string | undefined): Graph {
+  const names = graphs.map((graph) => graph.name);
+  const [first] = graphs;
+  if (name === undefined) {
+    if (graphs.length > 1) throw new UsageError(`several graphs; say which with --graph: ${names.join(", ")}`);
+    if (first === undefined) throw new UsageError("the file has no graph");
+    return first;
+  }
+  const found = graphs.find((graph) => graph.name === name);
+  if (found === undefined)
+    throw new UsageError(
+      `there is no graph ${name}${didYouMean(name, names) || `; the graphs are ${names.join(", ")}`}`,
+    );
+  return found;
+}
+
 export const namesOf = (graph: Graph): readonly string[] => nodeNames(graph);
-
-/** A graph with its program and kernels. */
-export interface Built {
-  readonly graph: Graph;
-  readonly program: Program;
-  print(stage: "graph" | "kernels" | "wat"): string;
-  kernels(targets: readonly string[]): ModuleKernels;
-  /** For a session in this process. */
-  inProcess(device: "wasm" | "js"): Promise<Compiled>;
-}
-
-export async function buildGraph(
-  graph: Graph,
-  { targets, observe }: { targets: readonly string[]; observe(stage: string, text: () => string): void },
-): Promise<Built> {
-  const wanted = { wasm: targets.includes("wasm"), js: targets.includes("js") };
-  const compiled = await compileGraph(graph, { targets: wanted, after: observe });
-  const { program, code } = compiled;
-  const { js, ts } = code;
-  return {
-    graph,
-    program,
-    print: (stage) => printStage(compiled, stage),
-    kernels: (names) => ({
-      ...(code.wasm && names.includes("wasm") ? { wasm: code.wasm } : {}),
-      ...(js !== undefined && ts !== undefined && names.includes("js") ? { js: (isTyped) => (isTyped ? ts : js) } : {}),
-    }),
-    async inProcess(device) {
-      if (device === "js") return { program, kernels: { js: await evaluate(js ?? "") } };
-      const { wasm } = code;
-      if (!wasm) throw new Error("the program was compiled without WebAssembly");
-      const { packKernels } = await import("../targets/module.ts");
-      return { program, kernels: { wasm: { code: await packKernels(wasm), split: wasm.fma.length } } };
-    },
-  };
-}
-
-function printStage({ planned, code }: CompiledGraph, stage: "graph" | "kernels" | "wat"): string {
-  if (stage === "graph") return printGraph(planned.graph);
-  if (stage === "kernels") return printKernels(planned.kernels, planned.memory);
-  return `;; graph ${planned.graph.name}: the profile with fused multiply-add\n${code.wat.fma}`;
-}
-
-/** The function that a JavaScript expression stands for. */
-async function evaluate(expression: string): Promise<NonNullable<Compiled["kernels"]["js"]>> {
-  const module: { default: NonNullable<Compiled["kernels"]["js"]> } = await import(
-    `data:text/javascript,${encodeURIComponent(`export default ${expression}`)}`
-  );
-  return module.default;
-}

@@ -1,11 +1,12 @@
-/** `tfgc explain TFG0311`: the long form of a code. */
+/** `tfgc explain`: the long form of a code, `TFG0311`, or what a compiled program does, `FILE.tfg`. */
 import { catalogue, explain } from "../diagnostics/catalogue.ts";
 import type { Terminal } from "./terminal.ts";
 import { type Options, UsageError } from "./usage.ts";
 
 export async function explainCommand(word: string, options: Options, terminal: Terminal): Promise<number> {
   if (/^(?:TFG)?\d{3,5}$/i.test(word)) return explainCode(word, options, terminal);
-  throw new UsageError(`explain takes a code as TFG0311, not ${word}`);
+  const { explainPlan } = await import("./explain-plan.ts");
+  return explainPlan(word, options, terminal);
 }
 
 function explainCode(word: string, options: Options, terminal: Terminal): number {

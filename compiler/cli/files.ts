@@ -1,17 +1,27 @@
 /** The files that the commands read and write. */
-import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { chmod, mkdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { type SourceFile, sourceFile } from "../../grammar/source.ts";
-import { TfgError } from "../../runtime/index.ts";
+import { TfgError } from "../../runtime/errors.ts";
 
 /** A source, or the message why there is none (TFG0601). */
 export type Source = { readonly file: SourceFile } | { readonly problem: Diagnostic };
 
+/** Read at once: to wait would be to start Node's pool of threads, which costs more than reading a source. */
 export async function readSource(path: string): Promise<Source> {
+  return readFrom(path, () => readFileSync(path));
+}
+
+export async function readStandardInput(): Promise<Source> {
+  return readFrom("<stdin>", () => buffer(process.stdin));
+}
+
+async function readFrom(path: string, read: () => Uint8Array | Promise<Uint8Array>): Promise<Source> {
   try {
-    const bytes = await readFile(path);
+    const bytes = await read();
     return { file: sourceFile(path, new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };
   } catch (error) {
     return { problem: unreadable(path, reasonOf(error)) };
@@ -63,6 +73,28 @@ export async function writeOutput(path: string, content: string | Uint8Array): P
     // Of a new file the system misses nothing but the folder, and that is one which takes no files.
     const reason = codeOf(error) === "ENOENT" ? reasons.EROFS : reasonOf(error);
     throw new TfgError("TFG0601", `cannot write "${path}": ${reason}`, { cause: error });
+  }
+}
+
+/**
+ * Writes a file that exists, at once: another process sees the old text or the new one, and so does the user after a
+ * crash. A link stays a link, and who may read the file stays the same. Throws TFG0601 where it cannot.
+ */
+export async function replaceFile(path: string, content: string): Promise<void> {
+  try {
+    const target = await realpath(path);
+    const { mode } = await stat(target);
+    const beside = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
+    try {
+      await writeFile(beside, content, { mode, flush: true });
+      // The mode that a file is made with is cut by the process's mask.
+      await chmod(beside, mode);
+      await rename(beside, target);
+    } finally {
+      await rm(beside, { force: true });
+    }
+  } catch (error) {
+    throw new TfgError("TFG0601", `cannot write "${path}": ${reasonOf(error)}`, { cause: error });
   }
 }
 

@@ -1,18 +1,17 @@
-/** Files of this package, found from this file: the same from sources and from `dist/`. */
+/** Files of this package, found by its name: the same from sources and from the bundle in `dist/`. */
 import { globSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { RuntimeFiles } from "../targets/standalone.ts";
 import { UsageError } from "./usage.ts";
 
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const manifest = import.meta.resolve("tfgc/package.json");
+const here = (path: string): string => fileURLToPath(new URL(path, manifest));
 
 /** `0.1.0` */
 export async function packageVersion(): Promise<string> {
-  const manifest: { version: string } = JSON.parse(
-    await readFile(fileURLToPath(import.meta.resolve("tfgc/package.json")), "utf8"),
-  );
-  return manifest.version;
+  const { version }: { version: string } = JSON.parse(await readFile(fileURLToPath(manifest), "utf8"));
+  return version;
 }
 
 const isSource = import.meta.url.endsWith(".ts");
@@ -22,15 +21,15 @@ const entryName = (checkpoints: boolean): string => (checkpoints ? "index" : "st
 
 /** The entry of the runtime for a bundler: the source in a clone, what was built from it elsewhere. */
 export const runtimeEntry = (checkpoints: boolean): string =>
-  here(`../../runtime/${entryName(checkpoints)}.${isSource ? "ts" : "js"}`);
+  here(isSource ? `runtime/${entryName(checkpoints)}.ts` : `dist/runtime/${entryName(checkpoints)}.js`);
 
 /** The runtime's sources; `dist/` holds a copy of them. */
 export const runtimeSources = (checkpoints: boolean): Promise<RuntimeFiles> =>
-  readFolder(here("../../runtime"), /(?<!\.d)\.ts$/, `${entryName(checkpoints)}.ts`);
+  readFolder(here(isSource ? "runtime" : "dist/runtime"), /(?<!\.d)\.ts$/, `${entryName(checkpoints)}.ts`);
 
 /** The runtime's declarations, which only a build makes. */
 export const runtimeDeclarations = (checkpoints: boolean): Promise<RuntimeFiles> =>
-  readFolder(here(isSource ? "../../dist/runtime" : "../../runtime"), /\.d\.ts$/, `${entryName(checkpoints)}.d.ts`);
+  readFolder(here("dist/runtime"), /\.d\.ts$/, `${entryName(checkpoints)}.d.ts`);
 
 async function readFolder(folder: string, pattern: RegExp, entry: string): Promise<RuntimeFiles> {
   const names = globSync("**/*", { cwd: folder }).filter((name) => pattern.test(name));

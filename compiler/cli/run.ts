@@ -4,7 +4,9 @@ import { openSession, readWeights, type SessionOptions, Tensor, TfgError } from 
 import { toNumbers } from "../../runtime/dtype.ts";
 import { interpret } from "../interpret.ts";
 import type { Graph } from "../ir/graph.ts";
-import { buildGraph, checkSource, fetching, namesOf } from "./engine.ts";
+import { fetchNames, rootsOf } from "../ir/needs.ts";
+import { buildGraph } from "./build.ts";
+import { checkSource, chooseGraph, fetching, namesOf } from "./engine.ts";
 import { writeOutput } from "./files.ts";
 import { resultsAsJson, resultsAsText, type Shown } from "./show.ts";
 import { Progress, type Terminal } from "./terminal.ts";
@@ -47,24 +49,8 @@ export async function runCommand(path: string, options: Options, terminal: Termi
   return 0;
 }
 
-function chooseGraph(graphs: readonly Graph[], name: string | undefined): Graph {
-  const names = graphs.map((graph) => graph.name);
-  const [first] = graphs;
-  if (name === undefined) {
-    if (graphs.length > 1) throw new UsageError(`several graphs; say which with --graph: ${names.join(", ")}`);
-    if (first === undefined) throw new UsageError("the file has no graph to run");
-    return first;
-  }
-  const found = graphs.find((graph) => graph.name === name);
-  if (found === undefined)
-    throw new UsageError(
-      `there is no graph ${name}${didYouMean(name, names) || `; the graphs are ${names.join(", ")}`}`,
-    );
-  return found;
-}
-
 interface Job {
-  /** With the fetches as its outputs. */
+  /** With the fetches as its outputs and steps. */
   readonly graph: Graph;
   readonly fetches: readonly string[];
   readonly feeds: ReadonlyMap<string, Fed>;
@@ -81,7 +67,7 @@ async function runKernels(job: Job, device: "wasm" | "js"): Promise<Map<string, 
   const session = await openSession(await built.inProcess(device), { ...options, device });
   progress.announce("running");
   const results = await session.run(fetches, Object.fromEntries(feeds));
-  return new Map(fetches.map((name) => [name, shownResult(results[name], dtypeOf(graph, name))]));
+  return new Map(graph.outputs.map(({ name }) => [name, shownResult(results[name], dtypeOf(graph, name))]));
 }
 
 const dtypeOf = (graph: Graph, name: string): DType => {
@@ -107,6 +93,7 @@ async function runInterpreter({ graph, fetches, feeds, options, progress }: Job)
       }),
     ),
     variables: new Map(Array.from(variables, ([name, value]) => [name, array(value)])),
+    seed: options.seed ?? 0,
   });
   return results;
 }
@@ -114,7 +101,7 @@ async function runInterpreter({ graph, fetches, feeds, options, progress }: Job)
 /** Throws TFG0804 for a feed that is no input, or one of which no output depends. */
 function refuseSuperfluous(feeds: ReadonlyMap<string, Fed>, graph: Graph, whole: Graph): void {
   const needed = neededInputs(graph);
-  const fetched = graph.outputs.map(({ name }) => name).join(", ");
+  const fetched = fetchNames(graph).join(", ");
   for (const name of feeds.keys()) {
     if (needed.has(name)) continue;
     const isInput = whole.inputs.some((input) => input.name === name);
@@ -123,11 +110,11 @@ function refuseSuperfluous(feeds: ReadonlyMap<string, Fed>, graph: Graph, whole:
   }
 }
 
-/** Names of the inputs that the outputs depend on. */
+/** Names of the inputs that the fetches depend on. */
 function neededInputs(graph: Graph): Set<string> {
   const needed = new Set<string>();
   const seen = new Set<number>();
-  const visit = graph.outputs.map(({ value }) => value);
+  const visit = [...rootsOf(graph)];
   for (let id = visit.pop(); id !== undefined; id = visit.pop()) {
     const value = graph.values[id];
     if (!value || seen.has(id)) continue;

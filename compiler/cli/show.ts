@@ -17,7 +17,7 @@ export function resultsAsJson(results: ReadonlyMap<string, Shown>): string {
     const elements = Array.from(data, (value) => jsonNumber(value, dtype)).join(", ");
     return `  ${JSON.stringify(name)}: { "dtype": "${dtype}", "shape": [${shape.join(", ")}], "data": [${elements}] }`;
   });
-  return `{\n${entries.join(",\n")}\n}\n`;
+  return entries.length === 0 ? "{}\n" : `{\n${entries.join(",\n")}\n}\n`;
 }
 
 function jsonNumber(value: number, dtype: DType): string {

@@ -74,6 +74,20 @@ export class Options {
     return number;
   }
 
+  /** `--dims N=32,T=8`, several times. */
+  sizes(name: string): ReadonlyMap<string, number> {
+    const sizes = new Map<string, number>();
+    for (const text of this.list(name)) {
+      const [, key, digits] = /^([A-Za-z_]\w*)=(\d+)$/.exec(text) ?? [];
+      const value = Number(digits);
+      if (key === undefined || value < 1 || value >= 2 ** 31)
+        throw new UsageError(`--${name} takes NAME=SIZE,… with sizes from 1, not ${text}`);
+      if (sizes.has(key)) throw new UsageError(`--${name} gives ${key} twice`);
+      sizes.set(key, value);
+    }
+    return sizes;
+  }
+
   /** `--set NAME=VALUE`, several times. */
   settings(name: string): ReadonlyMap<string, string> {
     const settings = new Map<string, string>();

@@ -121,7 +121,7 @@ export function divideExactly(a: Dim, b: Dim): Dim | undefined {
   return normal(terms);
 }
 
-const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
+export const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
 
 /** floor(a / b). `b` is positive. */
 export function floorDivDims(a: Dim, b: Dim): Dim {
@@ -130,7 +130,7 @@ export function floorDivDims(a: Dim, b: Dim): Dim {
   if (literal !== undefined && k !== undefined && k !== 0) return dimOf(Math.floor(literal / k));
   const exact = divideExactly(a, b);
   if (exact) return exact;
-  if (k === undefined) return fromAtom(floorAtom(a, b));
+  if (k === undefined) return floorDivSymbolic(a, b);
   const whole: Term[] = [];
   const rest: Term[] = [];
   for (const term of a.terms) {
@@ -166,6 +166,25 @@ export function floorDivDims(a: Dim, b: Dim): Dim {
     if (divisor === 1) return addDims(quotient, numerator);
   }
   return addDims(quotient, fromAtom(floorAtom(numerator, dimOf(divisor))));
+}
+
+/** Rule 3 for a divisor with symbols: multiples of it come out, factors that all have in common go. */
+function floorDivSymbolic(a: Dim, b: Dim): Dim {
+  const whole: Dim[] = [];
+  const rest: Term[] = [];
+  for (const term of a.terms) {
+    const multiple = divideExactly(normal([term]), b);
+    if (multiple) whole.push(multiple);
+    else rest.push(term);
+  }
+  if (whole.length > 0) return addDims(...whole, floorDivDims(normal(rest), b));
+  const [divisor] = b.terms;
+  const shared = divisor?.atoms.find((atom) =>
+    [...a.terms, ...b.terms].every(({ atoms }) => atoms.some((other) => other.key === atom.key)),
+  );
+  if (!shared) return fromAtom(floorAtom(a, b));
+  const without = (dim: Dim): Dim => divideExactly(dim, fromAtom(shared)) ?? dim;
+  return floorDivDims(without(a), without(b));
 }
 
 function floorAtom(numerator: Dim, denominator: Dim): Atom {

@@ -84,8 +84,8 @@ export type Monoid = "sum" | "prod" | "max" | "min" | "any" | "all" | "mean" | "
 export interface Input {
   readonly name: string;
   readonly type: TensorType;
-  /** What the session feeds when the caller does not (`placeholder_with_default`): a rank-0 number. */
-  readonly default?: number;
+  /** What the session feeds when the caller does not (`placeholder_with_default`): a number that fills it, or its elements. */
+  readonly default?: number | readonly number[];
   /** `@accepts(i64)`: the host array may be of this type; its range is checked once while uploading. */
   readonly accepts?: "i64" | "f64";
   readonly doc: string;
@@ -117,6 +117,42 @@ export interface Output {
   readonly span: Span;
 }
 
+/**
+ * A fetchable name that computes nothing of its own: fetching it makes its updates take part in the run. Outputs and
+ * steps share one set of names.
+ */
+export interface Step {
+  readonly name: string;
+  readonly doc: string;
+  readonly span: Span;
+}
+
+/**
+ * `variable := value`. The value is computed from the variables as they were before the run; it is stored when the run
+ * has succeeded. Two updates of one variable may have fetches in common only in different steps: fetching both is TFG0807.
+ */
+export interface Update {
+  /** Full name. */
+  readonly variable: string;
+  /** Of the variable's type. */
+  readonly value: ValueId;
+  /** Names of the outputs and steps whose runs it takes part in. */
+  readonly when: readonly string[];
+  readonly span: Span;
+}
+
+/** `assert` on what the host knows before a run: run dims, constants and integer variables of rank 0. */
+export interface Assertion {
+  /** A bool of rank 0, computed from `dim`, `constant` and `variable` leaves by scalar functions. */
+  readonly condition: ValueId;
+  /** As written by the user, else the text of the condition. */
+  readonly message: string;
+  readonly text: string;
+  /** As `Update.when`. */
+  readonly when: readonly string[];
+  readonly span: Span;
+}
+
 /** A run-time check at the feeds: `holds` says how `difference` must compare with 0, or by what it must be divisible. */
 export interface DimCheck {
   readonly difference: Dim;
@@ -136,9 +172,18 @@ export interface Graph {
   readonly inputs: readonly Input[];
   readonly variables: readonly Variable[];
   readonly outputs: readonly Output[];
+  readonly steps: readonly Step[];
+  readonly updates: readonly Update[];
+  readonly assertions: readonly Assertion[];
   /** Topological order: operands come before their readers. */
   readonly values: readonly Value[];
   readonly calls: readonly Call[];
+}
+
+export function valueOf(graph: Graph, id: ValueId): Value {
+  const value = graph.values[id];
+  if (!value) throw new Error(`the graph has no value ${id}`);
+  return value;
 }
 
 /*
@@ -147,4 +192,25 @@ export interface Graph {
  *           constant  attributes { data: ConstantData }
  *           dim       attributes { dim: Dim }            a size as a rank-0 tensor, i32 or f32
  *           part      attributes { index }               a further result of its operand
+ *           random_key attributes { path }               u32[4]: low and high word of the key (the session's seed mixed
+ *                                                        with the node's path), low and high word of the run's number
+ *
+ * Loops (`scan`, `while`) stay in the flat list. A loop has a number, unique in the graph, and these leaves:
+ *
+ *           carry     args [init], attributes { loop, index }   a carried value at the start of an iteration
+ *           element   args [xs], attributes { loop, axis }      xs at this iteration, without the axis that is scanned
+ *           counter   attributes { loop }                       i32: iterations done, from 0
+ *
+ * What depends on a leaf of the loop is its body, computed in every iteration; what does not stands outside. Behind
+ * the body comes
+ *
+ *           loop      attributes { loop, times: Dim, carries, axes: number[], bounded }
+ *                     args [leaf of each carry …, next of each carry …, y of each stacked output …, condition if `bounded`]
+ *
+ * Its results are the carries after the last iteration, then each y stacked at its axis of `axes`. With a condition
+ * (computed from the carries at the start of an iteration) it ends before the first iteration in which that is false;
+ * `times` is the bound. Loops nest: an inner loop's `carry`, `element` or body may depend on leaves of an outer one.
+ *
+ *           if        args [condition, then, else]              a scalar condition of the run; only the branch that is
+ *                                                               taken has to be computed
  */

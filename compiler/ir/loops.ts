@@ -6,11 +6,30 @@ import type { Span } from "../../grammar/source.ts";
 import type { Dim } from "./dims.ts";
 import type { PanelSpec } from "../../runtime/abi.ts";
 import type { ConstantData, Graph, ValueId } from "./graph.ts";
-import type { Affine, Axis, AxisId, Kernel, NestScalar, Reduction, ScalarId } from "./nest.ts";
+import type { Affine, Axis, AxisId, Kernel, NestScalar, Reduction, Routine, ScalarId } from "./nest.ts";
 import type { DType } from "./types.ts";
 
 /** Position in `buffers`. */
 export type BufferId = number;
+/** Position in `regions`. */
+export type RegionId = number;
+
+/**
+ * What runs several times, or not always. The steps of a region, those of regions in it included, are neighbours in the
+ * list of steps, but for a `branch`, which may come in pieces.
+ */
+export type Region = { readonly parent?: RegionId } & (
+  | {
+      readonly kind: "loop";
+      readonly times: Dim;
+      /** Stands for the iterations done, wherever a size may stand. */
+      readonly counter: string;
+      /** The loop ends when this bool is false after its `test`, which comes first in it. */
+      readonly condition?: BufferId;
+    }
+  | { readonly kind: "test" }
+  | { readonly kind: "branch"; readonly condition: BufferId; readonly isTaken: boolean }
+);
 
 export interface Halo {
   readonly before: Dim;
@@ -33,6 +52,15 @@ export interface Buffer {
   readonly data?: ConstantData;
   /** The same memory as another buffer, row-major, under other dims. */
   readonly alias?: BufferId;
+  /**
+   * The new value of a variable or of what a loop carries, in the memory of the old one: written when nothing reads
+   * that any more.
+   */
+  readonly inPlaceOf?: BufferId;
+  /** Holds another value after each iteration of a loop, or after a run: a plain buffer, from which nothing is derived. */
+  readonly isMutable?: true;
+  /** Filled by the iterations of a loop, one part each: whole after it. */
+  readonly stackedIn?: RegionId;
   /** Stored as panels for a contraction, which is its only reader; `dims` then counts the elements of the panels. */
   readonly panels?: PanelSpec;
   /** Readable elements around the interior, per dim, which hold `fill`; set by `choose-layout`. */
@@ -64,11 +92,29 @@ export interface LoopNest {
   readonly stores: readonly LoopStore[];
 }
 
-/** One kernel call to be. */
+/** A routine with its buffers, in the order of its operands. */
+export interface RoutineCall extends Routine {
+  readonly reads: readonly BufferId[];
+  /** Results and scratch. */
+  readonly writes: readonly BufferId[];
+}
+
+/** One kernel call to be: nests, or a routine and no nests. */
 export interface LoopStep {
   readonly name: string;
   readonly nests: readonly LoopNest[];
+  readonly routine?: RoutineCall;
   readonly spans: readonly Span[];
+  /** The values of the graph that it computes, in their order; none for a copy. */
+  readonly values: readonly ValueId[];
+  /** Absent: run once. */
+  readonly region?: RegionId;
+}
+
+/** What flows outside of steps: a carry's old buffer holds what its new one held an iteration before. */
+export interface Flow {
+  readonly from: BufferId;
+  readonly to: BufferId;
 }
 
 export interface LoopProgram {
@@ -77,21 +123,31 @@ export interface LoopProgram {
   /** Steps that make derived buffers; run again only when a variable changed. */
   readonly derive: readonly LoopStep[];
   readonly steps: readonly LoopStep[];
+  readonly regions: readonly Region[];
+  readonly flows: readonly Flow[];
   /** The buffer of each output, by position. */
   readonly outputs: readonly BufferId[];
+  /** The buffer in the place of its variable that each update of the graph fills, by position. */
+  readonly updates: readonly BufferId[];
 }
 
 /** A call of a shared kernel: the buffers of its operands by position. */
 export interface KernelCall {
   readonly kernel: number;
   readonly operands: readonly BufferId[];
+  /** The values of the graph that this call computes. */
+  readonly values: readonly ValueId[];
+  readonly region?: RegionId;
 }
 
 /** After layouts, addresses and sharing. */
 export interface KernelProgram {
   readonly graph: Graph;
   readonly buffers: readonly Buffer[];
+  readonly regions: readonly Region[];
+  readonly flows: readonly Flow[];
   readonly outputs: readonly BufferId[];
+  readonly updates: readonly BufferId[];
   /** Buffers that hold panels. */
   readonly packed: readonly BufferId[];
   readonly kernels: readonly Kernel[];
@@ -131,4 +187,14 @@ export function dependsOn(nest: Pick<LoopNest, "scalars" | "reductions">, id: Sc
     default:
   }
   return axes;
+}
+
+/** Whether a region is `outer` or lies in it; everything lies in the whole program, which is undefined. */
+export function isWithin(
+  regions: readonly Region[],
+  region: RegionId | undefined,
+  outer: RegionId | undefined,
+): boolean {
+  if (outer === undefined || region === outer) return true;
+  return region !== undefined && isWithin(regions, regions[region]?.parent, outer);
 }

@@ -1,10 +1,40 @@
 /** What a fetch needs: the inputs and variables it is computed from, and inputs that bind the dims it mentions. */
 import { type Dim, dimSymbols } from "./dims.ts";
-import type { Attribute, Graph, ValueId } from "./graph.ts";
+import type { Attribute, Graph, Value, ValueId } from "./graph.ts";
 
 export interface Needs {
   readonly inputs: ReadonlySet<string>;
   readonly variables: ReadonlySet<string>;
+}
+
+/** Names that can be fetched: outputs, then steps. */
+export const fetchNames = (graph: Graph): readonly string[] => [
+  ...graph.outputs.map((output) => output.name),
+  ...graph.steps.map((step) => step.name),
+];
+
+/** Every value that something outside of the graph asks for. */
+export const rootsOf = (graph: Graph): readonly ValueId[] => [
+  ...graph.outputs.map((output) => output.value),
+  ...graph.updates.map((update) => update.value),
+  ...graph.assertions.map((assertion) => assertion.condition),
+];
+
+/** The values that a run of one fetch computes: its own, and those of the updates and assertions that go with it. */
+export function rootsOfFetch(graph: Graph, name: string): readonly ValueId[] {
+  const goes = ({ when }: { readonly when: readonly string[] }): boolean => when.includes(name);
+  return [
+    ...graph.outputs.filter((output) => output.name === name).map((output) => output.value),
+    ...graph.updates.filter(goes).map((update) => update.value),
+    ...graph.assertions.filter(goes).map((assertion) => assertion.condition),
+  ];
+}
+
+/** What a run of one fetch needs. The variables that it updates have to be there too. */
+export function needsOfFetch(graph: Graph, name: string): Needs {
+  const { inputs, variables } = needsOf(graph, rootsOfFetch(graph, name));
+  const updated = graph.updates.filter(({ when }) => when.includes(name)).map(({ variable }) => variable);
+  return { inputs, variables: new Set([...variables, ...updated]) };
 }
 
 export function needsOf(graph: Graph, fetched: readonly ValueId[]): Needs {
@@ -19,8 +49,7 @@ export function needsOf(graph: Graph, fetched: readonly ValueId[]): Needs {
     seen.add(id);
     if (value.op === "input") inputs.add(String(value.attributes.name));
     if (value.op === "variable") variables.add(String(value.attributes.name));
-    for (const dim of value.type.shape) dimSymbols(dim, mentioned);
-    for (const attribute of Object.values(value.attributes)) mention(attribute, mentioned);
+    mentionedBy(value, mentioned);
     stack.push(...value.args);
   }
   // `zeros([N])` is computed from no input, but a feed has to say what N is.
@@ -37,6 +66,12 @@ export function needsOf(graph: Graph, fetched: readonly ValueId[]): Needs {
     binds(binder.name);
   }
   return { inputs, variables };
+}
+
+/** Adds the run dims that a value mentions. */
+export function mentionedBy({ type, attributes }: Value, into: Set<string>): void {
+  for (const dim of type.shape) dimSymbols(dim, into);
+  for (const attribute of Object.values(attributes)) mention(attribute, into);
 }
 
 function mention(attribute: Attribute, into: Set<string>): void {

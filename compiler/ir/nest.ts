@@ -8,7 +8,8 @@
  */
 import type { Span } from "../../grammar/source.ts";
 import type { Dim } from "./dims.ts";
-import type { DType } from "./types.ts";
+import type { Value } from "./graph.ts";
+import type { DType, TensorType } from "./types.ts";
 
 /** Position in `Nest.axes`. */
 export type AxisId = number;
@@ -90,11 +91,24 @@ export interface KernelOperand {
   readonly packed?: boolean;
 }
 
-/** One function: nests run one after another over the same operands. */
+/**
+ * What a kernel computes that is no nest: the code that the record of a primitive writes. Its operands are plain
+ * row-major buffers: those of the value in order, then its results (the first and `more`), then scratch.
+ */
+export interface Routine {
+  /** Of the graph; its `args` name graph values and mean nothing here. */
+  readonly value: Value;
+  readonly operands: readonly TensorType[];
+  /** Words of each scratch buffer. */
+  readonly scratch: readonly Dim[];
+}
+
+/** One function: nests run one after another over the same operands, or there are none and it is a routine. */
 export interface Kernel {
   /** Readable, unique in the program: the names of the library calls it came from, `conv2d_relu`. */
   readonly name: string;
   readonly nests: readonly Nest[];
+  readonly routine?: Routine;
   readonly operands: readonly KernelOperand[];
   /** Run dims that extents and strides mention: further i32 parameters, in this order, after the pointers. */
   readonly dims: readonly string[];

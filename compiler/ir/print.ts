@@ -4,7 +4,7 @@ import { positionAt } from "../../grammar/source.ts";
 import { formatDim, formatShape, isLiteral } from "./dims.ts";
 import type { Attribute, Call, CallId, Comprehension, ConstantData, Graph, Scalar, Value } from "./graph.ts";
 import type { Buffer, BufferId, LoopProgram } from "./loops.ts";
-import type { Affine, Kernel, Nest, NestScalar } from "./nest.ts";
+import type { Affine, Kernel, Nest, NestScalar, Routine } from "./nest.ts";
 import type { TensorType } from "./types.ts";
 
 export const formatType = (type: TensorType): string => `${type.dtype}${formatShape(type.shape)}`;
@@ -50,6 +50,11 @@ export function printGraph(graph: Graph): string {
     );
   });
   for (const output of graph.outputs) lines.push(`  output ${output.name} = %${output.value}`);
+  for (const step of graph.steps) lines.push(`  step ${step.name}`);
+  for (const { variable, value, when } of graph.updates)
+    lines.push(`  ${variable} := %${value} with ${when.join(", ")}`);
+  for (const { condition, text, when } of graph.assertions)
+    lines.push(`  assert %${condition} (${text}) with ${when.join(", ")}`);
   return `${lines.join("\n")}\n`;
 }
 
@@ -137,11 +142,29 @@ function printReduced(nest: AnyNest, reduction: number): string {
   return of ? `${of.combine}[${of.over.map(axisLabel).join(", ")}] v${of.value}` : "?";
 }
 
+/** `r0, r1 = topk(x, size=5) with scratch s0[2·N]`; `names` are those of the buffers in order. */
+function printRoutine(routine: Routine, names: readonly string[]): string {
+  const { value, operands, scratch } = routine;
+  const attributes = Object.entries(value.attributes).map(
+    ([name, attribute]) => `${name}=${printAttribute(attribute, value)}`,
+  );
+  const results = names.slice(operands.length, names.length - scratch.length);
+  const rest = names
+    .slice(names.length - scratch.length)
+    .map((name, i) => `${name}${formatShape(scratch.slice(i, i + 1))}`);
+  const call = `${value.op}(${[...names.slice(0, operands.length), ...attributes].join(", ")})`;
+  return `${results.join(", ")} = ${call}${rest.length > 0 ? ` with scratch ${rest.join(", ")}` : ""}`;
+}
+
 export function printLoops(program: LoopProgram): string {
   const name = (id: BufferId): string => program.buffers[id]?.name ?? `b${id}`;
   const lines = [...printBuffers(program.buffers), ""];
   for (const step of [...program.derive, ...program.steps]) {
     lines.push(`${program.derive.includes(step) ? "derive" : "step"} ${step.name}`);
+    if (step.routine) {
+      const { reads, writes } = step.routine;
+      lines.push(`  ${printRoutine(step.routine, [...reads, ...writes].map(name))}`);
+    }
     for (const nest of step.nests) {
       const print = (affine: Affine): string => printAffine(affine, axisLabel);
       const scalar = (id: number): string => {
@@ -181,6 +204,13 @@ export function printKernel(kernel: Kernel): string {
   const lines = [`kernel ${kernel.name}(${[...operands, ...kernel.dims].join(", ")})`];
   const spans = [...new Set(kernel.spans.map((span) => `${span.file.path}:${at(span)}`))];
   if (spans.length > 0) lines.push(`  from ${spans.join(", ")}`);
+  if (kernel.routine)
+    lines.push(
+      `  ${printRoutine(
+        kernel.routine,
+        kernel.operands.map((_, i) => `p${i}`),
+      )}`,
+    );
   for (const nest of kernel.nests) {
     const print = (affine: Affine): string => printAffine(affine, axisLabel);
     const scalar = (id: number): string => {

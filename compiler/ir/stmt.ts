@@ -42,6 +42,8 @@ export type Arithmetic =
   | "quotient_u"
   | "remainder"
   | "remainder_u"
+  /** The high word of the product of two i32 without sign. */
+  | "mulhi_u"
   | "neg"
   | "abs"
   | "sqrt"
@@ -61,7 +63,9 @@ export type Arithmetic =
   | "sin"
   | "cos"
   | "tanh"
-  | "pow";
+  | "pow"
+  | "round_f16"
+  | "round_bf16";
 
 /** Comparisons give an i32 of 0 or 1, or a mask. */
 export type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "lt_u" | "le_u" | "gt_u" | "ge_u";
@@ -181,7 +185,7 @@ export function times(a: Expr, b: Expr): Expr {
 
 /** Names that no local takes: words of JavaScript, and what printed kernels refer to. */
 const reserved = (
-  "F I Math NaN Infinity nearest block arguments await break case catch class const continue debugger default delete do else " +
+  "F I Math NaN Infinity nearest mulHigh block arguments await break case catch class const continue debugger default delete do else " +
   "enum eval export extends false finally for function if implements import in instanceof interface let new null package " +
   "private protected public return static super switch this throw true try typeof undefined var void while with yield"
 ).split(" ");

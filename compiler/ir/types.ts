@@ -11,3 +11,6 @@ export interface TensorType {
 export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16" || dtype === "bf16";
 export const isInteger = (dtype: DType): boolean =>
   dtype === "i32" || dtype === "u32" || dtype === "i8" || dtype === "u8";
+/** Whether only `as`, `==`, `select` and what moves elements take it; operators need `x as f32`. */
+export const isStorageOnly = (dtype: DType): boolean =>
+  dtype === "f16" || dtype === "bf16" || dtype === "i8" || dtype === "u8";

@@ -1,8 +1,9 @@
 /** What holds of every stage. Run after each pass in tests; a violation is a bug of the pass that made it. */
-import { dimSymbols } from "./dims.ts";
+import { dimSymbols, literalOf } from "./dims.ts";
 import type { Graph } from "./graph.ts";
+import { fetchNames } from "./needs.ts";
 import type { KernelProgram, LoopProgram } from "./loops.ts";
-import type { Affine, Nest } from "./nest.ts";
+import type { Affine, Nest, Routine } from "./nest.ts";
 
 export class Violation extends Error {}
 
@@ -35,6 +36,21 @@ export function verifyGraph(graph: Graph): void {
         () => `%${id} reads no variable`,
       );
   });
+  for (const update of graph.updates) {
+    const variable = graph.variables.find(({ name }) => name === update.variable);
+    const type = graph.values[update.value]?.type;
+    hold(variable !== undefined, () => `${update.variable} is updated and is no variable`);
+    hold(
+      type?.dtype === variable?.dtype && type?.shape.map((dim) => literalOf(dim)).join() === variable?.shape.join(),
+      () => `${update.variable} is updated by %${update.value}, which has another type`,
+    );
+  }
+  for (const { condition, text } of graph.assertions)
+    hold(graph.values[condition]?.type.dtype === "bool", () => `the assertion ${text} is %${condition}, no bool`);
+  const fetches = fetchNames(graph);
+  hold(new Set(fetches).size === fetches.length, () => `two fetches have one name: ${fetches.join(", ")}`);
+  for (const { when } of [...graph.updates, ...graph.assertions])
+    for (const name of when) hold(fetches.includes(name), () => `an update or assertion goes with ${name}, no fetch`);
   for (const output of graph.outputs)
     hold(output.value >= 0 && output.value < graph.values.length, () => `output ${output.name} is %${output.value}`);
   const names = graph.variables.map((variable) => variable.name);
@@ -84,7 +100,30 @@ function verifyNest(nest: AnyNest, affines: readonly Affine[], where: string): v
   }
 }
 
+/** A routine takes the place of nests, and has one buffer for each operand, result and scratch. */
+function verifyRoutine(
+  step: { readonly name: string; readonly nests: readonly unknown[]; readonly routine?: Routine },
+  buffers: number,
+): void {
+  const { routine } = step;
+  if (!routine) return;
+  const { value, operands, scratch } = routine;
+  const results = 1 + (value.more?.length ?? 0);
+  hold(step.nests.length === 0, () => `${step.name}: a routine beside nests`);
+  hold(
+    buffers === operands.length + results + scratch.length,
+    () =>
+      `${step.name}: ${buffers} buffers for ${operands.length} operands, ${results} results, ${scratch.length} scratch`,
+  );
+}
+
 export function verifyLoops(program: LoopProgram): void {
+  for (const { name, nests, routine } of [...program.derive, ...program.steps]) {
+    if (!routine) continue;
+    const all = [...routine.reads, ...routine.writes];
+    verifyRoutine({ name, nests, routine }, all.length);
+    for (const id of all) hold(program.buffers[id] !== undefined, () => `${name}: a routine of buffer ${id}`);
+  }
   for (const step of [...program.derive, ...program.steps])
     for (const nest of step.nests) {
       const affines = nest.stores.flatMap((store) => store.at);
@@ -100,8 +139,14 @@ export function verifyLoops(program: LoopProgram): void {
 }
 
 export function verifySteps(
-  steps: readonly { readonly name: string; readonly nests: readonly Nest[]; readonly operands: readonly unknown[] }[],
+  steps: readonly {
+    readonly name: string;
+    readonly nests: readonly Nest[];
+    readonly routine?: Routine;
+    readonly operands: readonly unknown[];
+  }[],
 ): void {
+  for (const step of steps) verifyRoutine(step, step.operands.length);
   for (const step of steps)
     for (const nest of step.nests) {
       const affines = nest.stores.map((store) => store.access.address);

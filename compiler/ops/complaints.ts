@@ -2,7 +2,7 @@
 import { spanText } from "../../grammar/source.ts";
 import type { Span } from "../../grammar/source.ts";
 import { type Dim, equalDims, formatDim, formatShape, isLiteral, literalOf, ONE, subDims } from "../ir/dims.ts";
-import { type DType, isFloat, type TensorType } from "../ir/types.ts";
+import { type DType, isFloat, isStorageOnly, type TensorType } from "../ir/types.ts";
 import type { Complaint, MessagePart, Operand, PrimitiveCall } from "./primitive.ts";
 import { canCast, type DTypeClass } from "./scalar.ts";
 
@@ -71,19 +71,9 @@ const CLASS_NAMES: Readonly<Record<DTypeClass, string>> = {
 /** TFG0304 for an operand of a dtype that the operation does not take. */
 export function failClass(call: PrimitiveCall, operand: Operand, takes: DTypeClass): never {
   const { dtype } = operand.type;
-  const isStorage = dtype === "i8" || dtype === "u8" || dtype === "bf16";
+  const isStorage = isStorageOnly(dtype);
   const to: DType | undefined =
-    takes === "float"
-      ? "f32"
-      : takes === "bool"
-        ? undefined
-        : isStorage && dtype !== "bf16"
-          ? call.spelling === "/"
-            ? "f32"
-            : "i32"
-          : takes === "int"
-            ? "i32"
-            : "f32";
+    takes === "float" ? "f32" : takes === "bool" ? undefined : takes === "int" ? "i32" : "f32";
   const helps: Complaint["helps"] =
     to !== undefined && canCast(dtype, to)
       ? [castHelp(call.span, operand, to)]

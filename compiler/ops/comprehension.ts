@@ -3,10 +3,12 @@ import { dimOf, ONE } from "../ir/dims.ts";
 import type { Comprehension, Scalar } from "../ir/graph.ts";
 import type { Affine, ScalarId } from "../ir/nest.ts";
 import { argComprehension, comprehensionOf } from "./attributes.ts";
+import { comprehensionVjp, dependenceOf } from "./comprehension-vjp.ts";
 import { elementsOf, forEachPoint, positionOf, stridesOf } from "./points.ts";
 import type { MeaningContext, NdArray, NestBuilder, Primitive } from "./primitive.ts";
 import { accumulator, lowerReduction } from "./reduce.ts";
 import { scalarFunction } from "./scalar.ts";
+import { partsOf } from "./scalars.ts";
 
 // ---- meaning: the scalar tree as closures over the current point -------------------------------------------
 
@@ -234,19 +236,6 @@ class Evaluation {
   }
 }
 
-function partsOf(scalar: Scalar): readonly Scalar[] {
-  switch (scalar.kind) {
-    case "read":
-      return scalar.outside ? [...scalar.at, scalar.outside] : scalar.at;
-    case "apply":
-      return scalar.args;
-    case "reduce":
-      return [scalar.body];
-    default:
-      return [];
-  }
-}
-
 // ---- nest ----------------------------------------------------------------------------------------------
 
 class Translation {
@@ -344,5 +333,10 @@ export const comprehension: Primitive = {
   nest(build, value, at) {
     const body = comprehensionOf(value);
     return new Translation(build, body, at).scalar(body.body);
+  },
+  vjp: comprehensionVjp,
+  linear(value, operands) {
+    const found = dependenceOf(comprehensionOf(value), operands);
+    return typeof found === "object" ? found.span : found !== "fixed";
   },
 };

@@ -1,10 +1,12 @@
 /** Element-wise primitives: the scalar functions lifted to tensors, and the three with rules of their own. */
-import type { DType } from "../ir/types.ts";
+import type { ValueId } from "../ir/graph.ts";
+import { type DType, isFloat } from "../ir/types.ts";
 import { numberOf, textOf, argNumber, argText } from "./attributes.ts";
 import { broadcastIndex, broadcastOperands, mapPoints } from "./broadcast.ts";
+import { type Algebra, derivativeOf, isLinearFunction } from "./derivatives.ts";
 import { failArgument, failClass, failMixed, typeLabel } from "./complaints.ts";
-import type { Inferred, Operand, Parameter, Primitive, PrimitiveCall } from "./primitive.ts";
-import { belongsTo, canCast, roundTo, type ScalarFunction, scalarFunction, scalarFunctions } from "./scalar.ts";
+import type { Emitter, Inferred, Operand, Parameter, Primitive, PrimitiveCall, Vjp } from "./primitive.ts";
+import { belongsTo, canCast, castNumber, type ScalarFunction, scalarFunction, scalarFunctions } from "./scalar.ts";
 
 const NAMES = ["a", "b", "c"];
 
@@ -15,6 +17,22 @@ function commonDType(call: PrimitiveCall, operands: readonly Operand[], takes: S
   for (const other of others) if (other.type.dtype !== first.type.dtype) failMixed(call, first, other);
   for (const operand of operands) if (!belongsTo(operand.type.dtype, takes)) failClass(call, operand, takes);
   return first.type.dtype;
+}
+
+/** Derivatives of scalar functions on values of the graph. */
+const algebraOf = (emit: Emitter, dtype: DType): Algebra<ValueId> => ({
+  apply: (fn, ...args) => emit.apply(fn, args),
+  constant: (value) => emit.constant(value, dtype),
+});
+
+/** The gradient of an element-wise primitive from the derivative of its scalar function. */
+function scalarVjp(fn: string): Vjp | "zero" {
+  const { rule } = derivativeOf(fn);
+  if (rule === "zero") return "zero";
+  return ({ emit, value, id, cotangent, wants }) =>
+    rule(algebraOf(emit, value.type.dtype), value.args, () => id, cotangent).map((made, k) =>
+      wants(k) ? made?.() : undefined,
+    );
 }
 
 /** The lift of a scalar function of one or two operands: element by element, broadcast by language.md 4.4. */
@@ -40,12 +58,28 @@ function lifted(fn: ScalarFunction, callee?: string): Primitive {
       const operands = value.args.map((_, k) => build.operand(k, broadcastIndex(build, build.typeOf(k).shape, at)));
       return build.apply(fn.name, value.type.dtype, ...operands);
     },
+    vjp: scalarVjp(fn.name),
+    linear: (_, operands) => isLinearFunction(fn.name, operands),
   };
 }
 
-/** Function names by which `.tfg` calls a lifted function; the others are operators. */
+/** Function names by which `.tfg` calls a lifted function; the others are operators, or for other records to use. */
 const CALLEES: Readonly<Record<string, string>> = { maximum: "max", minimum: "min" };
-const OPERATORS = new Set(["neg", "not", "add", "sub", "mul", "div", "mod", "pow", "and", "or"]);
+const OPERATORS = new Set([
+  "neg",
+  "not",
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "mod",
+  "pow",
+  "and",
+  "or",
+  "bit_and",
+  "bit_xor",
+  "mulhi",
+]);
 
 const liftable = [...scalarFunctions.values()].filter(({ name }) => name !== "select" && name !== "cast");
 
@@ -93,6 +127,16 @@ export const integerPower: Primitive = {
     if (power === undefined) return one();
     return exponent < 0 ? build.apply("div", dtype, one(), power) : power;
   },
+  vjp({ emit, value, cotangent }) {
+    const exponent = numberOf(value, "exponent");
+    if (exponent === 0) return [undefined];
+    if (exponent === 1) return [cotangent];
+    const [x] = value.args;
+    const lower =
+      exponent === 2 && x !== undefined ? x : emit.apply("integer_power", value.args, { exponent: exponent - 1 });
+    return [emit.apply("mul", [emit.apply("mul", [emit.constant(exponent, value.type.dtype), cotangent]), lower])];
+  },
+  linear: (value) => numberOf(value, "exponent") === 1,
 };
 
 export const select: Primitive = {
@@ -118,6 +162,45 @@ export const select: Primitive = {
     const operands = value.args.map((_, k) => build.operand(k, broadcastIndex(build, build.typeOf(k).shape, at)));
     return build.apply("select", value.type.dtype, ...operands);
   },
+  vjp: scalarVjp("select"),
+  linear: (_, operands) => isLinearFunction("select", operands),
+};
+
+/** `if c then a else b` on a scalar condition of the run: one of two values of one type. */
+export const branch: Primitive = {
+  name: "if",
+  doc: "`if c then a else b`: `a` where the scalar `c` holds, else `b`; both of one type. The other one need not be computed.",
+  signature: [
+    { name: "condition", kind: "tensor" },
+    { name: "then", kind: "tensor" },
+    { name: "else", kind: "tensor" },
+  ],
+  class: "branch",
+  infer(call) {
+    const [condition, ...branches] = call.operands;
+    if (!condition || condition.type.shape.length > 0) throw new Error("a condition is a scalar");
+    if (condition.type.dtype !== "bool") failClass(call, condition, "bool");
+    const dtype = commonDType(call, branches, "any");
+    return { type: { dtype, shape: branches[0]?.type.shape ?? [] } };
+  },
+  meaning([condition, then, otherwise]) {
+    const taken = condition?.data[0] ? then : otherwise;
+    return Float64Array.from(taken?.data ?? []);
+  },
+  nest(build, value, at) {
+    return build.apply("select", value.type.dtype, build.operand(0, []), build.operand(1, at), build.operand(2, at));
+  },
+  vjp({ emit, value, cotangent, wants }) {
+    const [condition] = value.args;
+    if (condition === undefined) return [];
+    const none = emit.apply("broadcast", [emit.constant(0, value.type.dtype)], { shape: value.type.shape });
+    return [
+      undefined,
+      wants(1) ? emit.apply("if", [condition, cotangent, none]) : undefined,
+      wants(2) ? emit.apply("if", [condition, none, cotangent]) : undefined,
+    ];
+  },
+  linear: (_, operands) => isLinearFunction("select", operands),
 };
 
 export const clamp: Primitive = {
@@ -141,6 +224,20 @@ export const clamp: Primitive = {
     const { dtype } = value.type;
     const operand = (k: number) => build.operand(k, broadcastIndex(build, build.typeOf(k).shape, at));
     return build.apply("minimum", dtype, build.apply("maximum", dtype, operand(0), operand(1)), operand(2));
+  },
+  vjp({ emit, value, cotangent, wants }) {
+    const [x, low, high] = value.args;
+    if (x === undefined || low === undefined || high === undefined) return [];
+    const zero = emit.constant(0, value.type.dtype);
+    const raised = emit.apply("maximum", [x, low]);
+    const isKept = emit.apply("less_equal", [raised, high]);
+    const inner = emit.apply("select", [isKept, cotangent, zero]);
+    const isRaised = emit.apply("less", [x, low]);
+    return [
+      wants(0) ? emit.apply("select", [isRaised, zero, inner]) : undefined,
+      wants(1) ? emit.apply("select", [isRaised, inner, zero]) : undefined,
+      wants(2) ? emit.apply("select", [isKept, zero, cotangent]) : undefined,
+    ];
   },
 };
 
@@ -167,30 +264,25 @@ export const cast: Primitive = {
     const [x] = call.operands;
     const to = DTYPES[argText(call, "to")];
     if (!x || !to) throw new Error("a cast has an operand and an element type");
-    if (!canCast(x.type.dtype, to)) {
-      if (to !== "bool")
-        call.fail({
-          code: "TFG0106",
-          message: `conversion to \`${to}\` is not built yet`,
-          primary: { span: call.spans?.to ?? call.operator, text: `\`${to}\` is a storage type` },
-          helps: [{ text: "`f32`, `i32` and `u32` can be computed with" }],
-        });
+    if (!canCast(x.type.dtype, to))
       call.fail({
         code: "TFG0304",
         message: `a number is not converted to \`bool\` by \`as\``,
         primary: typeLabel(x),
         helps: [{ text: "compare it: `!= 0`" }],
       });
-    }
     return { type: { dtype: to, shape: x.type.shape }, attributes: { to } };
   },
   meaning(args, value, { shape }) {
     const to = DTYPES[textOf(value, "to")] ?? value.type.dtype;
-    return mapPoints(args, shape, belongsTo(to, "int") ? (x) => roundTo(to, x) : (x) => x);
+    return mapPoints(args, shape, (x) => castNumber(to, x));
   },
   nest(build, value, at) {
     const from = build.typeOf(0).dtype;
     const x = build.operand(0, at);
     return from === value.type.dtype ? x : build.apply("cast", value.type.dtype, x);
   },
+  vjp: ({ emit, value, cotangent }) =>
+    value.args.map((x) => emit.apply("cast", [cotangent], { to: emit.typeOf(x).dtype })),
+  linear: (value) => isFloat(value.type.dtype),
 };

@@ -1,14 +1,17 @@
-/** Primitives that turn data into positions and back: gather, take, one_hot, iota, cumsum. */
+/** Primitives that turn data into positions and back: gather, take, one_hot, iota. */
 import { ONE, subDims } from "../ir/dims.ts";
+import type { Scalar } from "../ir/graph.ts";
 import type { Affine } from "../ir/nest.ts";
 import { argDim, argNumber, numberOf } from "./attributes.ts";
 import { failArgument, failClass, failRank, failShapes, failSwapped } from "./complaints.ts";
-import { elementsOf, forEachPoint, gathered, positionOf, stridesOf } from "./points.ts";
+import { vjpOf } from "./comprehension-vjp.ts";
+import { isLinearInFirst } from "./derivatives.ts";
+import { elementsOf, gathered, positionOf, stridesOf } from "./points.ts";
 import type { NestBuilder, Operand, Primitive, PrimitiveCall } from "./primitive.ts";
-import { belongsTo, scalarFunction } from "./scalar.ts";
+import type { ScalarWriter } from "./scalars.ts";
 import { firstOf } from "./shape.ts";
 
-function checkIds(call: PrimitiveCall, ids: Operand): void {
+export function checkIds(call: PrimitiveCall, ids: Operand): void {
   if (ids.type.dtype !== "i32") failClass(call, ids, "int");
 }
 
@@ -18,6 +21,12 @@ const clampTo = (id: number, extent: number) => Math.min(Math.max(id, 0), extent
 function clampedId(build: NestBuilder, id: number, extent: Parameters<NestBuilder["dim"]>[0]): Affine {
   const low = build.apply("maximum", "i32", id, build.constant(0, "i32"));
   return build.position(build.apply("minimum", "i32", low, build.dim(subDims(extent, ONE), "i32")));
+}
+
+/** The id that operand 1 has at an index, clamped into an axis of operand 0. */
+function clampedScalar(writer: ScalarWriter, at: readonly Scalar[], axis: number): Scalar {
+  const last = writer.size(subDims(writer.shapeOf(0)[axis] ?? ONE, ONE));
+  return writer.apply("minimum", writer.apply("maximum", writer.element(1, at), writer.constant(0, "i32")), last);
 }
 
 export const gather: Primitive = {
@@ -52,6 +61,11 @@ export const gather: Primitive = {
     const row = clampedId(build, build.operand(1, at.slice(0, rank)), build.typeOf(0).shape[0] ?? ONE);
     return build.operand(0, [row, ...at.slice(rank)]);
   },
+  vjp: vjpOf((_, at, writer) => {
+    const rank = writer.shapeOf(1).length;
+    return writer.element(0, [clampedScalar(writer, at.slice(0, rank), 0), ...at.slice(rank)]);
+  }),
+  linear: isLinearInFirst,
 };
 
 export const take: Primitive = {
@@ -91,6 +105,11 @@ export const take: Primitive = {
     const id = clampedId(build, build.operand(1, at), build.typeOf(0).shape[axis] ?? ONE);
     return build.operand(0, [...at.slice(0, axis), id, ...at.slice(axis)]);
   },
+  vjp: vjpOf((value, at, writer) => {
+    const axis = numberOf(value, "axis");
+    return writer.element(0, [...at.slice(0, axis), clampedScalar(writer, at, axis), ...at.slice(axis)]);
+  }),
+  linear: isLinearInFirst,
 };
 
 export const oneHot: Primitive = {
@@ -120,6 +139,7 @@ export const oneHot: Primitive = {
     const isHot = build.apply("equal", "bool", id, column);
     return build.apply("select", "f32", isHot, build.constant(1, "f32"), build.constant(0, "f32"));
   },
+  vjp: "zero",
 };
 
 export const iota: Primitive = {
@@ -139,51 +159,5 @@ export const iota: Primitive = {
   nest(build, _, at) {
     return build.indexValue(at[0] ?? build.literal(0));
   },
-};
-
-export const cumsum: Primitive = {
-  name: "cumsum",
-  callee: "cumsum",
-  doc: "`cumsum(x, axis=-1)`: y[i] = x[0] + ... + x[i] along the axis; keeps the dtype.",
-  signature: [
-    { name: "x", kind: "tensor" },
-    { name: "axis", kind: "axis", default: -1 },
-  ],
-  class: "reduce",
-  infer(call) {
-    const x = firstOf(call.operands);
-    if (!belongsTo(x.type.dtype, "num")) failClass(call, x, "num");
-    return { type: x.type, attributes: { axis: argNumber(call, "axis") } };
-  },
-  meaning([x], value, { shape }) {
-    const { data } = firstOf(x ? [x] : []);
-    const { dtype } = value.type;
-    const add = scalarFunction("add").meaning(dtype, dtype);
-    const axis = numberOf(value, "axis");
-    const stride = stridesOf(shape)[axis] ?? 1;
-    const result = new Float64Array(data.length);
-    forEachPoint(shape, (index, position) => {
-      const before = (index[axis] ?? 0) > 0 ? (result[position - stride] ?? 0) : 0;
-      result[position] = add(before, data[position] ?? Number.NaN, 0);
-    });
-    return result;
-  },
-  nest(build, value, at) {
-    // A sum over all positions of which those behind i count as 0: quadratic, but it needs no order of evaluation.
-    const axis = numberOf(value, "axis");
-    const { dtype } = value.type;
-    const over = build.reduceAxis("k", value.type.shape[axis] ?? ONE);
-    const k = build.index(over);
-    const x = build.operand(
-      0,
-      at.map((own, i) => (i === axis ? k : own)),
-    );
-    const isBefore = build.apply(
-      "less_equal",
-      "bool",
-      build.indexValue(k),
-      build.indexValue(at[axis] ?? build.literal(0)),
-    );
-    return build.reduce("sum", [over], build.apply("select", dtype, isBefore, x, build.constant(0, dtype)), dtype);
-  },
+  vjp: "zero",
 };

@@ -1,11 +1,12 @@
 /** Primitives that put elements of several places into one tensor: concat, stack, pad, update_slice. */
-import { addDims, type Dim, formatDim, literalOf, ONE, scaleDim, ZERO } from "../ir/dims.ts";
-import type { Value } from "../ir/graph.ts";
+import { addDims, type Dim, dimOf, formatDim, literalOf, ONE, scaleDim, ZERO } from "../ir/dims.ts";
+import type { Value, ValueId } from "../ir/graph.ts";
 import { argDim, argDims, argNumber, dimOfAttribute, dimsOf, numberOf } from "./attributes.ts";
 import { failArgument, failMixed, failShapes, formatType } from "./complaints.ts";
+import { isJointlyLinear } from "./derivatives.ts";
 import { checkPosition, clampedPosition, positionFor } from "./part.ts";
 import { elementsOf, forEachPoint, positionOf, stridesOf } from "./points.ts";
-import type { NdArray, NestBuilder, Operand, Primitive, PrimitiveCall } from "./primitive.ts";
+import type { Emitter, NdArray, NestBuilder, Operand, Primitive, PrimitiveCall } from "./primitive.ts";
 import { checkRange, firstOf } from "./shape.ts";
 
 /** Writes `from` into `into`, with its point [0, ..] at `offset`. */
@@ -35,6 +36,18 @@ function checkOthers(call: PrimitiveCall, first: Operand, other: Operand, axis: 
       axis === undefined ? "all shapes must be equal" : `all dimensions but axis ${axis} must be equal`,
       [first, other],
     );
+}
+
+/** The slice at one position of an axis, without it. */
+function layer(emit: Emitter, x: ValueId, axis: number, at: number): ValueId {
+  const { shape } = emit.typeOf(x);
+  return emit.apply("strided_slice", [x], {
+    starts: shape.map((_, i) => (i === axis ? dimOf(at) : ZERO)),
+    sizes: shape.map((size, i) => (i === axis ? ONE : size)),
+    steps: shape.map(() => 1),
+    drop: [axis],
+    insert: [],
+  });
 }
 
 // ---- concat, stack ----------------------------------------------------------------------------------------
@@ -87,6 +100,17 @@ export const concat: Primitive = {
     }
     return firstOf(scalar === undefined ? [] : [scalar]);
   },
+  vjp({ emit, value, cotangent, wants }) {
+    const axis = numberOf(value, "axis");
+    let offset: Dim = ZERO;
+    return value.args.map((x, k) => {
+      const at = offset;
+      const size = emit.typeOf(x).shape[axis] ?? ONE;
+      offset = addDims(offset, size);
+      return wants(k) ? emit.apply("slice", [cotangent], { axis, at, size }) : undefined;
+    });
+  },
+  linear: isJointlyLinear,
 };
 
 export const stack: Primitive = {
@@ -135,6 +159,11 @@ export const stack: Primitive = {
     }
     return scalar;
   },
+  vjp({ emit, value, cotangent, wants }) {
+    const axis = numberOf(value, "axis");
+    return value.args.map((_, k) => (wants(k) ? layer(emit, cotangent, axis, k) : undefined));
+  },
+  linear: isJointlyLinear,
 };
 
 // ---- pad -------------------------------------------------------------------------------------------------
@@ -183,6 +212,19 @@ export const pad: Primitive = {
     const isPadded = pads.some((size) => literalOf(size) !== 0);
     return build.operand(0, index, isPadded ? build.constant(numberOf(value, "value"), value.type.dtype) : undefined);
   },
+  vjp: ({ emit, value, cotangent }) =>
+    value.args.map((x) => {
+      const { shape } = emit.typeOf(x);
+      const steps = shape.map(() => 1);
+      return emit.apply("strided_slice", [cotangent], {
+        starts: befores(value),
+        sizes: shape,
+        steps,
+        drop: [],
+        insert: [],
+      });
+    }),
+  linear: (value) => numberOf(value, "value") === 0,
 };
 
 // ---- update_slice ------------------------------------------------------------------------------------------
@@ -242,4 +284,23 @@ export const updateSlice: Primitive = {
     const inside = at.map((own, i) => (i === axis ? build.add(own, build.scale(start, scaleDim(ONE, -1))) : own));
     return build.operand(1, inside, build.operand(0, at));
   },
+  part(build, value, at) {
+    const axis = numberOf(value, "axis");
+    const start = startIndex(build, value, axis);
+    return { at: at.map((own, i) => (i === axis ? build.add(own, start) : own)), value: build.operand(1, at) };
+  },
+  vjp({ emit, value, cotangent, wants }) {
+    const [, v, ...position] = value.args;
+    if (v === undefined) return [];
+    const axis = numberOf(value, "axis");
+    const at = position.length > 0 ? {} : { at: dimOfAttribute(value, "at") };
+    const { shape, dtype } = emit.typeOf(v);
+    const none = () => emit.apply("broadcast", [emit.constant(0, dtype)], { shape });
+    const size = shape[axis] ?? ONE;
+    return [
+      wants(0) ? emit.apply("update_slice", [cotangent, none(), ...position], { axis, ...at }) : undefined,
+      wants(1) ? emit.apply("slice", [cotangent, ...position], { axis, size, ...at }) : undefined,
+    ];
+  },
+  linear: (_, [x, v, at]) => x !== "fixed" && v !== "fixed" && at !== "linear",
 };

@@ -1,8 +1,10 @@
 /** The matrix product `a @ b`. */
-import { type Dim, formatDim, ONE } from "../ir/dims.ts";
+import { type Dim, formatDim, isLiteral, ONE } from "../ir/dims.ts";
 import type { TensorType } from "../ir/types.ts";
 import { broadcastIndex, broadcastShapes, stretched } from "./broadcast.ts";
 import { failClass, failInner, failMixed, failRank, failShapes } from "./complaints.ts";
+import { vjpOf } from "./comprehension-vjp.ts";
+import { isLinearInOne } from "./derivatives.ts";
 import { element, elementsOf } from "./points.ts";
 import type { Primitive } from "./primitive.ts";
 import { belongsTo, scalarFunction } from "./scalar.ts";
@@ -102,4 +104,23 @@ export const matmul: Primitive = {
     const { dtype } = value.type;
     return build.reduce("sum", [axis], build.apply("mul", dtype, x, y), dtype);
   },
+  vjp: vjpOf((_, at, writer) => {
+    const [left, right] = [0, 1].map((k) => writer.shapeOf(k));
+    const a = roles({ dtype: "f32", shape: left ?? [] }, "left");
+    const b = roles({ dtype: "f32", shape: right ?? [] }, "right");
+    const freeCount = (a.free === undefined ? 0 : 1) + (b.free === undefined ? 0 : 1);
+    const batch = at.slice(0, at.length - freeCount);
+    const free = at.slice(at.length - freeCount);
+    const axis = writer.newAxis("k", a.inner);
+    const k = writer.axis(axis);
+    // A batch dim of 1 has the single index 0, whatever runs over the result's.
+    const batchIndex = (dims: readonly Dim[]) =>
+      dims.map((dim, i) =>
+        isLiteral(dim, 1) ? writer.constant(0, "i32") : (batch[batch.length - dims.length + i] ?? k),
+      );
+    const x = writer.element(0, [...batchIndex(a.batch), ...(a.free === undefined ? [] : free.slice(0, 1)), k]);
+    const y = writer.element(1, [...batchIndex(b.batch), k, ...(b.free === undefined ? [] : free.slice(-1))]);
+    return writer.reduce("sum", [axis], writer.apply("mul", x, y));
+  }),
+  linear: isLinearInOne,
 };

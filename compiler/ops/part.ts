@@ -13,13 +13,14 @@ import {
   subDims,
   ZERO,
 } from "../ir/dims.ts";
-import type { Value } from "../ir/graph.ts";
+import type { Value, ValueId } from "../ir/graph.ts";
 import type { Affine } from "../ir/nest.ts";
 import type { TensorType } from "../ir/types.ts";
 import { argDim, argNumber, dimOfAttribute, numberOf } from "./attributes.ts";
 import { failClass, failRank, nameOf, typeLabel } from "./complaints.ts";
+import { isLinearInFirst } from "./derivatives.ts";
 import { gathered } from "./points.ts";
-import type { NdArray, NestBuilder, Operand, Primitive, PrimitiveCall } from "./primitive.ts";
+import type { NdArray, NestBuilder, Operand, Primitive, PrimitiveCall, Pullback } from "./primitive.ts";
 import { checkRange, firstOf } from "./shape.ts";
 
 /** `x` with `by` added to the index along `axis`. */
@@ -98,9 +99,35 @@ export const slice: Primitive = {
         : build.literal(dimOfAttribute(value, "at"));
     return build.operand(0, shifted(build, at, axis, start));
   },
+  vjp({ emit, value, cotangent }) {
+    const [x, ...position] = value.args;
+    if (x === undefined) return [];
+    const axis = numberOf(value, "axis");
+    const { shape, dtype } = emit.typeOf(x);
+    if (position.length > 0) {
+      const none = emit.apply("broadcast", [emit.constant(0, dtype)], { shape });
+      return [emit.apply("update_slice", [none, cotangent, ...position], { axis })];
+    }
+    const before = dimOfAttribute(value, "at");
+    const size = value.type.shape[axis] ?? ONE;
+    const after = subDims(shape[axis] ?? ONE, addDims(before, size));
+    const pads = shape.flatMap((_, i) => (i === axis ? [before, after] : [ZERO, ZERO]));
+    return [emit.apply("pad", [cotangent], { pads, value: 0 })];
+  },
+  linear: isLinearInFirst,
 };
 
 // ---- several results ---------------------------------------------------------------------------------------
+
+/** The cotangents of all results put together again, zeros for those that nothing depends on. */
+function joined({ emit, value, cotangents }: Pullback, by: "concat" | "stack"): ValueId {
+  const none = () => emit.apply("broadcast", [emit.constant(0, value.type.dtype)], { shape: value.type.shape });
+  return emit.apply(
+    by,
+    cotangents.map((cotangent) => cotangent ?? none()),
+    { axis: numberOf(value, "axis") },
+  );
+}
 
 function failDivision(call: PrimitiveCall, extent: Dim, n: number): never {
   const literal = literalOf(extent);
@@ -150,6 +177,8 @@ export const split: Primitive = {
     const axis = numberOf(value, "axis");
     return build.operand(0, shifted(build, at, axis, scaleDim(value.type.shape[axis] ?? ONE, result)));
   },
+  vjp: (pullback) => [joined(pullback, "concat")],
+  linear: isLinearInFirst,
 };
 
 export const unstack: Primitive = {
@@ -187,4 +216,6 @@ export const unstack: Primitive = {
     const axis = numberOf(value, "axis");
     return build.operand(0, [...at.slice(0, axis), build.literal(result), ...at.slice(axis)]);
   },
+  vjp: (pullback) => [joined(pullback, "stack")],
+  linear: isLinearInFirst,
 };

@@ -1,8 +1,9 @@
 /** What a primitive is. One record each; the table is `ops/table.ts`. */
 import type { Span } from "../../grammar/source.ts";
 import type { Dim } from "../ir/dims.ts";
-import type { Attributes, Comprehension, ConstantData, Value } from "../ir/graph.ts";
+import type { Attributes, Comprehension, ConstantData, Value, ValueId } from "../ir/graph.ts";
 import type { Affine, AxisId, Combine, ScalarId } from "../ir/nest.ts";
+import type { CodeBuilder, Expr } from "../ir/stmt.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 
 // ---- calling ---------------------------------------------------------------------------------------
@@ -145,6 +146,70 @@ export interface NestBuilder {
   regroup(at: readonly Affine[], from: readonly Dim[], to: readonly Dim[]): readonly Affine[] | undefined;
 }
 
+// ---- lowering (the routine) ----------------------------------------------------------------------------
+
+/**
+ * Writes the code of one kernel. Buffers are plain and row-major and do not overlap. Pointers count in the target's
+ * address unit: neighbours are `word` apart. An element is a word of kind f32 or i32, and may be loaded as either.
+ */
+export interface RoutineBuilder {
+  readonly code: CodeBuilder;
+  readonly word: number;
+  /** Elements of a vector; 1 for a target without vectors. */
+  readonly lanes: number;
+  /** Type of operand `k`. */
+  typeOf(k: number): TensorType;
+  operand(k: number): Expr;
+  result(k: number): Expr;
+  scratch(k: number): Expr;
+  /** A size as an i32, computed once. */
+  size(dim: Dim): Expr;
+}
+
+// ---- differentiation ------------------------------------------------------------------------------------
+
+/** Appends values to a graph, each typed by its primitive's rule: what gradients are written with. */
+export interface Emitter {
+  /** A primitive by its name, with its arguments as the signature binds them. */
+  apply(name: string, operands: readonly ValueId[], args?: Readonly<Record<string, Argument>>): ValueId;
+  /** A further result of a primitive with several, from 1. */
+  part(of: ValueId, index: number): ValueId;
+  typeOf(value: ValueId): TensorType;
+  /** A further result of a value, from 1. */
+  part(value: ValueId, index: number): ValueId;
+  /** A number as a scalar. */
+  constant(value: number, dtype: DType): ValueId;
+  /** A size as a scalar. */
+  dim(dim: Dim, dtype: DType): ValueId;
+  /** Proves from the facts in force; false means "cannot prove". */
+  readonly facts: Pick<PrimitiveCall["facts"], "equal" | "atLeast">;
+}
+
+/** A value whose cotangent (the gradient of the result with respect to it) is to be handed on to its operands. */
+export interface Pullback {
+  readonly emit: Emitter;
+  readonly value: Value;
+  readonly id: ValueId;
+  /** The cotangent of the first result. */
+  readonly cotangent: ValueId;
+  /** Of all results; absent for those that nothing depends on. */
+  readonly cotangents: readonly (ValueId | undefined)[];
+  /** Whether the cotangent of operand `k` is wanted. */
+  wants(k: number): boolean;
+}
+
+/**
+ * The vector-Jacobian product: the cotangents of the operands. One may have the shape of the result where the operand
+ * was broadcast to it; `differentiate` sums it up.
+ */
+export type Vjp = (pullback: Pullback) => readonly (ValueId | undefined)[];
+
+/**
+ * What is known of a value as a function of one tensor: it does not depend on it, depends on it linearly, or is zero,
+ * which is both.
+ */
+export type Dependence = "fixed" | "linear" | "zero";
+
 // ---- the record ------------------------------------------------------------------------------------------
 
 export interface Primitive {
@@ -155,20 +220,45 @@ export interface Primitive {
   /** One or two sentences with the formula; shapes; source where there is one. */
   readonly doc: string;
   readonly signature: readonly Parameter[];
+  /** Names of its results, where it has several: they make a record; without names, a list. */
+  readonly results?: readonly string[];
   /**
    * The class decides how it fuses: a `view` moves indices, a `map` works element by element, a `reduce` folds axes
    * of one operand, a `contraction` sums products of two, a `leaf` has no operands, a `routine` is no nest. A `move`
-   * copies elements, as a view does, but from several operands, with guards or from data-dependent positions.
+   * copies elements, as a view does, but from several operands, with guards or from data-dependent positions. A
+   * `branch` is one of two operands, the other of which need not be computed.
    */
-  readonly class: "view" | "map" | "move" | "reduce" | "contraction" | "comprehension" | "leaf" | "routine";
+  readonly class: "view" | "map" | "move" | "reduce" | "contraction" | "comprehension" | "leaf" | "routine" | "branch";
   /** The elements in row-major order are those of the operand: the result of a plain buffer is that buffer. */
   readonly keepsOrder?: boolean;
+  /** An element costs more than to write it and read it back: it is computed once, wherever it is read. */
+  readonly isCostly?: boolean;
   infer(call: PrimitiveCall): Inferred;
   /** With `value.more`, the data of all results in order. */
   meaning(args: readonly NdArray[], value: Value, context: MeaningContext): Float64Array | readonly Float64Array[];
+  /** The code of a `routine`, opaque to fusion. */
+  routine?(build: RoutineBuilder, value: Value): void;
+  /** Words of each scratch buffer that the routine needs beside its operands and results. */
+  scratch?(value: Value, operands: readonly TensorType[]): readonly Dim[];
   /**
    * The scalar of the result at `at` (one index per dim). Absent for leaves and routines. `result` is not 0 for a
    * `part`: the nest of a `part` value is that of its operand, with the part's index and the operand's operands.
    */
   nest?(build: NestBuilder, value: Value, at: readonly Affine[], result?: number): ScalarId;
+  /**
+   * For a result that is its first operand but for a part: what is stored at which index, for the element `at` of the
+   * second operand. Where the result lies in the memory of its first operand, that is all there is to do.
+   */
+  part?(
+    build: NestBuilder,
+    value: Value,
+    at: readonly Affine[],
+  ): { readonly at: readonly Affine[]; readonly value: ScalarId };
+  /** The gradient; "zero" where the result is piecewise constant or no float. Absent for leaves. */
+  readonly vjp?: Vjp | "zero";
+  /**
+   * Whether the result is linear in the operands that are, of which there is at least one; a span says where it is
+   * not. Absent: never.
+   */
+  linear?(value: Value, operands: readonly Dependence[]): boolean | Span;
 }

@@ -5,8 +5,10 @@ import type { Affine, Combine } from "../ir/nest.ts";
 import type { DType } from "../ir/types.ts";
 import { argBoolean, argNumber, argNumbers, booleanOf, numberOf, numbersOf } from "./attributes.ts";
 import { castText, failClass, typeLabel } from "./complaints.ts";
+import { vjpOf } from "./comprehension-vjp.ts";
+import { isJointlyLinear } from "./derivatives.ts";
 import { elementsOf, forEachPoint, positionOf, stridesOf } from "./points.ts";
-import type { Inferred, NdArray, NestBuilder, Primitive, PrimitiveCall } from "./primitive.ts";
+import type { Inferred, NdArray, NestBuilder, Primitive, PrimitiveCall, Vjp } from "./primitive.ts";
 import { belongsTo, type DTypeClass, integerRange, scalarFunction } from "./scalar.ts";
 
 // ---- monoids: shared with comprehensions ----------------------------------------------------------------
@@ -218,7 +220,45 @@ function reduction(name: string, monoid: Monoid): Primitive {
       const extents = build.typeOf(0).shape.filter((_, i) => axes.includes(i));
       return lowerReduction(build, monoid, over, extents, build.operand(0, index), value.type.dtype);
     },
+    vjp: reductionVjp(monoid),
+    linear: monoid === "sum" || monoid === "mean" ? isJointlyLinear : () => false,
   };
+}
+
+/** Sums and means hand the same to every element; what the others hand to which is a matter of the elements. */
+function reductionVjp(monoid: Monoid): Vjp | "zero" {
+  switch (monoid) {
+    case "sum":
+    case "mean":
+      return ({ emit, value, cotangent }) =>
+        value.args.map((x) => {
+          const { shape, dtype } = emit.typeOf(x);
+          const axes = numbersOf(value, "axes");
+          const kept = emit.apply("reshape", [cotangent], { shape: reducedShape(shape, axes, true) });
+          const count = () => emit.dim(productOf(shape.filter((_, i) => axes.includes(i))), dtype);
+          const share = monoid === "mean" ? emit.apply("div", [kept, count()]) : kept;
+          return emit.apply("broadcast", [share], { shape });
+        });
+    case "max":
+    case "min":
+    case "prod": {
+      const vjp = vjpOf((value, at, writer) => {
+        const axes = numbersOf(value, "axes");
+        const over: number[] = [];
+        let next = 0;
+        const index = writer.shapeOf(0).map((extent, i) => {
+          if (!axes.includes(i)) return at[next++] ?? writer.constant(0, "i32");
+          if (booleanOf(value, "keep")) next++;
+          over.push(writer.newAxis(`r${i}`, extent));
+          return writer.axis(over[over.length - 1] ?? 0);
+        });
+        return writer.reduce(monoid, over, writer.element(0, index));
+      });
+      return (pullback) => (numbersOf(pullback.value, "axes").length === 0 ? [pullback.cotangent] : vjp(pullback));
+    }
+    default:
+      return "zero";
+  }
 }
 
 function position(monoid: "argmax" | "argmin"): Primitive {
@@ -248,6 +288,7 @@ function position(monoid: "argmax" | "argmin"): Primitive {
       const { index, over } = openAxes(build, axesOf(value), false, at);
       return build.reduce(monoid, over, build.operand(0, index), "i32");
     },
+    vjp: "zero",
   };
 }
 

@@ -8,7 +8,7 @@
 import { isInteger } from "../ir/types.ts";
 import type { DType } from "../ir/types.ts";
 
-/** Which dtypes a function takes. `num` is floats and 32-bit integers; `any` adds bool. */
+/** Which dtypes a function takes. `num` is f32 and 32-bit integers; `any` adds bool and the storage dtypes. */
 export type DTypeClass = "float" | "int" | "num" | "bool" | "any";
 
 /** What holds for a function, for `simplify`. Nothing here is true of floats only nearly: see `associative`. */
@@ -41,9 +41,9 @@ export interface ScalarFunction {
 
 export function belongsTo(dtype: DType, to: DTypeClass): boolean {
   if (dtype === "bool") return to === "bool" || to === "any";
-  if (dtype === "f32" || dtype === "f16") return to === "float" || to === "num" || to === "any";
+  if (dtype === "f32") return to === "float" || to === "num" || to === "any";
   if (dtype === "i32" || dtype === "u32") return to === "int" || to === "num" || to === "any";
-  return false;
+  return to === "any";
 }
 
 /** The dtype of `fn` at operands of these dtypes, or undefined where they do not fit or do not agree. */
@@ -56,10 +56,10 @@ export function scalarResult(fn: ScalarFunction, operands: readonly DType[], giv
   return fn.result === "bool" ? "bool" : first;
 }
 
-/** Whether `as` exists: everything converts to the numbers of arithmetic, but a number to bool is `x != 0`. */
+/** Whether `as` exists: everything converts to every number, but a number to bool is `x != 0`. */
 export function canCast(from: DType | undefined, to: DType): boolean {
   if (from === undefined) return false;
-  return from === to || to === "f32" || to === "i32" || to === "u32";
+  return from === to || to !== "bool";
 }
 
 // ---- arithmetic by dtype -----------------------------------------------------------------------------
@@ -84,8 +84,9 @@ const floorModulo: Binary = (a, b) => {
 export function roundHalfEven(x: number): number {
   const below = Math.floor(x);
   const rest = x - below;
-  if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
-  return below % 2 === 0 ? below : below + 1;
+  const isBelow = rest === 0.5 ? below % 2 === 0 : rest < 0.5;
+  // Of what rounds to zero the sign stays.
+  return isBelow ? below : x < 0 && below === -1 ? -0 : below + 1;
 }
 
 /** The nearest 32-bit float, ties to even: the value that an f32 holds. */
@@ -111,7 +112,7 @@ export function roundTo(dtype: DType, x: number): number {
     case "f16":
       return roundToFloat(x, 10, -24, 65504);
     case "bf16":
-      return roundToFloat(toF32(x), 7, -133, 3.3895313892515355e38);
+      return roundToFloat(x, 7, -133, 3.3895313892515355e38);
     case "bool":
       return x === 0 ? 0 : 1;
     default: {
@@ -121,6 +122,10 @@ export function roundTo(dtype: DType, x: number): number {
     }
   }
 }
+
+/** `as`, of a number. To f32 it is exact here: what f32 cannot hold is rounded where the value is stored. */
+export const castNumber = (to: DType, x: number): number =>
+  isInteger(to) || to === "f16" || to === "bf16" ? roundTo(to, x) : x;
 
 export function integerRange(dtype: DType): readonly [least: number, most: number] {
   switch (dtype) {
@@ -305,6 +310,29 @@ const list: readonly ScalarFunction[] = [
     meaning: () => (a, b) => a | b,
   }),
 
+  binary({
+    name: "bit_and",
+    doc: "The bits that are set in both `a` and `b`.",
+    takes: "int",
+    laws: { commutative: true, associative: true, idempotent: true },
+    meaning: byDType<Binary>({ float: (a, b) => a & b, u32: (a, b) => (a & b) >>> 0 }),
+  }),
+  binary({
+    name: "bit_xor",
+    doc: "The bits that are set in one of `a` and `b`.",
+    takes: "int",
+    laws: { commutative: true, associative: true, identity: 0 },
+    meaning: byDType<Binary>({ float: (a, b) => a ^ b, u32: (a, b) => (a ^ b) >>> 0 }),
+  }),
+  binary({
+    name: "mulhi",
+    doc: "The high word of the 64-bit product of `a` and `b`; with a power of two as `b`, a shift to the right.",
+    takes: "int",
+    cost: 4,
+    laws: { commutative: true },
+    meaning: () => (a, b) => Number((BigInt(a) * BigInt(b)) >> 32n),
+  }),
+
   comparison("equal", "Whether `a == b`; NaN equals nothing.", "any", (a, b) => a === b, { commutative: true }),
   comparison("not_equal", "Whether `a != b`; NaN differs from everything.", "any", (a, b) => a !== b, {
     commutative: true,
@@ -332,7 +360,7 @@ const list: readonly ScalarFunction[] = [
     result: "given",
     cost: 1,
     laws: {},
-    meaning: (_, result) => (isInteger(result) ? (a) => roundTo(result, a) : (a) => a),
+    meaning: (_, result) => (a) => castNumber(result, a),
   },
 ];
 

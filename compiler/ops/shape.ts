@@ -22,6 +22,7 @@ import type { TensorType } from "../ir/types.ts";
 import { argDims, argNumbers, dimsOf, numbersOf } from "./attributes.ts";
 import { broadcastIndex, broadcastShapes, stretched } from "./broadcast.ts";
 import { failArgument, failBroadcast, failRange, failRank, formatType, nameOf } from "./complaints.ts";
+import { isLinearInFirst } from "./derivatives.ts";
 import { gathered } from "./points.ts";
 import type { NestBuilder, Operand, Primitive, PrimitiveCall } from "./primitive.ts";
 
@@ -136,6 +137,9 @@ export const reshape: Primitive = {
   nest(build, value, at) {
     return build.operand(0, regrouped(build, at, value.type.shape, build.typeOf(0).shape));
   },
+  vjp: ({ emit, value, cotangent }) =>
+    value.args.map((x) => emit.apply("reshape", [cotangent], { shape: emit.typeOf(x).shape })),
+  linear: isLinearInFirst,
 };
 
 // ---- transpose, broadcast, reverse --------------------------------------------------------------------------
@@ -181,6 +185,11 @@ export const transpose: Primitive = {
       perm.map((_, axis) => at[perm.indexOf(axis)] ?? build.literal(0)),
     );
   },
+  vjp({ emit, value, cotangent }) {
+    const perm = numbersOf(value, "perm");
+    return [emit.apply("transpose", [cotangent], { perm: perm.map((_, axis) => perm.indexOf(axis)) })];
+  },
+  linear: isLinearInFirst,
 };
 
 export const broadcast: Primitive = {
@@ -218,6 +227,9 @@ export const broadcast: Primitive = {
   nest(build, _, at) {
     return build.operand(0, broadcastIndex(build, build.typeOf(0).shape, at));
   },
+  // What was repeated is summed up by `differentiate`, as for every broadcast operand.
+  vjp: ({ cotangent }) => [cotangent],
+  linear: isLinearInFirst,
 };
 
 export const reverse: Primitive = {
@@ -250,6 +262,8 @@ export const reverse: Primitive = {
       ),
     );
   },
+  vjp: ({ emit, value, cotangent }) => [emit.apply("reverse", [cotangent], { axis: numbersOf(value, "axes") })],
+  linear: isLinearInFirst,
 };
 
 // ---- indexing with literal or dim positions --------------------------------------------------------------------
@@ -323,6 +337,41 @@ export const stridedSlice: Primitive = {
       ),
     );
   },
+  // Zeros go between, in front of and behind the positions that were taken.
+  vjp: ({ emit, value, cotangent }) =>
+    value.args.map((x) => {
+      const { shape } = emit.typeOf(x);
+      const drop = numbersOf(value, "drop");
+      const insert = numbersOf(value, "insert");
+      const kept = value.type.shape.filter((_, i) => !insert.includes(i));
+      const sizes = shape.map((_, axis) => (drop.includes(axis) ? ONE : (kept.shift() ?? ONE)));
+      const steps = numbersOf(value, "steps");
+      let spread = emit.apply("reshape", [cotangent], { shape: sizes });
+      const backwards = steps.flatMap((step, axis) => (step < 0 ? [axis] : []));
+      if (backwards.length > 0) spread = emit.apply("reverse", [spread], { axis: backwards });
+      const spans = sizes.map((size, axis) => addDims(scaleDim(subDims(size, ONE), Math.abs(steps[axis] ?? 1)), ONE));
+      for (const [axis, step] of steps.entries()) {
+        const times = Math.abs(step);
+        if (times === 1 || isLiteral(sizes[axis] ?? ONE, 1)) continue;
+        const at = (list: readonly Dim[], dim: Dim): readonly Dim[] => list.map((own, i) => (i === axis ? dim : own));
+        const now = emit.typeOf(spread).shape;
+        const apart = [...now.slice(0, axis + 1), ONE, ...now.slice(axis + 1)];
+        const single = emit.apply("reshape", [spread], { shape: apart });
+        const pads = apart.flatMap((_, i) => [ZERO, i === axis + 1 ? dimOf(times - 1) : ZERO]);
+        const padded = emit.apply("pad", [single], { pads, value: 0 });
+        const joined = emit.apply("reshape", [padded], { shape: at(now, scaleDim(now[axis] ?? ONE, times)) });
+        spread = emit.apply("slice", [joined], { axis, at: ZERO, size: spans[axis] ?? ONE });
+      }
+      const starts = dimsOf(value, "starts");
+      const pads = shape.flatMap((extent, axis) => {
+        const span = spans[axis] ?? ONE;
+        const start = starts[axis] ?? ZERO;
+        const first = (steps[axis] ?? 1) < 0 ? subDims(start, subDims(span, ONE)) : start;
+        return [first, subDims(extent, addDims(first, span))];
+      });
+      return emit.apply("pad", [spread], { pads, value: 0 });
+    }),
+  linear: isLinearInFirst,
 };
 
 /**

@@ -1,20 +1,26 @@
 /** All primitives. The only place that lists them. */
 import { comprehension } from "./comprehension.ts";
-import { cast, clamp, elementwise, integerPower, select } from "./elementwise.ts";
-import { cumsum, gather, iota, oneHot, take } from "./index.ts";
+import { cumsum } from "./cumulative.ts";
+import { branch, cast, clamp, elementwise, integerPower, select } from "./elementwise.ts";
+import { gather, iota, oneHot, take } from "./index.ts";
 import { concat, pad, stack, updateSlice } from "./join.ts";
 import { leaves } from "./leaves.ts";
+import { cholesky, solve } from "./linear.ts";
 import { matmul } from "./matmul.ts";
 import { slice, split, unstack } from "./part.ts";
 import type { Primitive } from "./primitive.ts";
+import { randomBits } from "./random.ts";
 import { reductions } from "./reduce.ts";
+import { nonzero, scatterAdd } from "./scatter.ts";
 import { broadcast, reshape, reverse, stridedSlice, transpose } from "./shape.ts";
+import { sort, topk } from "./sort.ts";
 
 const all: readonly Primitive[] = [
   ...leaves,
   ...elementwise,
   integerPower,
   select,
+  branch,
   clamp,
   cast,
   comprehension,
@@ -36,7 +42,14 @@ const all: readonly Primitive[] = [
   take,
   oneHot,
   iota,
+  scatterAdd,
+  nonzero,
   cumsum,
+  sort,
+  topk,
+  solve,
+  cholesky,
+  randomBits,
 ];
 
 /** By name, as in `Value.op`. */

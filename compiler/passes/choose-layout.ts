@@ -4,19 +4,33 @@
  * A buffer is row-major. Where readers look outside of it for a constant (`x[i - 1] ?? 0.0`), it gets a halo: the
  * kernel that writes it fills the halo too, and the readers' guards vanish. The halo is the maximum that its
  * readers ask for. A buffer that must stay plain (an output, a feed, a variable, one with another name for the
- * same memory) is copied once into one with a halo; so is one whose readers ask for two different fills.
+ * same memory, one that a routine reads or writes) is copied once into one with a halo; so is one whose readers ask for two different fills.
  */
 import { addAffine, affineOf, affineRange, axisIndex, isNonNegative, largerDim, scaleAffine } from "../ir/affine.ts";
 import { addDims, type Dim, isLiteral, mulDims, ONE, scaleDim, subDims, ZERO } from "../ir/dims.ts";
-import type { Buffer, BufferId, Halo, LoopNest, LoopProgram, LoopScalar, LoopStep } from "../ir/loops.ts";
+import {
+  type Buffer,
+  type BufferId,
+  type Halo,
+  isWithin,
+  type LoopNest,
+  type LoopProgram,
+  type LoopScalar,
+  type LoopStep,
+  type RegionId,
+  type RoutineCall,
+} from "../ir/loops.ts";
 import type { Affine, AxisId, Guard, Nest, NestScalar } from "../ir/nest.ts";
 
 /** A step whose accesses are addresses: operands of its nests are positions in `operands`. */
 export interface AddressedStep {
   readonly name: string;
   readonly nests: readonly Nest[];
+  readonly routine?: RoutineCall;
   readonly operands: readonly BufferId[];
   readonly spans: LoopStep["spans"];
+  readonly values: LoopStep["values"];
+  readonly region?: RegionId;
 }
 
 export interface AddressedProgram extends Omit<LoopProgram, "steps" | "derive"> {
@@ -44,15 +58,40 @@ function padBuffers(program: LoopProgram): LoopProgram {
 
   const aliased = new Set(program.buffers.flatMap((buffer) => (buffer.alias === undefined ? [] : [buffer.alias])));
   const outputs = new Set(program.outputs);
+  const inRoutines = new Set(
+    program.steps.flatMap(({ routine }) => [...(routine?.reads ?? []), ...(routine?.writes ?? [])]),
+  );
+  // A copy runs right after what writes its source; copies of feeds and variables run first.
+  const writerOf = (id: BufferId): number => {
+    const source = program.buffers[id]?.alias ?? id;
+    const loop = program.buffers[source]?.stackedIn;
+    if (loop !== undefined) return program.steps.findLastIndex((step) => isWithin(program.regions, step.region, loop));
+    return program.steps.findIndex(
+      (step) =>
+        step.routine?.writes.includes(source) ||
+        step.nests.some((nest) => nest.stores.some((s) => s.buffer === source)),
+    );
+  };
   /** Where readers with a fill go: the buffer itself or its copy. */
   const target = new Map<string, BufferId>();
   const copies = new Map<BufferId, LoopStep[]>();
+  const home = (id: BufferId): RegionId | undefined => {
+    const { stackedIn, alias } = program.buffers[id] ?? {};
+    if (stackedIn !== undefined) return program.regions[stackedIn]?.parent;
+    return alias === undefined ? program.steps[writerOf(id)]?.region : home(alias);
+  };
   for (const [id, list] of wishes) {
     const buffer = program.buffers[id];
     if (!buffer) continue;
     list.forEach((wish, i) => {
       const halo = { sides: wish.sides, fill: wish.fill };
-      const isPlain = buffer.place !== "arena" || buffer.alias !== undefined || aliased.has(id) || outputs.has(id);
+      const isPlain =
+        buffer.place !== "arena" ||
+        buffer.alias !== undefined ||
+        buffer.stackedIn !== undefined ||
+        aliased.has(id) ||
+        outputs.has(id) ||
+        inRoutines.has(id);
       if (i === 0 && !isPlain) {
         buffers[id] = { ...buffer, halo };
         target.set(`${id} ${wish.fill}`, id);
@@ -62,19 +101,19 @@ function padBuffers(program: LoopProgram): LoopProgram {
       const copy = buffers.push({ name, dtype: buffer.dtype, dims: buffer.dims, place: "arena", halo }) - 1;
       target.set(`${id} ${wish.fill}`, copy);
       const before = copies.get(id) ?? [];
-      copies.set(id, [...before, { name: "pad", nests: [copyNest(buffer, id, copy)], spans: [] }]);
+      const region = home(id);
+      const within = region === undefined ? {} : { region };
+      copies.set(id, [
+        ...before,
+        { name: "pad", nests: [copyNest(buffer, id, copy)], spans: [], values: [], ...within },
+      ]);
     });
   }
-  // A copy runs right after what writes its source; copies of feeds and variables run first.
-  const writerOf = (id: BufferId): number => {
-    const source = program.buffers[id]?.alias ?? id;
-    return program.steps.findIndex((step) => step.nests.some((nest) => nest.stores.some((s) => s.buffer === source)));
-  };
   const after = new Map<number, LoopStep[]>();
   for (const [id, list] of copies) after.set(writerOf(id), [...(after.get(writerOf(id)) ?? []), ...list]);
   const steps = [...(after.get(-1) ?? [])];
   program.steps.forEach((step, i) => {
-    steps.push({ ...step, nests: step.nests.map((nest) => redirect(nest, target)) }, ...(after.get(i) ?? []));
+    steps.push({ ...step, nests: step.nests.map((nest) => redirect(program, nest, target)) }, ...(after.get(i) ?? []));
   });
   return {
     ...program,
@@ -87,8 +126,11 @@ function padBuffers(program: LoopProgram): LoopProgram {
 }
 
 /** The constant a load gives outside of its buffer, if its indices allow a halo: affine, with a range. */
-function haloFill(nest: LoopNest, scalar: LoopScalar): number | undefined {
+function haloFill(program: LoopProgram, nest: LoopNest, scalar: LoopScalar): number | undefined {
   if (scalar.op !== "load" || scalar.outside === undefined) return undefined;
+  // What a loop carries changes under its copy: its readers keep their guards.
+  const buffer = program.buffers[scalar.buffer];
+  if (buffer?.isMutable && buffer.place === "arena") return undefined;
   const outside = nest.scalars[scalar.outside];
   if (outside?.op !== "constant") return undefined;
   const isAffine = scalar.at.every((at) => affineRange(at, (axis) => nest.axes[axis]?.extent ?? ONE));
@@ -97,7 +139,7 @@ function haloFill(nest: LoopNest, scalar: LoopScalar): number | undefined {
 
 function collectWishes(program: LoopProgram, nest: LoopNest, wishes: Map<BufferId, Wish[]>): void {
   for (const scalar of nest.scalars) {
-    const fill = haloFill(nest, scalar);
+    const fill = haloFill(program, nest, scalar);
     if (scalar.op !== "load" || fill === undefined) continue;
     const buffer = program.buffers[scalar.buffer];
     if (!buffer) continue;
@@ -126,11 +168,11 @@ function collectWishes(program: LoopProgram, nest: LoopNest, wishes: Map<BufferI
 /** max(dim, 0), as a literal where the sign is provable. */
 const atLeastZero = (dim: Dim): Dim => (isNonNegative(scaleDim(dim, -1)) ? ZERO : largerDim(dim, ZERO));
 
-function redirect(nest: LoopNest, target: ReadonlyMap<string, BufferId>): LoopNest {
+function redirect(program: LoopProgram, nest: LoopNest, target: ReadonlyMap<string, BufferId>): LoopNest {
   return {
     ...nest,
     scalars: nest.scalars.map((scalar): LoopScalar => {
-      const fill = haloFill(nest, scalar);
+      const fill = haloFill(program, nest, scalar);
       if (scalar.op !== "load" || fill === undefined) return scalar;
       const buffer = target.get(`${scalar.buffer} ${fill}`);
       // Without a wish every index was in range: no guard either way.
@@ -140,7 +182,7 @@ function redirect(nest: LoopNest, target: ReadonlyMap<string, BufferId>): LoopNe
   };
 }
 
-function copyNest(buffer: Buffer, from: BufferId, to: BufferId): LoopNest {
+export function copyNest(buffer: Buffer, from: BufferId, to: BufferId): LoopNest {
   const axes = buffer.dims.map((extent, i) => ({ name: `i${i}`, extent }));
   const at = axes.map((_, i) => axisIndex(i));
   return {
@@ -219,6 +261,10 @@ function addressOf(buffer: Buffer, at: readonly Affine[]): Affine {
 }
 
 function addressStep(buffers: readonly Buffer[], step: LoopStep): AddressedStep {
+  const { routine, name, spans, values } = step;
+  const region = step.region === undefined ? {} : { region: step.region };
+  if (routine)
+    return { name, nests: [], routine, operands: [...routine.reads, ...routine.writes], spans, values, ...region };
   const operands: BufferId[] = [];
   const operandOf = (buffer: BufferId): number => {
     const at = operands.indexOf(buffer);
@@ -250,7 +296,7 @@ function addressStep(buffers: readonly Buffer[], step: LoopStep): AddressedStep 
     }));
     return { axes: nest.axes, scalars, reductions: nest.reductions, stores };
   });
-  return { name: step.name, nests, operands, spans: step.spans };
+  return { name, nests, operands, spans, values, ...region };
 }
 
 /** The dims in which an index is not proved to be inside. */

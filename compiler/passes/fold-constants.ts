@@ -28,14 +28,15 @@ export function foldConstants(graph: Graph): Graph {
 function fold(value: Value, args: readonly (Value | undefined)[]): ConstantData["data"] | undefined {
   const primitive = primitives[value.op];
   const shape = literalShape(value);
-  if (!primitive || primitive.class === "leaf" || primitive.class === "routine" || !shape || value.more)
-    return undefined;
+  if (!primitive || primitive.class === "leaf" || !shape || value.more) return undefined;
   const operands: NdArray[] = [];
   for (const arg of args) {
     const dims = arg && literalShape(arg);
     if (arg?.op !== "constant" || !dims) return undefined;
     const { data } = arg.attributes.data as ConstantData;
-    operands.push({ dtype: arg.type.dtype, shape: dims, data: Float64Array.from(data) });
+    const { dtype } = arg.type;
+    // A literal of the source is kept as it was written, and no target has more than its dtype's digits of it.
+    operands.push({ dtype, shape: dims, data: Float64Array.from(data, (x) => roundTo(dtype, x)) });
   }
   const elements = shape.reduce((a, b) => a * b, 1);
   const longest = Math.max(0, ...operands.map((operand) => operand.data.length));

@@ -8,39 +8,45 @@
  * over (`repeated`).
  */
 import { equalDims, isLiteral, literalOf } from "../ir/dims.ts";
-import type { Comprehension, Graph, Scalar, Value, ValueId } from "../ir/graph.ts";
-import { type Buffer, type BufferId, dependsOn, type LoopNest, type LoopProgram, type LoopStep } from "../ir/loops.ts";
+import { type Comprehension, type Graph, type Scalar, type Value, type ValueId, valueOf } from "../ir/graph.ts";
+import type { LoopProgram } from "../ir/loops.ts";
+import { type LoopId, loopOfLeaf, type Loops, loopsOf } from "../ir/regions.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
 import { primitives } from "../ops/table.ts";
-import { lower, NeedsBuffer } from "./lower.ts";
-import { unifyRows } from "./unify-rows.ts";
+import { commitInPlace } from "./commit-in-place.ts";
+import { formKernels, isLoopResult } from "./form-kernels.ts";
+import { NeedsBuffer } from "./lower.ts";
+import { operandsOfRoutines } from "./routines.ts";
 
 type How = "same" | "inner" | "repeated";
 interface Use {
   readonly root: ValueId;
   readonly how: How;
+  /** The loop in which the root is computed. */
+  readonly loop: LoopId | undefined;
 }
 
 export function fuse(graph: Graph): LoopProgram {
-  const forced = new Set<ValueId>();
+  const forced = new Set(operandsOfRoutines(graph));
+  const loops = loopsOf(graph);
   const derived = derivedValues(graph, countReaders(graph));
   // A value that could not be inlined after all (an index that is not affine, a reduction that would be repeated)
   // is given a buffer, and the kernels are formed again.
   for (;;) {
     try {
-      return formKernels(graph, decideRoots(graph, new Set([...forced, ...derived])), derived);
+      const roots = decideRoots(graph, loops, new Set([...forced, ...derived]));
+      return commitInPlace(formKernels(graph, loops, roots, derived));
     } catch (problem) {
-      if (!(problem instanceof NeedsBuffer) || forced.has(problem.value)) throw problem;
-      forced.add(problem.value);
+      if (!(problem instanceof NeedsBuffer)) throw problem;
+      // A reshape with a buffer that no axes can be split for is the buffer of what it shows, which needs one then.
+      const { op, args } = valueOf(graph, problem.value);
+      const isShown = forced.has(problem.value) && primitives[op]?.keepsOrder;
+      const needed = isShown ? (args[0] ?? problem.value) : problem.value;
+      if (forced.has(needed)) throw problem;
+      forced.add(needed);
     }
   }
 }
-
-const valueOf = (graph: Graph, id: ValueId): Value => {
-  const value = graph.values[id];
-  if (!value) throw new Error(`the graph has no value ${id}`);
-  return value;
-};
 
 // ---- classes ---------------------------------------------------------------------------------------
 
@@ -48,16 +54,18 @@ const valueOf = (graph: Graph, id: ValueId): Value => {
 function derivedValues(graph: Graph, readers: readonly number[]): ReadonlySet<ValueId> {
   const isStatic = graph.values.map(() => false);
   const hasVariable = graph.values.map(() => false);
+  const isUpdated = new Set(graph.updates.map((update) => update.variable));
   graph.values.forEach((value, id) => {
     const isLiteralShape = value.type.shape.every((dim) => literalOf(dim) !== undefined);
-    const isSource = value.op === "variable" || value.op === "constant";
+    const isSource =
+      value.op === "constant" || (value.op === "variable" && !isUpdated.has(String(value.attributes.name)));
     isStatic[id] =
       isSource ||
       (!isLeaf(value) && isLiteralShape && value.args.length > 0 && value.args.every((arg) => isStatic[arg]));
     hasVariable[id] = value.op === "variable" || value.args.some((arg) => hasVariable[arg]);
   });
   const derived = new Set<ValueId>();
-  const outputs = new Set(graph.outputs.map((output) => output.value));
+  const outputs = new Set([...graph.outputs, ...graph.updates].map(({ value }) => value));
   const wants = (id: ValueId): void => {
     // A view moves nothing; what it shows is derived, and the view stays with its reader.
     const value = sourceOf(graph, id);
@@ -86,7 +94,8 @@ const hasReduction = (scalar: Scalar): boolean =>
 const comprehensionOf = (value: Value): Comprehension | undefined =>
   primitives[value.op]?.class === "comprehension" ? (value.attributes.body as Comprehension) : undefined;
 
-const isLeaf = (value: Value): boolean => primitives[value.op]?.class === "leaf" && value.op !== "part";
+const isLeaf = ({ op }: Value): boolean =>
+  primitives[op]?.class === "leaf" && op !== "part" && op !== "element" && op !== "loop";
 
 const axesOf = (value: Value): readonly number[] => {
   const { axes, axis } = value.attributes;
@@ -110,7 +119,7 @@ function howOperand(graph: Graph, value: Value, k: number): How {
       : "inner";
   }
   if (kind === "view" || kind === "reduce") return "inner";
-  return isReducing(value) || kind === "routine" ? "repeated" : "inner";
+  return isReducing(value) || kind === "branch" || kind === "routine" ? "repeated" : "inner";
 }
 
 const compose = (outer: How, inner: How): How =>
@@ -121,10 +130,10 @@ const isCheap = (value: Value): boolean => (scalarFunctions.get(value.op)?.cost 
 
 // ---- roots -----------------------------------------------------------------------------------------
 
-function decideRoots(graph: Graph, forced: ReadonlySet<ValueId>): ReadonlySet<ValueId> {
+function decideRoots(graph: Graph, { loops, loopOf }: Loops, forced: ReadonlySet<ValueId>): ReadonlySet<ValueId> {
   const readers = countReaders(graph);
   const carries = reductionsCarried(graph, readers);
-  const outputs = new Set(graph.outputs.map((output) => output.value));
+  const outputs = new Set([...graph.outputs, ...graph.updates].map(({ value }) => value));
   const uses: Use[][] = graph.values.map(() => []);
   const roots = new Set<ValueId>();
   /** Of a kernel: whether it holds a contraction or window, or else how many leading dims its rows have. */
@@ -136,10 +145,15 @@ function decideRoots(graph: Graph, forced: ReadonlySet<ValueId>): ReadonlySet<Va
     if (outputs.has(id) || forced.has(id) || !first) return true;
     const kind = primitives[value.op]?.class;
     if (kind === "routine") return true;
-    if (kind === "view") return false;
+    if (kind === "view" || value.op === "element") return false;
+    // What stands outside of a loop is computed once, not in every iteration.
+    const isInvariant = mine.some((use) => use.loop !== loopOf[id]);
+    if (isInvariant && (!isCheap(value) || (carries[id] ?? false))) return true;
     const root = mine.every((use) => use.root === first.root) ? first.root : undefined;
     const isRepeated = mine.some((use) => use.how === "repeated");
     if (isRepeated) return true;
+    // At another index than its own it may be read more than once: by a broadcast, or by each pass over a row.
+    if (primitives[value.op]?.isCostly && mine.some((use) => use.how !== "same")) return true;
     if (!isReducing(value)) {
       if (root === undefined) return !isCheap(value) || (carries[id] ?? false);
       // What a reduction becomes part of it stays with it: at the index of the store, or once per row.
@@ -166,25 +180,38 @@ function decideRoots(graph: Graph, forced: ReadonlySet<ValueId>): ReadonlySet<Va
     return true;
   };
 
+  const use = (value: ValueId | undefined, root: ValueId, how: How, loop: LoopId | undefined): void => {
+    if (value !== undefined) uses[value]?.push({ root, how, loop });
+  };
   for (let id = graph.values.length - 1; id >= 0; id--) {
-    // A size that is fetched is written by a kernel of its own.
-    if (valueOf(graph, id).op === "dim" && outputs.has(id)) roots.add(id);
-    if (isLeaf(valueOf(graph, id)) || (readers[id] === 0 && !outputs.has(id))) continue;
+    const own = valueOf(graph, id);
+    // A size that is fetched, or that a routine reads, is written by a kernel of its own.
+    if ((own.op === "dim" || own.op === "counter") && (outputs.has(id) || forced.has(id))) roots.add(id);
+    if (readers[id] === 0 && !outputs.has(id)) continue;
+    // A carry begins as a copy of its operand, which is made before the loop.
+    if (own.op === "carry") use(own.args[0], id, "same", loops.get(loopOfLeaf(own))?.parent);
+    const loop = own.op === "loop" ? loops.get(loopOfLeaf(own)) : undefined;
+    if (loop) {
+      const condition = loop.condition === undefined ? [] : [loop.condition];
+      for (const value of [...loop.next, ...loop.stacked.map((stack) => stack.value), ...condition])
+        use(value, id, "repeated", loop.id);
+    }
+    if (isLeaf(own) || isLoopResult(graph, own)) continue;
     const value = sourceOf(graph, id);
     const isRoot = decide(id, value);
     if (isRoot) {
       roots.add(id);
       // A reshape of a plain buffer is that buffer: what it reads must be one.
       if (primitives[value.op]?.keepsOrder) {
-        uses[value.args[0] ?? -1]?.push({ root: id, how: "repeated" });
+        use(value.args[0], id, "repeated", loopOf[id]);
         continue;
       }
       if (isReducing(value)) holds.set(id, ownRows(graph, value));
     }
     value.args.forEach((arg, k) => {
       const how = howOperand(graph, value, k);
-      if (isRoot) uses[arg]?.push({ root: id, how });
-      else for (const use of uses[id] ?? []) uses[arg]?.push({ root: use.root, how: compose(use.how, how) });
+      if (isRoot) use(arg, id, how, loopOf[id]);
+      else for (const { root, how: outer, loop: around } of uses[id] ?? []) use(arg, root, compose(outer, how), around);
     });
   }
   return roots;
@@ -193,10 +220,11 @@ function decideRoots(graph: Graph, forced: ReadonlySet<ValueId>): ReadonlySet<Va
 function countReaders(graph: Graph): readonly number[] {
   const count = graph.values.map(() => 0);
   const isLive = graph.values.map(() => false);
-  for (const output of graph.outputs) isLive[output.value] = true;
+  for (const { value } of [...graph.outputs, ...graph.updates]) isLive[value] = true;
   for (let id = graph.values.length - 1; id >= 0; id--) {
     if (!isLive[id]) continue;
-    for (const arg of sourceOf(graph, id).args) {
+    const own = valueOf(graph, id);
+    for (const arg of (isLoopResult(graph, own) ? own : sourceOf(graph, id)).args) {
       isLive[arg] = true;
       count[arg] = (count[arg] ?? 0) + 1;
     }
@@ -255,112 +283,4 @@ function ownRows(graph: Graph, value: Value): "contraction" | number {
   const operand = valueOf(graph, value.args[0] ?? -1).type.shape;
   const rest = operand.length - axes.length;
   return axes.every((axis, i) => axis === rest + i) ? rest : "contraction";
-}
-
-// ---- kernels -----------------------------------------------------------------------------------------
-
-function formKernels(graph: Graph, roots: ReadonlySet<ValueId>, derived: ReadonlySet<ValueId>): LoopProgram {
-  const buffers: Buffer[] = [];
-  const bufferOf = new Map<ValueId, BufferId>();
-  const isDerived = withProducers(graph, roots, derived);
-  const names = new Set<string>();
-  const unique = (wanted: string): string => {
-    let name = wanted;
-    for (let n = 1; names.has(name); n++) name = `${wanted}_${n}`;
-    names.add(name);
-    return name;
-  };
-  const add = (id: ValueId, buffer: Buffer): void => {
-    bufferOf.set(id, buffers.push(buffer) - 1);
-  };
-  const isOutput = new Set(graph.outputs.map((output) => output.value));
-  graph.values.forEach((value, id) => {
-    const { dtype, shape: dims } = value.type;
-    const named = (fallback: string): string => unique(value.name ?? fallback);
-    if (value.op === "input" || value.op === "variable") {
-      const place = value.op === "input" ? "feed" : "variable";
-      add(id, { name: unique(String(value.attributes.name)), dtype, dims, place, value: id });
-    } else if (value.op === "constant" && (dims.length > 0 || isOutput.has(id))) {
-      const data = value.attributes.data as NonNullable<Buffer["data"]>;
-      add(id, { name: named("constant"), dtype, dims, place: "constant", value: id, data });
-    } else if (roots.has(id)) {
-      const source = primitives[value.op]?.keepsOrder ? bufferOf.get(value.args[0] ?? -1) : undefined;
-      add(id, {
-        name: named(kernelName(graph, id, new Set([id]))),
-        dtype,
-        dims,
-        place: source === undefined ? (isDerived.has(id) ? "derived" : "arena") : (buffers[source]?.place ?? "arena"),
-        value: id,
-        ...(source === undefined ? {} : { alias: buffers[source]?.alias ?? source }),
-      });
-    }
-  });
-  const derive: LoopStep[] = [];
-  const steps: LoopStep[] = [];
-  for (const id of [...roots].sort((a, b) => a - b)) {
-    const buffer = buffers[bufferOf.get(id) ?? -1];
-    if (buffer?.alias !== undefined) continue;
-    const { nest, inlined, owners } = lower(graph, id, (value) => bufferOf.get(value));
-    const unified = unifyRows(nest);
-    requireHoisted(unified, owners, id);
-    (isDerived.has(id) ? derive : steps).push({
-      name: kernelName(graph, id, inlined),
-      nests: [unified],
-      spans: [...inlined].sort((a, b) => a - b).map((value) => valueOf(graph, value).span),
-    });
-  }
-  const outputs = graph.outputs.map((output) => {
-    const buffer = bufferOf.get(output.value);
-    if (buffer === undefined) throw new Error(`output \`${output.name}\` has no buffer`);
-    return buffer;
-  });
-  return { graph, buffers, derive, steps, outputs };
-}
-
-/** The derived values, and the roots that are computed for them alone. */
-function withProducers(graph: Graph, roots: ReadonlySet<ValueId>, derived: ReadonlySet<ValueId>): ReadonlySet<ValueId> {
-  const all = new Set(derived);
-  const visit = (id: ValueId): void => {
-    for (const arg of valueOf(graph, id).args) {
-      if (roots.has(arg)) all.add(arg);
-      visit(arg);
-    }
-  };
-  for (const id of derived) visit(id);
-  return all;
-}
-
-/**
- * Reductions of one kernel run once per row: their results depend on the same axes, all of which the store runs
- * over. One that would be repeated inside a loop gets a kernel of its own, if it came from another value.
- */
-function requireHoisted(nest: LoopNest, owners: readonly ValueId[], root: ValueId): void {
-  if (nest.reductions.length < 2) return;
-  const store = new Set(nest.stores.flatMap((s) => s.over));
-  const keys = nest.scalars.flatMap((scalar, id) =>
-    scalar.op === "reduced"
-      ? [{ reduction: scalar.reduction, axes: [...dependsOn(nest, id)].sort((a, b) => a - b) }]
-      : [],
-  );
-  const last = keys[keys.length - 1];
-  for (const { reduction, axes } of keys) {
-    const owner = owners[reduction];
-    const isHoisted = axes.join() === last?.axes.join() && axes.every((axis) => store.has(axis));
-    if (!isHoisted && owner !== undefined && owner !== root) throw new NeedsBuffer(owner);
-  }
-}
-
-/** From the outermost library calls it holds, `conv2d_relu`, or from the primitives at graph level, `add`. */
-function kernelName(graph: Graph, root: ValueId, inlined: ReadonlySet<ValueId>): string {
-  const parts: string[] = [];
-  for (const id of [...inlined].sort((a, b) => a - b)) {
-    const value = valueOf(graph, id);
-    const path: string[] = [];
-    for (let call = value.call; call !== undefined; call = graph.calls[call]?.parent)
-      path.unshift(graph.calls[call]?.name ?? "");
-    const part = path[0] ?? value.op;
-    if (!parts.includes(part) && (primitives[value.op]?.class !== "view" || inlined.size === 1)) parts.push(part);
-  }
-  const name = parts.slice(0, 4).join("_") || valueOf(graph, root).op;
-  return name.replace(/[^A-Za-z0-9_]/g, "_");
 }

@@ -3,9 +3,20 @@
  * decided to inline, until it reaches buffers. Fusion is substitution; nothing is recognised afterwards.
  */
 import { addAffine, affineKey, affineOf, axisIndex, scalarIndex, scaleAffine, substituteAxes } from "../ir/affine.ts";
-import { type Dim, dimOf, divideExactly, equalDims, isLiteral, literalOf, mulDims, ONE } from "../ir/dims.ts";
+import {
+  type Dim,
+  dimOf,
+  dimSymbol,
+  divideExactly,
+  equalDims,
+  isLiteral,
+  literalOf,
+  mulDims,
+  ONE,
+} from "../ir/dims.ts";
 import type { ConstantData, Graph, ValueId } from "../ir/graph.ts";
 import { scalarKey } from "../ir/keys.ts";
+import { type LoopId, loopOfLeaf } from "../ir/regions.ts";
 import type { BufferId, LoopNest, LoopScalar } from "../ir/loops.ts";
 import type { Affine, Axis, AxisId, Combine, Reduction, ScalarId } from "../ir/nest.ts";
 import type { DType, TensorType } from "../ir/types.ts";
@@ -38,6 +49,42 @@ export function lower(graph: Graph, root: ValueId, bufferOf: (value: ValueId) =>
   const target = bufferOf(root) ?? raise("a root has a buffer");
   return { nest: lowering.finish(target, at, value), inlined: lowering.inlined, owners: lowering.owners };
 }
+
+/** A value written to a buffer that is not its own: `place` says where its element at an index goes. */
+export function lowerCopy(
+  graph: Graph,
+  value: ValueId,
+  bufferOf: (value: ValueId) => BufferId | undefined,
+  target: BufferId,
+  place: (at: readonly Affine[]) => readonly Affine[] = (at) => at,
+): Lowered {
+  const type = graph.values[value]?.type ?? raise("no such value");
+  const lowering = new Lowering(graph, bufferOf);
+  const at = type.shape.map((extent, i) => lowering.openAxis(`i${i}`, extent));
+  const scalar = lowering.scalarOf(value, at);
+  return { nest: lowering.finish(target, place(at), scalar), inlined: lowering.inlined, owners: lowering.owners };
+}
+
+/** A root that lies in the memory of its first operand and differs from it in a part only: writes that part. */
+export function lowerPart(
+  graph: Graph,
+  root: ValueId,
+  bufferOf: (value: ValueId) => BufferId | undefined,
+): Lowered | undefined {
+  const value = graph.values[root] ?? raise("no such value");
+  const shape = graph.values[value.args[1] ?? -1]?.type.shape;
+  const primitive = primitives[value.op];
+  if (!primitive?.part || !shape) return undefined;
+  const lowering = new Lowering(graph, bufferOf);
+  const at = shape.map((extent, i) => lowering.openAxis(`i${i}`, extent));
+  const part = primitive.part(lowering.builder(root), value, at);
+  lowering.inlined.add(root);
+  const target = bufferOf(root) ?? raise("a root has a buffer");
+  return { nest: lowering.finish(target, part.at, part.value), inlined: lowering.inlined, owners: lowering.owners };
+}
+
+/** The name that stands for the iterations of a loop where a size may stand. No name of the source has a `#`. */
+export const counterName = (loop: LoopId): string => `#${loop}`;
 
 function raise(message: string): never {
   throw new Error(message);
@@ -86,6 +133,8 @@ class Lowering {
       return this.#push({ dtype: value.type.dtype, op: "constant", value: data[0] ?? 0 });
     }
     if (value.op === "dim") return this.#push({ dtype: value.type.dtype, op: "dim", dim: value.attributes.dim as Dim });
+    if (value.op === "counter")
+      return this.#push({ dtype: "i32", op: "dim", dim: dimSymbol(counterName(loopOfLeaf(value))) });
     const buffer = isRoot ? undefined : this.#bufferOf(id);
     if (buffer !== undefined)
       return this.#push({
@@ -99,6 +148,15 @@ class Lowering {
     const key = `${id}@${index.map(affineKey).join(",")}`;
     const before = this.#evaluated.get(key);
     if (before !== undefined) return before;
+    if (value.op === "element") {
+      const axis = Number(value.attributes.axis);
+      const now = affineOf(dimSymbol(counterName(loopOfLeaf(value))));
+      return this.scalarOf(value.args[0] ?? raise("an element has an operand"), [
+        ...index.slice(0, axis),
+        now,
+        ...index.slice(axis),
+      ]);
+    }
     // A part is computed as the value it is a part of is, from the same operands.
     const isPart = value.op === "part";
     const source = isPart ? (value.args[0] ?? raise("a part has an operand")) : id;
@@ -107,12 +165,12 @@ class Lowering {
     if (!primitive?.nest) throw new NeedsBuffer(id);
     this.inlined.add(id);
     const result = isPart ? Number(value.attributes.index) : 0;
-    const scalar = primitive.nest(this.#builder(source), computed, index, result);
+    const scalar = primitive.nest(this.builder(source), computed, index, result);
     this.#evaluated.set(key, scalar);
     return scalar;
   }
 
-  #builder(reader: ValueId): NestBuilder {
+  builder(reader: ValueId): NestBuilder {
     const args = this.#graph.values[reader]?.args ?? [];
     const argument = (k: number): ValueId => args[k] ?? raise("no such operand");
     return {

@@ -91,7 +91,13 @@ export function pack(program: AddressedProgram): PackedProgram {
           buffers.push({ name, dtype: "f32", dims: [plan.elements], place: plan.isDerived ? "derived" : "arena" }) - 1;
         packed.add(target);
         if (plan.isDerived) known.set(key, target);
-        const packing = { name: "pack", nests: [plan.nest], operands: [plan.source, target], spans: step.spans };
+        const packing = {
+          name: "pack",
+          nests: [plan.nest],
+          operands: [plan.source, target],
+          spans: step.spans,
+          values: [],
+        };
         (plan.isDerived ? derive : made).push(packing);
       }
       let operand = operands.indexOf(target);
@@ -110,7 +116,8 @@ function onlyPanels(program: AddressedProgram): ReadonlySet<BufferId> {
   program.buffers.forEach((buffer) => {
     if (buffer.alias !== undefined) others.add(buffer.alias);
   });
-  for (const step of [...program.derive, ...program.steps])
+  for (const step of [...program.derive, ...program.steps]) {
+    for (const id of step.routine?.reads ?? []) others.add(id);
     for (const nest of step.nests) {
       const plan = planPanel(program.buffers, step, nest);
       nest.scalars.forEach((scalar, id) => {
@@ -121,10 +128,14 @@ function onlyPanels(program: AddressedProgram): ReadonlySet<BufferId> {
         else others.add(source);
       });
     }
+  }
   const isStored = (id: BufferId): boolean => {
     const buffer = program.buffers[id];
     return (
-      !others.has(id) && buffer?.alias === undefined && (buffer?.place === "variable" || buffer?.place === "constant")
+      !others.has(id) &&
+      buffer?.alias === undefined &&
+      !buffer?.isMutable &&
+      (buffer?.place === "variable" || buffer?.place === "constant")
     );
   };
   return new Set([...forms].flatMap(([id, keys]) => (keys.size === 1 && isStored(id) ? [id] : [])));
@@ -182,12 +193,14 @@ function planPanel(buffers: readonly Buffer[], step: AddressedStep, nest: Nest):
   const depth = mulDims(...over.map(extent));
   const literal = (dim: Dim): number => literalOf(dim) ?? 0;
   const isDerived =
+    !buffer.isMutable &&
     (buffer.place === "variable" || buffer.place === "constant" || buffer.place === "derived") &&
     literalOf(mulDims(columns, depth)) !== undefined &&
     isLiteral(from.plus, 0);
   const rows = literalOf(mulDims(...(nest.stores[0]?.over ?? []).filter((axis) => axis !== columnAxis).map(extent)));
   const isWorthwhile = rows === undefined || rows >= MIN_ROWS;
-  if (!isDerived && !isWorthwhile) return;
+  // In a loop it would be made again in every iteration.
+  if (!isDerived && (!isWorthwhile || step.region !== undefined)) return;
 
   const strides: Dim[] = [];
   let stride: Dim = ONE;
@@ -276,6 +289,7 @@ function readPanel(nest: Nest, plan: PanelPlan, operand: number): Nest {
 
 /** Operands that no nest of the step names any more are dropped. */
 function dropUnread(step: AddressedStep): AddressedStep {
+  if (step.routine) return step;
   const used = new Set<number>();
   for (const nest of step.nests) {
     for (const scalar of nest.scalars) if (scalar.op === "read") used.add(scalar.access.operand);

@@ -5,7 +5,8 @@
  */
 import { largerDim } from "../ir/affine.ts";
 import { type Dim, equalDims, evaluateDim, literalOf, scaleDim } from "../ir/dims.ts";
-import type { BufferId, KernelCall, KernelProgram } from "../ir/loops.ts";
+import { type Buffer, type BufferId, isWithin, type KernelProgram } from "../ir/loops.ts";
+import { conditionsOf, pathOf, type StepNode, stepTree } from "../ir/step-tree.ts";
 import { Violation } from "../ir/verify.ts";
 import { elementsOf } from "./choose-layout.ts";
 
@@ -44,45 +45,74 @@ export function planMemory(program: KernelProgram): MemoryPlan {
     next = align(next + bytes) + ALIGN;
     return at;
   };
-  const blockWords = (calls: readonly KernelCall[]): number =>
-    calls.reduce((n, call) => n + 1 + call.operands.length + (program.kernels[call.kernel]?.dims.length ?? 0), 0);
-  const deriveBlock = reserve(blockWords(program.derive) * WORD);
-  const stepsBlock = reserve(blockWords(program.steps) * WORD);
+  const blockWords = (nodes: readonly StepNode[]): number =>
+    nodes.reduce((n, node) => {
+      if (node.do === "call")
+        return n + 1 + node.call.operands.length + (program.kernels[node.call.kernel]?.dims.length ?? 0);
+      return n + (node.do === "loop" ? 3 + blockWords(node.test) : 2) + blockWords(node.body);
+    }, 0);
+  const deriveBlock = reserve(blockWords(stepTree({ steps: program.derive, regions: [] })) * WORD);
+  const stepsBlock = reserve(blockWords(stepTree(program)) * WORD);
   const constantsAt = next;
   // The plain form of what is stored as panels is nowhere.
   const inPanels = new Set(program.packed.flatMap((id) => buffers[id]?.value ?? []));
   const isReplaced = (id: BufferId): boolean => inPanels.has(buffers[id]?.value ?? -1) && !program.packed.includes(id);
   for (const place of ["constant", "variable", "derived"] as const)
     buffers.forEach((buffer, id) => {
-      if (buffer.place === place && buffer.alias === undefined && !isReplaced(id))
+      if (buffer.place === place && memoryOf(buffers, id) === id && !isReplaced(id))
         places.set(id, { address: reserve((literalOf(elementsOf(buffer)) ?? 0) * WORD) });
     });
   const arenaAt = next;
 
   const lives = livesOf(program);
   const slots = assignSlots(program, lives, places);
-  buffers.forEach((buffer, id) => {
-    const place = buffer.alias === undefined ? undefined : places.get(buffer.alias);
+  buffers.forEach((_, id) => {
+    const place = places.get(memoryOf(buffers, id));
     if (place) places.set(id, place);
   });
   return { places, slots, constantsAt, arenaAt, deriveBlock, stepsBlock, lives };
 }
 
+/** The buffer in whose memory a buffer lies. */
+export function memoryOf(buffers: readonly Buffer[], id: BufferId): BufferId {
+  const { alias, inPlaceOf } = buffers[id] ?? {};
+  const under = alias ?? inPlaceOf;
+  return under === undefined ? id : memoryOf(buffers, under);
+}
+
 function livesOf(program: KernelProgram): Map<BufferId, { from: number; to: number }> {
+  const { buffers, regions, steps } = program;
   const lives = new Map<BufferId, { from: number; to: number }>();
-  const source = (id: BufferId): BufferId => program.buffers[id]?.alias ?? id;
+  const spans = regions.map((_, id) => {
+    const inside = steps.flatMap((step, i) => (isWithin(regions, step.region, id) ? [i] : []));
+    return { first: inside[0] ?? 0, last: inside[inside.length - 1] ?? 0 };
+  });
   const use = (id: BufferId, step: number): void => {
-    const life = lives.get(source(id));
-    if (!life) lives.set(source(id), { from: program.buffers[source(id)]?.place === "feed" ? -1 : step, to: step });
-    else life.to = Math.max(life.to, step);
+    const memory = memoryOf(buffers, id);
+    const { place, stackedIn } = buffers[memory] ?? {};
+    let life = lives.get(memory);
+    if (!life) {
+      const from =
+        place === "feed" ? -1 : stackedIn === undefined ? step : Math.min(step, spans[stackedIn]?.first ?? step);
+      life = { from, to: step };
+      lives.set(memory, life);
+    }
+    life.to = Math.max(life.to, step);
+    // What was there before a loop began is there in all of its iterations.
+    for (const region of pathOf(regions, steps[step]?.region)) {
+      const span = spans[region];
+      if (regions[region]?.kind === "loop" && span && life.from < span.first) life.to = Math.max(life.to, span.last);
+    }
   };
-  program.buffers.forEach((buffer, id) => {
+  buffers.forEach((buffer, id) => {
     if (buffer.place === "feed") use(id, -1);
   });
-  program.steps.forEach((call, step) => {
+  steps.forEach((call, step) => {
     for (const operand of call.operands) use(operand, step);
+    for (const condition of conditionsOf(regions, call.region))
+      if (lives.has(memoryOf(buffers, condition))) use(condition, step);
   });
-  for (const output of program.outputs) use(output, program.steps.length);
+  for (const output of program.outputs) use(output, steps.length);
   return lives;
 }
 

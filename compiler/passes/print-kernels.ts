@@ -3,6 +3,7 @@ import { addDims, type Dim, formatDim } from "../ir/dims.ts";
 import type { BufferId, KernelCall, KernelProgram } from "../ir/loops.ts";
 import { printBuffers, printKernel } from "../ir/print.ts";
 import { type AddressedProgram, elementsOf } from "./choose-layout.ts";
+import { type StepNode, stepTree } from "../ir/step-tree.ts";
 import type { MemoryPlan } from "./plan-memory.ts";
 
 export function printSteps(program: AddressedProgram): string {
@@ -12,7 +13,8 @@ export function printSteps(program: AddressedProgram): string {
       dtype: program.buffers[id]?.dtype ?? "f32",
       access: "read" as const,
     }));
-    lines.push(printKernel({ name: step.name, nests: step.nests, operands, dims: [], spans: step.spans }));
+    const routine = step.routine ? { routine: step.routine } : {};
+    lines.push(printKernel({ name: step.name, nests: step.nests, ...routine, operands, dims: [], spans: step.spans }));
     lines.push(`  with ${step.operands.map((id) => program.buffers[id]?.name).join(", ")}`);
   }
   return `${lines.join("\n")}\n`;
@@ -24,7 +26,17 @@ export function printKernels(program: KernelProgram, memory?: MemoryPlan): strin
   const lines = [`graph ${program.graph.name}`, ...program.kernels.map(printKernel)];
   if (program.derive.length > 0)
     lines.push("derive, when a variable changed:", ...program.derive.map((c) => `  ${call(c)}`));
-  lines.push("steps:", ...program.steps.map((c) => `  ${call(c)}`));
+  const tree = (nodes: readonly StepNode[], indent: string): string[] =>
+    nodes.flatMap((node) => {
+      if (node.do === "call") return [`${indent}${call(node.call)}`];
+      const inner = tree(node.body, `${indent}  `);
+      if (node.do === "branch")
+        return [`${indent}if ${node.region.isTaken ? "" : "not "}${name(node.region.condition)}:`, ...inner];
+      const { counter, times, condition } = node.region;
+      const test = condition === undefined ? [] : [`${indent}  while ${name(condition)}:`];
+      return [`${indent}for ${counter} < ${formatDim(times)}:`, ...tree(node.test, `${indent}  `), ...test, ...inner];
+    });
+  lines.push("steps:", ...tree(stepTree(program), "  "));
   if (memory) lines.push(...printMemory(program, memory));
   return `${lines.join("\n")}\n`;
 }

@@ -38,6 +38,8 @@ export function rewriteGraph(
     values: made,
     calls: graph.calls.map((call) => ({ ...call, args: kept(call.args), results: kept(call.results) })),
     outputs: graph.outputs.map((output) => ({ ...output, value: renamed(output.value) })),
+    updates: graph.updates.map((update) => ({ ...update, value: renamed(update.value) })),
+    assertions: graph.assertions.map((assertion) => ({ ...assertion, condition: renamed(assertion.condition) })),
   };
 }
 

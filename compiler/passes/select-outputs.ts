@@ -1,5 +1,5 @@
 /** The graph with other outputs: any node that has a name at graph level. What only the others need falls away. */
-import { needsOf } from "../ir/needs.ts";
+import { fetchNames, needsOfFetch } from "../ir/needs.ts";
 import type { Graph, Output, ValueId } from "../ir/graph.ts";
 
 export class UnknownNode extends Error {
@@ -10,31 +10,35 @@ export class UnknownNode extends Error {
   }
 }
 
-/** Names that can be fetched: outputs first, then the other nodes of the graph in order. */
+/** Names that can be fetched: outputs and steps first, then the other nodes of the graph in order. */
 export function nodeNames(graph: Graph): readonly string[] {
-  const names = new Set(graph.outputs.map((output) => output.name));
+  const names = new Set(fetchNames(graph));
   for (const value of graph.values) if (value.name !== undefined) names.add(value.name);
   return [...names];
 }
 
 export function selectOutputs(graph: Graph, names: readonly string[]): Graph {
-  const outputs = [...new Set(names)].map((name): Output => {
+  const wanted = [...new Set(names)];
+  const steps = graph.steps.filter((step) => wanted.includes(step.name));
+  const outputs = wanted.flatMap((name): readonly Output[] => {
+    if (steps.some((step) => step.name === name)) return [];
     const output = graph.outputs.find((other) => other.name === name);
-    if (output) return output;
+    if (output) return [output];
     const value = graph.values.findIndex((other) => other.name === name);
     const found = graph.values[value];
     if (!found) throw new UnknownNode(name);
-    return { name, value, doc: "", span: found.span };
+    return [{ name, value, doc: "", span: found.span }];
   });
-  const needs = needsOf(
-    graph,
-    outputs.map((output) => output.value),
-  );
+  const goes = <T extends { readonly when: readonly string[] }>(list: readonly T[]): T[] =>
+    list
+      .map((entry) => ({ ...entry, when: entry.when.filter((name) => wanted.includes(name)) }))
+      .filter(({ when }) => when.length > 0);
+  const chosen = { ...graph, outputs, steps, updates: goes(graph.updates), assertions: goes(graph.assertions) };
+  const needs = fetchNames(chosen).map((name) => needsOfFetch(chosen, name));
   return dropLeaves({
-    ...graph,
-    outputs,
-    inputs: graph.inputs.filter((input) => needs.inputs.has(input.name)),
-    variables: graph.variables.filter((variable) => needs.variables.has(variable.name)),
+    ...chosen,
+    inputs: graph.inputs.filter((input) => needs.some(({ inputs }) => inputs.has(input.name))),
+    variables: graph.variables.filter((variable) => needs.some(({ variables }) => variables.has(variable.name))),
   });
 }
 
@@ -59,5 +63,7 @@ function dropLeaves(graph: Graph): Graph {
     values,
     calls: graph.calls.map((call) => ({ ...call, args: kept(call.args), results: kept(call.results) })),
     outputs: graph.outputs.map((output) => ({ ...output, value: to[output.value] ?? -1 })),
+    updates: graph.updates.map((update) => ({ ...update, value: to[update.value] ?? -1 })),
+    assertions: graph.assertions.map((assertion) => ({ ...assertion, condition: to[assertion.condition] ?? -1 })),
   };
 }

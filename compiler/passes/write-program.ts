@@ -1,10 +1,11 @@
 /** The program as the data that the runtime executes: kernels by name, addresses as expressions, and who needs what. */
 import { positionAt, type Span } from "../../grammar/source.ts";
-import type { CheckSpec, Expr, InitSpec, Program, StepSpec } from "../../runtime/abi.ts";
+import type { CallSpec, CheckSpec, Expr, InitSpec, Program, StepSpec } from "../../runtime/abi.ts";
 import { type Atom, type Dim, formatShape } from "../ir/dims.ts";
-import type { Initializer } from "../ir/graph.ts";
+import { type ConstantData, type Graph, type Initializer, type ValueId, valueOf } from "../ir/graph.ts";
 import type { BufferId, KernelCall, KernelProgram } from "../ir/loops.ts";
-import { needsOf } from "../ir/needs.ts";
+import { fetchNames, needsOfFetch } from "../ir/needs.ts";
+import { conditionsOf, type StepNode, stepTree } from "../ir/step-tree.ts";
 import { toBase64 } from "./base64.ts";
 import { type MemoryPlan, WORD } from "./plan-memory.ts";
 
@@ -18,13 +19,43 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
     if (!place) throw new Error(`buffer \`${buffers[id]?.name}\` has no place`);
     return "address" in place ? place.address : ["s", place.slot];
   };
-  const steps = (calls: readonly KernelCall[], forOf: (call: number) => readonly number[]): StepSpec[] =>
-    calls.map((call, i) => {
-      const kernel = program.kernels[call.kernel];
+  const callOf = (call: KernelCall, depths: ReadonlyMap<string, number>, needs: readonly number[]): CallSpec => {
+    const kernel = program.kernels[call.kernel];
+    return {
+      kernel: kernel?.name ?? "",
+      args: [
+        ...call.operands.map(addressOf),
+        ...(kernel?.dims ?? []).map((name) => {
+          const depth = depths.get(name);
+          return depth === undefined ? (["d", dims.indexOf(name)] as const) : (["t", depth] as const);
+        }),
+      ],
+      for: needs,
+    };
+  };
+  const fetches = fetchNames(graph);
+  const positions = (when: readonly string[]): number[] =>
+    fetches.flatMap((name, k) => (when.includes(name) ? [k] : []));
+  const stepsOf = (nodes: readonly StepNode[], depths: ReadonlyMap<string, number>): StepSpec[] =>
+    nodes.map((node): StepSpec => {
+      if (node.do === "call")
+        return callOf(
+          node.call,
+          depths,
+          fetches.flatMap((_, k) => (needed[k]?.has(node.at) ? [k] : [])),
+        );
+      const inner = node.do === "loop" ? new Map([...depths, [node.region.counter, depths.size] as const]) : depths;
+      const test = node.do === "loop" ? stepsOf(node.test, inner) : [];
+      const body = stepsOf(node.body, inner);
+      const own = { body, for: [...new Set([...test, ...body].flatMap((step) => step.for))].sort((x, y) => x - y) };
+      const { condition } = node.region;
+      if (node.do === "branch")
+        return { branch: addressOf(node.region.condition), isTaken: node.region.isTaken, ...own };
       return {
-        kernel: kernel?.name ?? "",
-        args: [...call.operands.map(addressOf), ...(kernel?.dims ?? []).map((name): Expr => ["d", dims.indexOf(name)])],
-        for: forOf(i),
+        times: expr(node.region.times),
+        ...(condition === undefined ? {} : { condition: addressOf(condition) }),
+        test,
+        ...own,
       };
     });
   const bufferOfLeaf = (op: string, name: string): BufferId => {
@@ -36,6 +67,14 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
     return id;
   };
   const needed = neededSteps(program);
+  const variableAt = (name: string): number => graph.variables.findIndex((variable) => variable.name === name);
+  const needsOf = (fetch: string): { inputs: number[]; variables: number[] } => {
+    const needs = needsOfFetch(graph, fetch);
+    return {
+      inputs: graph.inputs.flatMap((input, k) => (needs.inputs.has(input.name) ? [k] : [])),
+      variables: graph.variables.flatMap((variable, k) => (needs.variables.has(variable.name) ? [k] : [])),
+    };
+  };
   const derived = variablesDerived(program);
   const literalAddress = (id: BufferId): number => {
     const place = plan.places.get(id);
@@ -62,6 +101,13 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
       if (check.holds === ">= 0") return { kind: "atLeast", ...text };
       return { kind: "divisible", by: expr(check.holds.divisibleBy), ...text };
     }),
+    assertions: graph.assertions.map(({ condition, message, text, when, span }) => ({
+      condition: hostExpr(graph, condition, dims),
+      message,
+      text,
+      at: locate(span, true),
+      for: positions(when),
+    })),
     inputs: graph.inputs.map((input) => ({
       name: input.name,
       dtype: input.type.dtype,
@@ -74,16 +120,22 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
     })),
     outputs: graph.outputs.map((output, i) => {
       const type = graph.values[output.value]?.type ?? { dtype: "f32" as const, shape: [] };
-      const leaves = needsOf(graph, [output.value]);
       return {
         name: output.name,
         dtype: type.dtype,
         shape: type.shape.map(expr),
         type: `${type.dtype}${formatShape(type.shape)}`,
         address: addressOf(program.outputs[i] ?? -1),
-        inputs: graph.inputs.flatMap((input, k) => (leaves.inputs.has(input.name) ? [k] : [])),
-        variables: graph.variables.flatMap((variable, k) => (leaves.variables.has(variable.name) ? [k] : [])),
+        ...needsOf(output.name),
       };
+    }),
+    actions: graph.steps.map(({ name }) => ({ name, ...needsOf(name) })),
+    updates: graph.updates.map(({ variable, when }) => ({ variable: variableAt(variable), for: positions(when) })),
+    random: buffers.flatMap((buffer, id) => {
+      const value = buffer.value === undefined ? undefined : graph.values[buffer.value];
+      return value?.op === "random_key" && plan.places.has(id)
+        ? [{ path: String(value.attributes.path), address: addressOf(id) }]
+        : [];
     }),
     variables: graph.variables.map((variable) => {
       const buffer = bufferOfLeaf("variable", variable.name);
@@ -104,8 +156,8 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
     slots: plan.slots.map((slot) => expr(slot.size)),
     deriveBlock: plan.deriveBlock,
     stepsBlock: plan.stepsBlock,
-    derive: steps(program.derive, (i) => derived[i] ?? []),
-    steps: steps(program.steps, (i) => graph.outputs.flatMap((_, k) => (needed[k]?.has(i) ? [k] : []))),
+    derive: program.derive.map((call, i) => callOf(call, new Map(), derived[i] ?? [])),
+    steps: stepsOf(stepTree(program), new Map()),
   };
 }
 
@@ -134,21 +186,36 @@ function locate(span: Span, withColumn: boolean): string {
   return withColumn ? `${name}:${line}:${column}` : `${name}:${line}`;
 }
 
-/** For each output the steps that it needs. */
+/** For each fetch the steps that it needs: what writes what it wants, however far back, round the loops too. */
 function neededSteps(program: KernelProgram): readonly ReadonlySet<number>[] {
-  const source = (id: BufferId): BufferId => program.buffers[id]?.alias ?? id;
-  return program.outputs.map((output) => {
+  const { graph, buffers, regions } = program;
+  const source = (id: BufferId): BufferId => buffers[id]?.alias ?? id;
+  return fetchNames(graph).map((name, k) => {
     const needed = new Set<number>();
-    const wanted = new Set([source(output)]);
-    for (let i = program.steps.length - 1; i >= 0; i--) {
-      const call = program.steps[i];
-      const kernel = call && program.kernels[call.kernel];
-      if (!call || !kernel) continue;
-      const writes = call.operands.some((id, k) => kernel.operands[k]?.access === "write" && wanted.has(source(id)));
-      if (!writes) continue;
-      needed.add(i);
-      call.operands.forEach((id, k) => {
-        if (kernel.operands[k]?.access === "read") wanted.add(source(id));
+    const wanted = new Set<BufferId>();
+    const pending: BufferId[] = [];
+    const want = (id: BufferId | undefined): void => {
+      if (id === undefined || wanted.has(source(id))) return;
+      wanted.add(source(id));
+      pending.push(source(id));
+    };
+    want(program.outputs[k]);
+    graph.updates.forEach(({ when }, i) => {
+      if (when.includes(name)) want(program.updates[i]);
+    });
+    for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+      for (const flow of program.flows) if (source(flow.to) === id) want(flow.from);
+      // Where a part is written, the rest is what was there.
+      want(buffers[id]?.inPlaceOf);
+      program.steps.forEach((call, i) => {
+        const kernel = program.kernels[call.kernel];
+        const isWriter = call.operands.some(
+          (other, o) => kernel?.operands[o]?.access === "write" && source(other) === id,
+        );
+        if (!isWriter || needed.has(i)) return;
+        needed.add(i);
+        call.operands.forEach(want);
+        conditionsOf(regions, call.region).forEach(want);
       });
     }
     return needed;
@@ -175,6 +242,58 @@ function variablesDerived(program: KernelProgram): readonly (readonly number[])[
     });
     return [...from].sort((a, b) => a - b);
   });
+}
+
+/** A condition as the runtime evaluates it before a run, from values that the host knows. */
+function hostExpr(graph: Graph, id: ValueId, dims: readonly string[]): Expr {
+  const { op, args, attributes, type } = valueOf(graph, id);
+  if (op === "dim") return exprOf(attributes.dim as Dim, dims);
+  if (op === "constant") return (attributes.data as ConstantData).data[0] ?? 0;
+  if (op === "variable") return ["v", graph.variables.findIndex(({ name }) => name === attributes.name)];
+  const [a = 0, b = 0, c = 0] = args.map((arg) => hostExpr(graph, arg, dims));
+  const negative = (x: Expr): Expr => ["*", -1, x];
+  const not = (x: Expr): Expr => ["==", x, 0];
+  switch (op) {
+    case "cast":
+      return a;
+    case "neg":
+      return negative(a);
+    case "not":
+      return not(a);
+    case "add":
+      return ["+", a, b];
+    case "sub":
+      return ["+", a, negative(b)];
+    case "mul":
+    case "and":
+      return ["*", a, b];
+    case "or":
+    case "maximum":
+      return ["max", a, b];
+    case "minimum":
+      return ["min", a, b];
+    case "div":
+      return ["/", a, b];
+    case "mod":
+      return ["+", a, negative(["*", b, ["/", a, b]])];
+    case "equal":
+      return ["==", a, b];
+    case "not_equal":
+      return not(["==", a, b]);
+    case "less":
+      return ["<", a, b];
+    case "less_equal":
+      return ["<=", a, b];
+    case "greater":
+      return ["<", b, a];
+    case "greater_equal":
+      return ["<=", b, a];
+    case "select":
+    case "if":
+      return ["+", ["*", a, b], ["*", not(a), c]];
+    default:
+      throw new Error(`the host cannot compute \`${op}\` of ${type.dtype}`);
+  }
 }
 
 /** A size as the runtime evaluates it. */

@@ -13,8 +13,44 @@ const NEAREST = `const nearest = (x = 0) => {
   return up - x === 0.5 && up % 2 !== 0 ? up - 1 : up;
 };
 `;
+const MUL_HIGH = `const mulHigh = (a = 0, b = 0) => {
+  const low = Math.imul(a & 65535, b & 65535) >>> 0;
+  const middle = (Math.imul(a >>> 16, b & 65535) + (low >>> 16)) >>> 0;
+  const other = (Math.imul(a & 65535, b >>> 16) + (middle & 65535)) >>> 0;
+  return (Math.imul(a >>> 16, b >>> 16) + (middle >>> 16) + (other >>> 16)) | 0;
+};
+`;
+/** Adding half of what is dropped to the bits of an f32 rounds it, ties to even. */
+const withoutBits = (drop: number): string => `(() => {
+  const float = new Float32Array(1);
+  const word = new Int32Array(float.buffer);
+  return (x = 0) => {
+    float[0] = x;
+    if (x !== x) return x;
+    const bits = Number(word[0]);
+    word[0] = (bits + ${2 ** (drop - 1) - 1} + ((bits >> ${drop}) & 1)) & ${-(2 ** drop)};
+    return Number(float[0]);
+  };
+})()`;
+const ROUND_F16 = `const round_f16 = (() => {
+  const rounded = ${withoutBits(13).replaceAll("\n", "\n  ")};
+  return (x = 0) => {
+    const size = Math.abs(Math.fround(x));
+    const near = size < ${2 ** -14} ? Math.fround(size + 0.5) - 0.5 : rounded(size);
+    const held = near > 65504 ? Infinity : near;
+    return x < 0 || Object.is(x, -0) ? -held : held;
+  };
+})();
+`;
+const ROUND_BF16 = `const round_bf16 = ${withoutBits(16)};
+`;
 /** Definitions that printed functions need, by the name they call. */
-export const jsDefinitions: Readonly<Record<string, string>> = { nearest: NEAREST };
+export const jsDefinitions: Readonly<Record<string, string>> = {
+  nearest: NEAREST,
+  mulHigh: MUL_HIGH,
+  round_f16: ROUND_F16,
+  round_bf16: ROUND_BF16,
+};
 
 const comparisons: Readonly<Partial<Record<Operator, string>>> = {
   eq: "===",
@@ -160,6 +196,11 @@ function operator(name: Operator, e: Expr & { readonly args: readonly Expr[] }):
       return { text: `${at(a, level.prefix + 1)} ** ${at(b, level.power)}`, level: level.power };
     case "nearest":
       return call("nearest", a);
+    case "mulhi_u":
+      return call("mulHigh", a, b);
+    case "round_f16":
+    case "round_bf16":
+      return call(name, a);
     case "abs":
     case "sqrt":
     case "floor":

@@ -167,6 +167,24 @@ class Lanes {
     return this.keep(this.asFloat(op("xor", this.asInt(select(isOdd, cosine, sine)), sign)));
   }
 
+  /** The bits of `x`, without the last `drop` of its fraction, to the nearest, ties to even; what overflows is infinite. */
+  withoutBits(x: Expr, drop: number): Expr {
+    const bits = this.asInt(x);
+    const last = op("and", op("shr_u", bits, this.count(drop)), this.i(1));
+    const half = op("add", last, this.i(2 ** (drop - 1) - 1));
+    const rounded = this.asFloat(op("and", op("add", bits, half), this.i(-(2 ** drop))));
+    return this.keep(select(compare("eq", x, x), rounded, x));
+  }
+
+  /** Below 2^-14 an f16 is a multiple of 2^-24, as the sums with 1/2 are. */
+  roundF16(x: Expr): Expr {
+    const size = this.keep(op("abs", x));
+    const small = op("sub", op("add", size, this.f(0.5)), this.f(0.5));
+    const rounded = this.keep(select(compare("lt", size, this.f(2 ** -14)), small, this.withoutBits(size, 13)));
+    const tooLarge = compare("gt", rounded, this.f(65504));
+    return this.withSignOf(x, this.keep(select(tooLarge, this.f(Number.POSITIVE_INFINITY), rounded)));
+  }
+
   /** At most 2 ulp: the logarithm and its product with b in f64. Special values as JavaScript's `**` has them. */
   pow(a: Expr, b: Expr): Expr {
     const size = this.keep(op("abs", a));
@@ -231,6 +249,11 @@ export function expandLanes(fn: string, args: readonly Expr[], code: CodeBuilder
         return lanes.sine(a, 1);
       case "pow":
         if (b) return lanes.pow(a, b);
+        break;
+      case "round_f16":
+        return lanes.roundF16(a);
+      case "round_bf16":
+        return lanes.withoutBits(a, 16);
     }
     throw new Error(`no code for ${fn}`);
   };
@@ -248,6 +271,8 @@ export function expandDoubles(fn: string, args: readonly Expr[], code: CodeBuild
     case "cos":
     case "tanh":
     case "pow":
+    case "round_f16":
+    case "round_bf16":
       return op(fn, ...args);
     case "erf": {
       const keep = (e: Expr): Expr => code.let(e, "t");

@@ -285,7 +285,7 @@ function typesOf(item: ModuleGraph, about: readonly string[], local: Local, inde
     program.inputs.map((input) => ({
       doc: [
         ...[documentation(graph.inputs, input.name)].filter((doc) => doc !== ""),
-        `${input.type}${input.default === undefined ? "" : `, ${input.default} unless it is fed`}`,
+        `${input.type}${input.default === undefined ? "" : `, ${typeof input.default === "number" ? input.default : "given values"} unless it is fed`}`,
       ],
       text: `${propertyName(input.name)}: FeedValue<"${input.dtype}", ${shape(input.shape)}${input.accepts === undefined ? "" : `, ${wideArray[input.accepts]}`}>`,
     })),
@@ -297,8 +297,8 @@ function typesOf(item: ModuleGraph, about: readonly string[], local: Local, inde
     })),
   );
   const needs = fields(
-    program.outputs.map((output) => ({
-      doc: [],
+    [...program.outputs, ...program.actions].map((output) => ({
+      doc: [documentation(graph.steps, output.name)].filter((doc) => doc !== ""),
       text: `${propertyName(output.name)}: ${union(output.inputs.map((i) => program.inputs[i]?.name ?? ""))}`,
     })),
   );
@@ -353,6 +353,11 @@ function signatureOf(program: Program): { readonly [key: string]: Plain } {
         { dtype, shape: shape(dims), default: value },
       ]),
     ),
+    ...(program.actions.length === 0
+      ? {}
+      : {
+          steps: Object.fromEntries(program.actions.map(({ name, inputs }) => [name, { feeds: inputs.map(nameOf) }])),
+        }),
     fetches: Object.fromEntries(
       program.outputs.map(({ name, dtype, shape: dims, inputs }) => [
         name,

@@ -1,6 +1,4 @@
 /** WebAssembly text to bytes, by wabt. */
-import createWabt from "wabt";
-
 export interface Assembler {
   /** Throws with wabt's message where the text is no valid module. */
   assemble(name: string, text: string): Uint8Array;
@@ -8,9 +6,16 @@ export interface Assembler {
 
 let loading: Promise<Assembler> | undefined;
 
-/** The assembler is compiled WebAssembly itself and loads once. */
+/** The assembler is compiled WebAssembly itself: it loads once, and only where it is used. */
 export function loadAssembler(): Promise<Assembler> {
-  loading ??= createWabt().then((wabt) => ({
+  loading ??= load();
+  return loading;
+}
+
+async function load(): Promise<Assembler> {
+  const { default: createWabt } = await import("wabt");
+  const wabt = await createWabt();
+  return {
     assemble(name, text) {
       const module = wabt.parseWat(name, text, { simd: true, relaxed_simd: true });
       try {
@@ -21,6 +26,5 @@ export function loadAssembler(): Promise<Assembler> {
         module.destroy();
       }
     },
-  }));
-  return loading;
+  };
 }

@@ -80,6 +80,15 @@ class WatPrinter {
       case "madd":
         if (this.#fused && kind === "f32x4") return `(f32x4.relaxed_madd ${a} ${b} ${c})`;
         return `(${kind}.add (${kind}.mul ${a} ${b}) ${c})`;
+      case "mulhi_u": {
+        if (kind === "i32") {
+          const wide = (text: string): string => `(i64.extend_i32_u ${text})`;
+          return `(i32.wrap_i64 (i64.shr_u (i64.mul ${wide(a)} ${wide(b)}) (i64.const 32)))`;
+        }
+        // The odd words of the products of the lower and the upper lanes.
+        const odd = [4, 12, 20, 28].flatMap((from) => bytesOf(from, 4));
+        return shuffle(odd, `(i64x2.extmul_low_i32x4_u ${a} ${b})`, `(i64x2.extmul_high_i32x4_u ${a} ${b})`);
+      }
       case "pmin":
       case "pmax":
         if (isVector(kind)) return `(${kind}.${name} ${a} ${b})`;

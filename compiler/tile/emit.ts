@@ -322,11 +322,11 @@ export class NestEmitter {
         return this.index(scalar.at, offsets, varying);
       case "apply": {
         const dtype = this.scalar(scalar.args[scalar.args.length - 1] ?? 0).dtype;
-        const isConstant = (arg: number): boolean => {
+        const literal = (arg: number): number | undefined => {
           const operand = this.scalar(scalar.args[arg] ?? 0);
-          return operand.op === "constant" && !Number.isNaN(operand.value);
+          return operand.op === "constant" ? operand.value : undefined;
         };
-        return applyScalar(scalar.fn, dtype, scalar.dtype, scalar.args.map(part), this.code, this.target, isConstant);
+        return applyScalar(scalar.fn, dtype, scalar.dtype, scalar.args.map(part), this.code, this.target, literal);
       }
       case "reduced": {
         this.onReduced(id, offsets);

@@ -9,6 +9,7 @@ import { elementsOf } from "../../compiler/ops/points.ts";
 import type { Argument, Complaint, NdArray, Operand, PrimitiveCall } from "../../compiler/ops/primitive.ts";
 import { MONOIDS } from "../../compiler/ops/reduce.ts";
 import { type DTypeClass, scalarFunctions } from "../../compiler/ops/scalar.ts";
+import { nearestValue } from "../oracle/small-floats.ts";
 
 /** The run dims of every case. */
 export const SIZES: Readonly<Record<string, number>> = { N: 3, M: 2, P: 5 };
@@ -22,6 +23,8 @@ export interface Case {
   readonly operands: readonly Given[];
   readonly args?: Readonly<Record<string, Argument>>;
   readonly seed: number;
+  /** In place of random elements, where an operation has a domain. */
+  readonly data?: () => readonly Float64Array[];
 }
 
 // ---- calling a record as the checker does --------------------------------------------------------------
@@ -90,16 +93,25 @@ function valueFor(dtype: DType, next: () => number): number {
       return pick < 0.2 ? 4294967295 - Math.floor(next() * 3) : Math.floor(next() * 10);
     case "i32":
       return pick < 0.1 ? -2147483648 : pick < 0.2 ? 2147483647 - Math.floor(next() * 3) : Math.floor(next() * 21) - 10;
+    case "i8":
+    case "u8":
+      return Math.floor(next() * 256) - (dtype === "i8" ? 128 : 0);
+    case "f16":
+    case "bf16":
+      return nearestValue(dtype, valueFor("f32", next) * (pick < 0.1 ? 1e4 : 1));
     default:
       if (pick < 0.04) return SPECIAL[Math.floor(next() * SPECIAL.length)] ?? 0;
       return pick < 0.3 ? Math.floor(next() * 9 - 4) / 2 : next() * 6 - 3;
   }
 }
 
-export function dataOf({ operands, seed }: Case): NdArray[] {
+export function dataOf({ operands, seed, data }: Case): NdArray[] {
   const next = randomNumbers(seed);
-  return operands.map(({ dtype, shape }) => {
+  const given = data?.();
+  return operands.map(({ dtype, shape }, k) => {
     const sizes = shape.map(sizeOf);
+    const own = given?.[k];
+    if (own) return { dtype, shape: sizes, data: own };
     return { dtype, shape: sizes, data: Float64Array.from({ length: elementsOf(sizes) }, () => valueFor(dtype, next)) };
   });
 }
@@ -124,7 +136,7 @@ const CLASSES: Readonly<Record<DTypeClass, readonly DType[]>> = {
   int: ["i32", "u32"],
   num: ["f32", "i32", "u32"],
   bool: ["bool"],
-  any: ["f32", "i32", "u32", "bool"],
+  any: ["f32", "i32", "u32", "bool", "f16", "bf16", "i8", "u8"],
 };
 const dtypeIn = (takes: DTypeClass) => fc.constantFrom(...CLASSES[takes]);
 
@@ -311,6 +323,46 @@ const joined = (isStack: boolean): fc.Arbitrary<Case> =>
     })),
   );
 
+/** Axes that are longer than the blocks in which routines work. */
+const longRows = fc
+  .tuple(one(anyShape(1, 3), "num"), fc.constantFrom(...DIMS, ...[8, 9, 16, 31, 70].map(dimOf)))
+  .chain(([x, long]) =>
+    fc
+      .nat(x.shape.length - 1)
+      .chain((axis) => fc.tuple(fc.constant({ ...x, shape: replaced(x.shape, axis, long) }), fc.constant(axis), seed)),
+  );
+
+const matrices = fc.record({ batch: anyShape(0, 1), n: fc.constantFrom(...DIMS, dimOf(12)), s: seed });
+
+/**
+ * Square matrices that are far from singular: random ones with a dominant diagonal, its rows out of order, or symmetric
+ * ones.
+ */
+function matrixData(shape: readonly Dim[], s: number, isSymmetric: boolean): Float64Array {
+  const next = randomNumbers(s);
+  const n = sizeOf(shape[shape.length - 1] ?? ONE);
+  const turn = isSymmetric ? 0 : Math.floor(next() * n);
+  const data = new Float64Array(elementsOf(shape.map(sizeOf)));
+  for (let from = 0; from < data.length; from += n * n)
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < n; j++) {
+        const mirrored = from + j * n + i;
+        data[from + i * n + j] =
+          j === (i + turn) % n
+            ? n + 1 + next()
+            : isSymmetric && j < i
+              ? (data[mirrored] ?? 0)
+              : Math.fround(next() * 2 - 1);
+      }
+  return data;
+}
+
+/** Numbers without NaN and infinities. */
+function plainData(shape: readonly Dim[], s: number): Float64Array {
+  const next = randomNumbers(s + 1);
+  return Float64Array.from({ length: elementsOf(shape.map(sizeOf)) }, () => next() * 4 - 2);
+}
+
 const lifted = Object.fromEntries(
   [...scalarFunctions.values()]
     .filter(({ name }) => name !== "select" && name !== "cast")
@@ -328,9 +380,14 @@ export const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
     ...own,
     operands: own.operands.map((operand, k) => (k === 0 ? { ...operand, dtype: "bool" as const } : operand)),
   })),
+  if: elementwise(1, "any").map((own) => {
+    const [branch] = own.operands;
+    const condition = { dtype: "bool" as const, shape: [] };
+    return { ...own, operands: branch ? [condition, branch, branch] : [] };
+  }),
   clamp: elementwise(3, "num"),
   cast: fc
-    .tuple(elementwise(1, "any"), fc.constantFrom("f32", "i32", "u32"))
+    .tuple(elementwise(1, "any"), fc.constantFrom("f32", "i32", "u32", "f16", "bf16", "i8", "u8"))
     .map(([own, to]) => ({ ...own, args: { to } })),
   tensor: comprehension,
   reduce_sum: reduction("sum"),
@@ -411,5 +468,48 @@ export const cases: Readonly<Record<string, fc.Arbitrary<Case>>> = {
     .tuple(anyShape(0, 3), anyDim, seed)
     .map(([shape, k, s]) => ({ operands: [{ dtype: "i32" as const, shape }], args: { k }, seed: s })),
   iota: fc.tuple(anyDim, seed).map(([n, s]) => ({ operands: [], args: { n }, seed: s })),
-  cumsum: withAxis("num").map(([x, axis, s]) => ({ operands: [x], args: { axis }, seed: s })),
+  random_bits: fc.tuple(anyShape(), seed).map(([shape, s]) => ({
+    operands: [
+      { dtype: "u32" as const, shape: [dimOf(4)] },
+      { dtype: "i32" as const, shape: [] },
+    ],
+    args: { shape },
+    data: () => {
+      const next = randomNumbers(s);
+      const words = (count: number, below: number) =>
+        Float64Array.from({ length: count }, () => Math.floor(next() * below));
+      return [words(4, 2 ** 32), words(1, 1000)];
+    },
+    seed: s,
+  })),
+  scatter_add: fc.tuple(one(anyShape(1, 3), "num"), anyShape(0, 2), seed).map(([x, ids, s]) => ({
+    operands: [x, { dtype: "i32" as const, shape: ids }, { ...x, shape: [...ids, ...x.shape.slice(1)] }],
+    seed: s,
+  })),
+  nonzero: fc.tuple(one(anyShape(1, 3), "bool"), fc.constantFrom(...DIMS, dimOf(40)), seed).map(([x, max, s]) => ({
+    operands: [x],
+    args: { max },
+    seed: s,
+  })),
+  cumsum: longRows.map(([x, axis, s]) => ({ operands: [x], args: { axis }, seed: s })),
+  sort: longRows.map(([x, axis, s]) => ({ operands: [x], args: { axis }, seed: s })),
+  topk: longRows.chain(([x, , s]) =>
+    fc.nat(sizeOf(x.shape[x.shape.length - 1] ?? ONE) - 1).map((k) => ({
+      operands: [x],
+      args: { k: dimOf(k + 1) },
+      seed: s,
+    })),
+  ),
+  solve: matrices.chain(({ batch, n, s }) =>
+    fc.option(anyDim).map((sides) => {
+      const shape = [...batch, n, n];
+      const b = [...batch, n, ...(sides ? [sides] : [])];
+      const operands = [shape, b].map((own) => ({ dtype: "f32" as const, shape: own }));
+      return { operands, data: () => [matrixData(shape, s, false), plainData(b, s)], seed: s };
+    }),
+  ),
+  cholesky: matrices.map(({ batch, n, s }) => {
+    const shape = [...batch, n, n];
+    return { operands: [{ dtype: "f32" as const, shape }], data: () => [matrixData(shape, s, true)], seed: s };
+  }),
 };

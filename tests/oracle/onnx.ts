@@ -54,17 +54,19 @@ const FLOAT = 1;
 const INT64 = 7;
 
 /** An attribute: whole numbers are ints, `{ float }` is a float, lists are ints. */
-export type OnnxAttribute = number | { readonly float: number } | readonly number[];
+export type OnnxAttribute = number | string | { readonly float: number } | readonly number[];
 
 export class OnnxModel {
   private readonly nodes: Message[] = [];
   private readonly initializers: Message[] = [];
   private readonly input: Message;
+  private readonly opset: number;
   private names = 0;
 
   /** The input is `x`; a string stands for a dim that the feed binds. */
-  constructor(shape: readonly (number | string)[]) {
+  constructor(shape: readonly (number | string)[], opset = 17) {
     this.input = valueInfo("x", shape);
+    this.opset = opset;
   }
 
   /** A weight; gives its name. */
@@ -78,12 +80,25 @@ export class OnnxModel {
     return this.initializer(INT64, [values.length], new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer));
   }
 
-  /** A node with one result; gives its name. */
-  node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}): string {
-    const output = this.name();
+  /** An int64 of rank 0. */
+  integer(value: number): string {
+    return this.initializer(INT64, [], new Uint8Array(BigInt64Array.of(BigInt(value)).buffer));
+  }
+
+  /** A node; gives the name of one of its results. */
+  node(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+    results = 1,
+    result = 0,
+  ): string {
+    const outputs = Array.from({ length: results }, () => this.name());
+    const output = outputs[result] ?? "";
     const node = new Message();
     for (const input of inputs) node.text(1, input);
-    node.text(2, output).text(3, output).text(4, op);
+    for (const name of outputs) node.text(2, name);
+    node.text(3, output).text(4, op);
     for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value));
     this.nodes.push(node);
     return output;
@@ -103,8 +118,13 @@ export class OnnxModel {
         Array.from({ length: rank }, (_, i) => `d${i}`),
       ),
     );
-    const opset = new Message().text(1, "").varint(2, 17);
-    return new Message().varint(1, 8).message(8, opset).message(7, graph).done();
+    const opset = new Message().text(1, "").varint(2, this.opset);
+    // The version of the format that came with the operators.
+    return new Message()
+      .varint(1, this.opset > 17 ? 10 : 8)
+      .message(8, opset)
+      .message(7, graph)
+      .done();
   }
 
   private name(): string {
@@ -121,6 +141,7 @@ export class OnnxModel {
 
 function attribute(name: string, value: OnnxAttribute): Message {
   const message = new Message().text(1, name);
+  if (typeof value === "string") return message.text(4, value).varint(20, 3);
   if (typeof value === "number") return message.varint(3, value).varint(20, 2);
   if ("float" in value) return message.float(2, value.float).varint(20, 1);
   for (const item of value) message.varint(8, item);

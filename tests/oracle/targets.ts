@@ -4,6 +4,7 @@ import type { Graph } from "../../compiler/ir/graph.ts";
 import type { DType } from "../../compiler/ir/types.ts";
 import type { NdArray } from "../../compiler/ops/primitive.ts";
 import { packKernels } from "../../compiler/targets/module.ts";
+import { bitsOf, numbersOfBits } from "./small-floats.ts";
 import { type Compiled, type Kernels, openSession, Tensor } from "../../runtime/index.ts";
 
 export const TARGETS = ["wasm fma", "wasm base", "js"] as const;
@@ -19,16 +20,29 @@ export function hostArray(dtype: DType, numbers: ArrayLike<number>) {
     case "bool":
     case "u8":
       return Uint8Array.from(numbers);
+    case "i8":
+      return Int8Array.from(numbers);
     case "f32":
       return Float32Array.from(numbers);
-    default:
-      throw new Error(`no feeds of ${dtype} here`);
+    case "f16":
+    case "bf16":
+      return Uint16Array.from(numbers, (x) => bitsOf(dtype, x));
   }
 }
 
+/** The numbers that host elements stand for. */
+const numbersOf = (dtype: DType, data: ArrayLike<number>): Float64Array =>
+  dtype === "f16" || dtype === "bf16" ? numbersOfBits(dtype, data) : Float64Array.from(data);
+
 export interface Opened {
   /** Runs with these feeds and gives the fetches as the interpreter does. */
-  run(feeds: ReadonlyMap<string, NdArray>, fetches: readonly string[]): Promise<Map<string, NdArray>>;
+  run(
+    feeds: ReadonlyMap<string, NdArray>,
+    fetches: readonly string[],
+    options?: { readonly signal?: AbortSignal; readonly seed?: number },
+  ): Promise<Map<string, NdArray>>;
+  /** What a variable holds now. */
+  variable(name: string): Promise<readonly number[]>;
 }
 
 /** One session for each target, with the variables set. */
@@ -58,19 +72,23 @@ async function open(compiled: Compiled, target: TargetName, variables: ReadonlyM
   for (const [name, { dtype, data }] of variables) await session.params[name]?.set(hostArray(dtype, data));
   const dtypes = new Map(compiled.program.outputs.map(({ name, dtype }) => [name, dtype]));
   return {
-    async run(feeds, fetches) {
+    variable: async (name) => Array.from((await session.params[name]?.get()) ?? []),
+    async run(feeds, fetches, options) {
       const fed = Object.fromEntries(
         [...feeds].map(([name, { dtype, shape, data }]) => [name, { shape, data: hostArray(dtype, data) }]),
       );
-      const results = await session.run(fetches, fed);
+      const results = await session.run(fetches, fed, options);
       return new Map(
-        fetches.map((name): [string, NdArray] => {
-          const result = results[name];
-          const dtype = dtypes.get(name) ?? "f32";
-          if (result instanceof Tensor)
-            return [name, { dtype, shape: result.shape, data: Float64Array.from(result.data) }];
-          return [name, { dtype, shape: [], data: Float64Array.of(Number(result)) }];
-        }),
+        // A step has no result.
+        fetches
+          .filter((name) => dtypes.has(name))
+          .map((name): [string, NdArray] => {
+            const result = results[name];
+            const dtype = dtypes.get(name) ?? "f32";
+            if (result instanceof Tensor)
+              return [name, { dtype, shape: result.shape, data: numbersOf(dtype, result.data) }];
+            return [name, { dtype, shape: [], data: Float64Array.of(Number(result)) }];
+          }),
       );
     },
   };

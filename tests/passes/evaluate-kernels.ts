@@ -6,11 +6,14 @@ import type { PanelSpec } from "../../runtime/abi.ts";
 import { type Dim, evaluateDim } from "../../compiler/ir/dims.ts";
 import type { ConstantData } from "../../compiler/ir/graph.ts";
 import type { BufferId, KernelCall } from "../../compiler/ir/loops.ts";
-import type { Affine, Kernel, Nest } from "../../compiler/ir/nest.ts";
+import type { Affine, Kernel, Nest, Routine } from "../../compiler/ir/nest.ts";
+import { type StepNode, stepTree } from "../../compiler/ir/step-tree.ts";
 import { elementsOf } from "../../compiler/passes/choose-layout.ts";
 import type { Planned } from "../../compiler/pipeline.ts";
+import type { NdArray } from "../../compiler/ops/primitive.ts";
 import { accumulator } from "../../compiler/ops/reduce.ts";
 import { scalarFunction } from "../../compiler/ops/scalar.ts";
+import { primitiveOf } from "../../compiler/ops/table.ts";
 
 export interface Data {
   readonly shape: readonly number[];
@@ -51,6 +54,9 @@ export function evaluatePlanned(
     if (!buffer.panels) words.set(Array.from(data), at);
     else storePanels(buffer.panels, data, words, at);
   });
+  const counters = new Map<string, number>();
+  const sized = (dim: Dim): number =>
+    evaluateDim(dim, (name) => counters.get(name) ?? given.dims.get(name) ?? fail(`no dim ${name}`));
   const call = ({ kernel, operands }: KernelCall): void => {
     const found = program.kernels[kernel] ?? fail("no kernel");
     runKernel(
@@ -58,11 +64,26 @@ export function evaluatePlanned(
       operands.map(addressOf),
       operands.map((id) => size(elementsOf(program.buffers[id] ?? fail("no buffer")))),
       words,
-      size,
+      sized,
     );
   };
+  const walk = (nodes: readonly StepNode[]): void => {
+    for (const node of nodes) {
+      if (node.do === "call") call(node.call);
+      else if (node.do === "branch") {
+        if ((words[addressOf(node.region.condition)] !== 0) === node.region.isTaken) walk(node.body);
+      } else
+        for (let t = 0; t < size(node.region.times); t++) {
+          counters.set(node.region.counter, t);
+          walk(node.test);
+          const { condition } = node.region;
+          if (condition !== undefined && words[addressOf(condition)] === 0) break;
+          walk(node.body);
+        }
+    }
+  };
   program.derive.forEach(call);
-  program.steps.forEach(call);
+  walk(stepTree(program));
   return new Map(
     graph.outputs.map((output, i) => {
       const at = addressOf(program.outputs[i] ?? -1);
@@ -103,7 +124,34 @@ export function runKernel(
   words: Float64Array,
   size: (dim: Dim) => number,
 ): void {
+  if (kernel.routine) runRoutine(kernel.routine, pointers, words, size);
   for (const nest of kernel.nests) runNest(kernel, nest, pointers, lengths, words, size);
+}
+
+/** By the meaning of the record. Scratch is overwritten before and after, so what lies in it by mistake shows. */
+function runRoutine(
+  { value, operands, scratch }: Routine,
+  pointers: readonly number[],
+  words: Float64Array,
+  size: (dim: Dim) => number,
+): void {
+  const clear = (): void => {
+    for (const [i, count] of scratch.entries()) {
+      const at = pointers[pointers.length - scratch.length + i] ?? fail("no scratch");
+      words.fill(Number.NaN, at, at + size(count));
+    }
+  };
+  clear();
+  const args = operands.map(({ dtype, shape }, k): NdArray => {
+    const sizes = shape.map(size);
+    const at = pointers[k] ?? fail("no operand");
+    return { dtype, shape: sizes, data: words.slice(at, at + sizes.reduce((a, b) => a * b, 1)) };
+  });
+  const context = { shape: value.type.shape.map(size), type: value.type, size };
+  const results = primitiveOf(value.op).meaning(args, value, context);
+  for (const [i, data] of (results instanceof Float64Array ? [results] : results).entries())
+    words.set(data, pointers[operands.length + i] ?? fail("no result"));
+  clear();
 }
 
 function runNest(

@@ -30,6 +30,9 @@ export class GraphBuilder {
   readonly #inputs: Graph["inputs"][number][] = [];
   readonly #variables: Graph["variables"][number][] = [];
   readonly #outputs: Graph["outputs"][number][] = [];
+  readonly #steps: Graph["steps"][number][] = [];
+  readonly #updates: Graph["updates"][number][] = [];
+  #loops = 0;
 
   type(id: ValueId): TensorType {
     const value = this.values[id];
@@ -62,6 +65,10 @@ export class GraphBuilder {
     return this.#push({ op: "constant", args: [], attributes: { data: { data: Float64Array.from(data) } }, type });
   }
 
+  dim(dim: Dim, dtype: DType): ValueId {
+    return this.#push({ op: "dim", args: [], attributes: { dim }, type: { dtype, shape: [] } });
+  }
+
   call(op: string, args: readonly ValueId[], given: Readonly<Record<string, Argument>> = {}): ValueId {
     const operands = args.map((arg) => this.type(arg));
     const { type, attributes = {}, more } = primitiveOf(op).infer(callOf(operands, given));
@@ -72,6 +79,58 @@ export class GraphBuilder {
     const type = this.values[of]?.more?.[index - 1];
     if (!type) throw new Error(`no part ${index}`);
     return this.#push({ op: "part", args: [of], attributes: { index }, type });
+  }
+
+  /**
+   * A loop over `times` iterations. `body` gets the carries, the parts of `xs` (scanned along their first axes) and the
+   * counter; it gives the next carries, what is stacked along the first axis of a further result, and the condition. The
+   * results: the carries after the last iteration, then the stacks.
+   */
+  loop(
+    times: Size,
+    inits: readonly ValueId[],
+    xs: readonly ValueId[],
+    body: (
+      carries: readonly ValueId[],
+      parts: readonly ValueId[],
+      counter: ValueId,
+    ) => { readonly next: readonly ValueId[]; readonly stacked?: readonly ValueId[]; readonly condition?: ValueId },
+  ): readonly ValueId[] {
+    const loop = this.#loops++;
+    const carries = inits.map((init, index) =>
+      this.#push({ op: "carry", args: [init], attributes: { loop, index }, type: this.type(init) }),
+    );
+    const parts = xs.map((x) => {
+      const { dtype, shape } = this.type(x);
+      return this.#push({
+        op: "element",
+        args: [x],
+        attributes: { loop, axis: 0 },
+        type: { dtype, shape: shape.slice(1) },
+      });
+    });
+    const counter = this.#push({ op: "counter", args: [], attributes: { loop }, type: { dtype: "i32", shape: [] } });
+    const { next, stacked = [], condition } = body(carries, parts, counter);
+    const types = [
+      ...inits.map((init) => this.type(init)),
+      ...stacked.map((y) => ({ dtype: this.type(y).dtype, shape: [size(times), ...this.type(y).shape] })),
+    ];
+    const [type, ...more] = types;
+    if (!type) throw new Error("a loop carries something");
+    const node = this.#push({
+      op: "loop",
+      args: [...carries, ...next, ...stacked, ...(condition === undefined ? [] : [condition])],
+      attributes: {
+        loop,
+        times: size(times),
+        carries: carries.length,
+        axes: stacked.map(() => 0),
+        bounded: condition !== undefined,
+      },
+      type,
+      ...(more.length > 0 ? { more } : {}),
+    });
+    return [node, ...more.map((_, i) => this.part(node, i + 1))];
   }
 
   /** The comprehension; `body` gets the indices of the binders, spatial ones first. */
@@ -131,6 +190,15 @@ export class GraphBuilder {
     });
   }
 
+  step(name: string, updates: readonly { readonly variable: string; readonly value: ValueId }[]): void {
+    this.#steps.push({ name, doc: "", span });
+    for (const { variable, value } of updates) this.update(variable, value, [name]);
+  }
+
+  update(variable: string, value: ValueId, when: readonly string[]): void {
+    this.#updates.push({ variable, value, when, span });
+  }
+
   output(name: string, value: ValueId): void {
     this.#outputs.push({ name, value, doc: "", span });
   }
@@ -144,6 +212,9 @@ export class GraphBuilder {
       span,
       dims: [...names].sort().map((name) => ({ name, span })),
       checks: [],
+      steps: this.#steps,
+      updates: this.#updates,
+      assertions: [],
       inputs: this.#inputs,
       variables: this.#variables,
       outputs: this.#outputs,

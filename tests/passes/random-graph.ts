@@ -113,6 +113,19 @@ export function randomGraph(seed: number): Graph {
         return undefined;
       return g.conv(x, variable([pick([1, 2, 3]), pick([1, 3]), c, pick([2, 5])]), [pick([1, 2]), pick([1, 2])], true);
     },
+    // Routines: what they read and write are buffers. Results that jump (the positions of topk) are left unread.
+    () => {
+      const x = pick(pool);
+      const { shape, dtype } = g.type(x);
+      const axis = below(shape.length);
+      if (shape.length === 0 || dtype !== "f32") return undefined;
+      const which = below(4);
+      if (which === 0) return g.call("sort", [x], { axis });
+      if (which === 1) return g.call("mul", [g.call("cumsum", [x], { axis }), g.constant([0.25])]);
+      if (which === 2) return g.call("topk", [x], { k: dimOf(1) });
+      const ids = g.constant([0, 1, 0, -1, 3], [5], "i32");
+      return g.call("scatter_add", [x, ids, g.call("gather", [x, ids])]);
+    },
     // Neighbours along the first axis, with a value outside.
     () => {
       const x = pick(pool);
@@ -126,6 +139,85 @@ export function randomGraph(seed: number): Graph {
       });
     },
   ];
+  /** A scalar made of a value of any shape, in a range that no loop blows up. */
+  const scalarOf = (x: ValueId): ValueId => {
+    const rank = g.type(x).shape.length;
+    const mean =
+      rank === 0 ? x : g.call("reduce_mean", [x], { axis: Array.from({ length: rank }, (_, i) => i), keep: false });
+    return g.call("tanh", [mean]);
+  };
+  const condition = (x: ValueId): ValueId => g.call(pick(["less", "greater"]), [scalarOf(x), g.constant([0.1])]);
+  const sameType = (a: ValueId, b: ValueId): boolean =>
+    g
+      .type(a)
+      .shape.map((dim) => dim.key)
+      .join() ===
+    g
+      .type(b)
+      .shape.map((dim) => dim.key)
+      .join();
+  /** A value of the carry's type from what an iteration has. */
+  const turned = (carry: ValueId, around: readonly ValueId[], depth: number): ValueId => {
+    const same = around.filter((other) => sameType(other, carry));
+    switch (below(7)) {
+      case 0:
+        return pick(same);
+      case 1:
+        return g.call("add", [g.call("mul", [carry, g.constant([0.5])]), scalarOf(pick(around))]);
+      case 2:
+        return g.call("maximum", [g.call("tanh", [carry]), pick(same)]);
+      case 3: {
+        const [a, b] = [g.call("exp", [g.call("neg", [g.call("abs", [carry])])]), pick(same)];
+        return g.call("if", [condition(pick(around)), a, b]);
+      }
+      case 4: {
+        const { shape } = g.type(carry);
+        const last = literalOf(shape.at(-1) ?? dimOf(0)) ?? 0;
+        if (shape.length < 1 || last === 0) return g.call("tanh", [carry]);
+        return g.call("tanh", [g.call("matmul", [carry, variable([last, last])])]);
+      }
+      case 5: {
+        const { shape } = g.type(carry);
+        const first = literalOf(shape[0] ?? dimOf(0)) ?? 0;
+        if (first < 2) return g.call("neg", [carry]);
+        const part = g.call("slice", [pick(same)], { axis: 0, at: dimOf(0), size: dimOf(1) });
+        return g.call("update_slice", [carry, g.call("tanh", [part])], { axis: 0, at: dimOf(below(first)) });
+      }
+      default:
+        return depth > 0 ? (loop(depth - 1, [carry], around)[0] ?? carry) : g.call("tanh", [carry]);
+    }
+  };
+  const loop = (depth: number, inits: readonly ValueId[], around: readonly ValueId[]): readonly ValueId[] => {
+    const x = pick(around.filter((other) => g.type(other).shape.length > 0).concat(pool[1] ?? []));
+    const isScan = next() < 0.6;
+    const times = isScan ? (g.type(x).shape[0] ?? dimOf(1)) : dimOf(below(4));
+    return g.loop(times, inits, isScan ? [x] : [], (carries, parts, counter) => {
+      const inside = [...around.slice(-4), ...carries, ...parts, g.call("cast", [counter], { to: "f32" })];
+      const made = carries.map((carry) => turned(carry, inside, depth));
+      const one = pick([...made, ...carries, ...parts]);
+      return {
+        next: made,
+        // A loop that may end early stacks nothing.
+        stacked: isScan && next() < 0.5 ? [one] : [],
+        ...(!isScan && next() < 0.5 ? { condition: condition(pick([...carries, ...inside])) } : {}),
+      };
+    });
+  };
+  makers.push(
+    () => {
+      const init = pick(pool);
+      const others = pool.filter((other) => sameType(other, init));
+      const made = loop(1, next() < 0.5 ? [init] : [init, pick(others)], pool);
+      pool.push(...made.slice(1));
+      return made[0];
+    },
+    () => {
+      const x = pick(pool);
+      const others = pool.filter((other) => sameType(other, x));
+      const branches = [x, pick(others)].map((value) => (next() < 0.5 ? g.call("exp", [value]) : value));
+      return g.call("if", [condition(pick(pool)), ...branches]);
+    },
+  );
   const wanted = 3 + below(9);
   for (let tries = 0; pool.length < shapes.length + wanted && tries < 80; tries++) {
     try {

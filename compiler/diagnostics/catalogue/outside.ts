@@ -128,4 +128,10 @@ one is unknown, feed \`{ data, shape }\` or name them: \`{ dims: { N: 8 } }\`.`,
     title: "a module that lacks what was asked for",
     text: "The module was compiled without this device, initialiser or reader, or for another version of the runtime.",
   },
+  {
+    code: "TFG0812",
+    title: "an assertion that fails",
+    text: `What an \`assert\` says of sizes and of integer states of rank 0 is checked before each run that it goes with. The
+run does not happen and the session is as it was.`,
+  },
 ];

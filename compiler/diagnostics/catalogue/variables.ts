@@ -94,10 +94,27 @@ graph g[N] {
     code: "TFG0411",
     title: "an update inside of a loop",
     text: "`:=` commits once, at the end of a run. What changes from one turn of a `scan` or `while` to the next is its carry.",
+    wrong: `graph g[T] {
+  input x: f32[T]
+  state total: f32 = 0.0
+  step add {
+    last = scan(x, init=0.0, over=T, fn(h, v) {
+      total := total + v
+      return h + v
+    })
+  }
+  output y = total
+}`,
+    right: `graph g[T] {
+  input x: f32[T]
+  state total: f32 = 0.0
+  step add { total := scan(x, init=total, over=T, fn(h, v) => h + v) }
+  output y = total
+}`,
   },
   {
     code: "TFG0501",
-    title: "a loss that does not depend on any parameter",
+    title: "a value that does not depend on what it is differentiated by",
     text: "Its gradient is zero everywhere, so a train step would do nothing. The label shows where the path ends.",
     wrong: `graph g[N] {
   input x: f32[N, 4]
@@ -125,6 +142,35 @@ graph g[N] {
   input x: f32[N, 4]
   e = (x |> dense(1))[:, 0] ** 2
   train step = minimize(mean(e), sgd())
+}`,
+  },
+  {
+    code: "TFG0503",
+    title: "a gradient of integers",
+    text: "A derivative says what a small step does, and integers and bools do not take small steps. Only f32 tensors are differentiated, and only with respect to f32 tensors.",
+    wrong: `graph g[N] {
+  input ids: i32[N]
+  loss = mean((ids as f32) ** 2)
+  output y = grad(loss, ids)
+}`,
+    right: `graph g[N] {
+  input ids: i32[N]
+  x = ids as f32
+  loss = mean(x ** 2)
+  output y = grad(loss, x)
+}`,
+  },
+  {
+    code: "TFG0504",
+    title: "the adjoint of a function that is not linear",
+    text: "`adjoint(f, x, shape=…)` applies the transpose of a linear function. Linear are sums, products with what does not depend on the argument, and all that moves elements; the label shows the first operation that is neither.",
+    wrong: `graph g[N] {
+  input x: f32[N, 4]
+  output y = adjoint(fn(z) => exp(2 * z), x, shape=[N, 4])
+}`,
+    right: `graph g[N] {
+  input x: f32[N, 4]
+  output y = adjoint(fn(z) => 2 * z, x, shape=[N, 4])
 }`,
   },
   {
