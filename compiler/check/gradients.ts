@@ -278,14 +278,9 @@ export function checkGradientAttribute(frame: Frame, declaration: FunctionDeclar
   if (!attribute) return;
   const { reporter } = frame.check;
   const [rule, ...others] = attribute.args;
-  if (declaration.form === "layer")
-    reporter.report({
-      code: "TFG0402",
-      message: "`@gradient` on a layer",
-      primary: { span: attribute.span, text: "the variables of the layer would have no gradient" },
-      helps: [{ text: "put what has the rule into a `def`" }],
-    });
-  else if (!rule || rule.name || others.length > 0 || rule.value.kind !== "lambda")
+  // Before a layer it is refused with all attributes that mean nothing there.
+  if (declaration.form === "layer") return;
+  if (!rule || rule.name || others.length > 0 || rule.value.kind !== "lambda")
     reporter.report({
       code: "TFG0210",
       message: "`@gradient` takes one function",
