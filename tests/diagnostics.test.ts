@@ -317,7 +317,8 @@ entries("shows wrong programs that are told with the code itself, and right ones
   for (const { code, wrong: bad, right } of catalogue.values()) {
     const told = (program: string): string[] => diagnose(program, code).map((item) => item.code);
     if (bad !== undefined) assert.equal(told(bad), [code], code);
-    if (right !== undefined) assert.equal(told(right), [], code);
+    // Training is not built yet: a warning.
+    if (right !== undefined) assert.equal(told(right), /\btrain\b/.test(right) ? ["TFG0106"] : [], code);
   }
 });
 
@@ -325,13 +326,11 @@ entries("shows wrong programs that are told with the code itself, and right ones
 const withoutProgram: Readonly<Record<string, string>> = {
   TFG0106: "what is not built yet changes from version to version",
   TFG0407: "quantised parameters are not built yet",
-  TFG0411: "scan and while are not built yet",
   TFG0701: "a file of weights is needed: weights.test.ts",
   TFG0702: "a file of weights is needed: weights.test.ts",
   TFG0703: "a file of weights is needed: weights.test.ts",
   TFG0704: "a file of weights is needed: weights.test.ts",
   TFG0805: "the guard against NaN is not built yet",
-  TFG0807: "steps are not built yet",
   TFG0811: "a module without a part is needed: runtime.test.ts",
 };
 
