@@ -321,7 +321,9 @@ export function withOwnGradient(
   );
   const site: CallSite = { span: attribute.span, callee: attribute.name.span, spelling: "@gradient" };
   const pull: CallRule["pull"] = (cotangents) => {
-    const emit = new GraphEmitter(inner, site);
+    const call = inner.builder.openCall(`${declaration.name.text}_gradient`, site.span, undefined, undefined, []);
+    const within: Frame = { ...inner, call };
+    const emit = new GraphEmitter(within, site);
     const handed = results.map(({ type }, i): TensorEntity => {
       const value = cotangents[i] ?? emit.apply("broadcast", [emit.constant(0, type.dtype)], { shape: type.shape });
       return { kind: "tensor", value, type, origin: attribute.span };
@@ -329,8 +331,8 @@ export function withOwnGradient(
     const supplied = [...params.map(({ entity }) => entity), ...results, ...handed].map(
       (entity): Supplied => ({ entity, span: attribute.span }),
     );
-    const answer = callLambda(inner, rule, inner, supplied, site);
-    return ownGradients(inner, attribute, operands, answer, emit);
+    const answer = callLambda(within, rule, inner, supplied, site);
+    return ownGradients(within, attribute, operands, answer, emit);
   };
   const known: CallRule = {
     operands: operands.map(({ tensor }) => tensor.value),

@@ -175,6 +175,8 @@ export interface Emitter {
   /** A further result of a primitive with several, from 1. */
   part(of: ValueId, index: number): ValueId;
   typeOf(value: ValueId): TensorType;
+  /** A further result of a value, from 1. */
+  part(value: ValueId, index: number): ValueId;
   /** A number as a scalar. */
   constant(value: number, dtype: DType): ValueId;
   /** A size as a scalar. */
