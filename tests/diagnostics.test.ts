@@ -360,18 +360,7 @@ entries("shows wrong programs that are told with the code itself, and right ones
 /** What nothing shows, and why. */
 const notShown: Readonly<Record<string, string>> = {
   TFG0407: "quantised parameters are not built yet",
-<<<<<<< HEAD
-  TFG0411: "scan and while are not built yet",
   TFG0805: "the guard against NaN is not built yet",
-  TFG0807: "steps are not built yet",
-=======
-  TFG0701: "a file of weights is needed: weights.test.ts",
-  TFG0702: "a file of weights is needed: weights.test.ts",
-  TFG0703: "a file of weights is needed: weights.test.ts",
-  TFG0704: "a file of weights is needed: weights.test.ts",
-  TFG0805: "the guard against NaN is not built yet",
-  TFG0811: "a module without a part is needed: runtime.test.ts",
->>>>>>> flow
 };
 
 entries("has an example and a golden message for each code, but for what is not built", () => {
