@@ -2,114 +2,21 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
-import * as assert from "uvu/assert";
-import { compileGraph } from "../compiler/index.ts";
-import { packKernels } from "../compiler/targets/module.ts";
-import { type Kernels, openSession, Tensor, TfgError } from "../runtime/index.ts";
-import { hostArray, TARGETS, type TargetName } from "./oracle/targets.ts";
-import { arrayOf, graphOf, Interpreter, type Nested } from "./program.ts";
+import { type Agreement, agree as agreeOn, noise, type Run } from "./agreement.ts";
+import { graphOf, type Interpreter } from "./program.ts";
 
-interface Run {
-  readonly fetches: readonly string[];
-  readonly feeds?: Readonly<Record<string, Nested>>;
-}
-
-/** Of a session like the interpreter's; the code and text of the error, if the run fails. */
-async function sessionsOf(interpreter: Interpreter) {
-  const { graph, variables, seed } = interpreter;
-  const { program, code } = await compileGraph(graph, { targets: { wasm: true, js: true }, verify: true });
-  const { wasm, js } = code;
-  if (!wasm || js === undefined) throw new Error("both targets were asked for");
-  const kernels: Kernels = {
-    wasm: { code: await packKernels(wasm), split: wasm.fma.length },
-    js: new Function(`return ${js};`)() as NonNullable<Kernels["js"]>,
-  };
-  const open = async (target: TargetName) => {
-    const session = await openSession(
-      { program, kernels },
-      { device: target === "js" ? "js" : "wasm", profile: target === "wasm base" ? "base" : "auto", seed },
-    );
-    for (const [name, { dtype, data }] of variables) await session.params[name]?.set(hostArray(dtype, data));
-    return { target, session };
-  };
-  return Promise.all(TARGETS.map(open));
-}
-
-/** Runs on each target and by the interpreter, and compares results and variables after each. */
-async function agree(text: string, runs: readonly Run[], within: number, more: Partial<Options> = {}): Promise<void> {
-  const graph = graphOf(text, more.settings ?? {});
-  const interpreter = new Interpreter(graph, more.seed ?? 0, "dtype");
-  more.prepare?.(interpreter);
-  const opened = await sessionsOf(interpreter);
-  const isClose = (x: number, y: number): boolean =>
-    Object.is(x, y) || x === y || Math.abs(x - y) <= within * Math.max(1, Math.abs(x));
-  for (const [i, { fetches, feeds = {} }] of runs.entries()) {
-    let failure: string | undefined;
-    let results = new Map<string, { readonly data: ArrayLike<number>; readonly shape: readonly number[] }>();
-    try {
-      results = interpreter.run(fetches, feeds);
-    } catch (error) {
-      if (!(error instanceof TfgError)) throw error;
-      failure = error.code;
-    }
-    for (const { target, session } of opened) {
-      const where = `${target}, run ${i} of ${fetches.join(", ")}`;
-      const fed = Object.fromEntries(
-        Object.entries(feeds).map(([name, nested]) => {
-          const { shape, data, dtype } = arrayOf(
-            graph.inputs.find((input) => input.name === name)?.type.dtype ?? "f32",
-            nested,
-          );
-          return [name, { shape, data: hostArray(dtype, data) }];
-        }),
-      );
-      let got: Readonly<Record<string, unknown>> = {};
-      let wrong: string | undefined;
-      try {
-        got = await session.run(fetches, fed);
-      } catch (error) {
-        if (!(error instanceof TfgError)) throw error;
-        wrong = error.code;
-      }
-      assert.is(wrong, failure, where);
-      for (const [name, { data, shape }] of results) {
-        const result = got[name];
-        const numbers = result instanceof Tensor ? [...result.data].map(Number) : [Number(result)];
-        if (result instanceof Tensor) assert.equal([...result.shape], [...shape], `${where}: shape of ${name}`);
-        Array.from(data).forEach((x, k) => {
-          assert.ok(isClose(x, numbers[k] ?? Number.NaN), `${where}: ${name}[${k}] is ${numbers[k]} instead of ${x}`);
-        });
-      }
-      for (const [name, { data }] of interpreter.variables) {
-        const own = (await session.params[name]?.get()) as ArrayLike<number> | Tensor | undefined;
-        const numbers = own instanceof Tensor ? own.data : own;
-        Array.from(data).forEach((x, k) => {
-          const y = Number(numbers?.[k] ?? Number.NaN);
-          assert.ok(isClose(x, y), `${where}: variable ${name}[${k}] is ${y} instead of ${x}`);
-        });
-      }
-    }
-  }
-  for (const { session } of opened) session[Symbol.dispose]();
-}
-
-interface Options {
+interface Options extends Omit<Agreement, "within"> {
   readonly settings: Readonly<Record<string, string>>;
-  readonly seed: number;
-  readonly prepare: (interpreter: Interpreter) => void;
+}
+
+async function agree(text: string, runs: readonly Run[], within: number, more: Partial<Options> = {}): Promise<void> {
+  const { settings = {}, ...agreement } = more;
+  await agreeOn(graphOf(text, settings), runs, { ...agreement, within });
 }
 
 const programs = suite("programs on targets");
 const textOf = (name: string): string => readFileSync(join(import.meta.dirname, "programs", name), "utf8");
 
-/** Numbers without pattern, always the same. */
-function noise(count: number, seed = 1): number[] {
-  let state = seed;
-  return Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32 - 0.5;
-  });
-}
 const rows = (n: number, width: number, seed = 1): number[][] => {
   const all = noise(n * width, seed);
   return Array.from({ length: n }, (_, i) => all.slice(i * width, (i + 1) * width));
