@@ -352,16 +352,15 @@ entries("shows wrong programs that are told with the code itself, and right ones
   for (const { code, wrong: bad, right } of catalogue.values()) {
     const told = (program: string): string[] => diagnose(program, code).map((item) => item.code);
     if (bad !== undefined) assert.equal(told(bad), [code], code);
-    if (right !== undefined) assert.equal(told(right), [], code);
+    // Training is not built yet: a warning.
+    if (right !== undefined) assert.equal(told(right), /\btrain\b/.test(right) ? ["TFG0106"] : [], code);
   }
 });
 
 /** What nothing shows, and why. */
 const notShown: Readonly<Record<string, string>> = {
   TFG0407: "quantised parameters are not built yet",
-  TFG0411: "scan and while are not built yet",
   TFG0805: "the guard against NaN is not built yet",
-  TFG0807: "steps are not built yet",
 };
 
 entries("has an example and a golden message for each code, but for what is not built", () => {

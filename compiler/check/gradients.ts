@@ -115,7 +115,8 @@ function gradient(frame: Frame, y: Given, x: Given, site: CallSite): Entity {
   const results = wrt.map((tensor, i): TensorEntity => {
     const value = gradients[i];
     if (value === undefined) return failIndependent(frame, of.value, tensor, y.span, items[i]?.span ?? x.span);
-    return { kind: "tensor", value, type: tensor.type, origin: site.span, ...labelsOf(tensor) };
+    const { type } = frame.builder.valueAt(value);
+    return { kind: "tensor", value, type, origin: site.span, ...labelsOf(tensor) };
   });
   const [only] = results;
   return isList || !only ? list(results) : only;
@@ -131,8 +132,7 @@ export function gradientsOf(
   wrt: readonly ValueId[],
   site: CallSite,
 ): readonly (ValueId | undefined)[] {
-  const { type } = frame.builder.valueAt(y);
-  const one = emitConstant(frame, type.dtype, [], [1], site.span);
+  const one = emitConstant(frame, "f32", [], [1], site.span);
   return differentiate(sourceOf(frame, site), [{ value: y, cotangent: one.value }], wrt);
 }
 
@@ -149,11 +149,21 @@ export function checkScalar(frame: Frame, type: TensorType, span: Span, spelling
 }
 
 function failInteger(frame: Frame, type: TensorType, span: Span, spelling: string): never {
+  const isStored = isFloat(type.dtype);
   return fail(frame, {
     code: "TFG0503",
-    message: `\`${spelling}\` needs floats, \`${spanText(span)}\` is ${formatType(type)}`,
-    primary: { span, text: `\`${type.dtype}\` does not change by small steps` },
-    helps: [{ text: "differentiate with respect to what is computed from it in floats" }],
+    message: `\`${spelling}\` needs f32, \`${spanText(span)}\` is ${formatType(type)}`,
+    primary: {
+      span,
+      text: isStored ? `\`${type.dtype}\` is a storage type` : `\`${type.dtype}\` does not change by small steps`,
+    },
+    helps: [
+      {
+        text: isStored
+          ? `\`${spanText(span)} as f32\``
+          : "differentiate with respect to what is computed from it in floats",
+      },
+    ],
   });
 }
 
@@ -205,8 +215,8 @@ function adjoint(frame: Frame, f: Given, x: Given, shape: Given, site: CallSite)
       primary: { span: f.span, text: "" },
     });
   const to = toTensor(frame, x.entity, x.span, "f32");
-  if (!isFloat(to.type.dtype)) failInteger(frame, to.type, x.span, site.spelling);
-  const type: TensorType = { dtype: to.type.dtype, shape: packDims(frame, shape.entity, shape.span) };
+  if (to.type.dtype !== "f32") failInteger(frame, to.type, x.span, site.spelling);
+  const type: TensorType = { dtype: "f32", shape: packDims(frame, shape.entity, shape.span) };
   const { builder } = frame;
   // It has a name that no input can have, and no reader is left when this is done.
   const argument = emitValue(frame, "input", [], { name: "" }, type, site.span);
@@ -240,11 +250,7 @@ function adjoint(frame: Frame, f: Given, x: Given, shape: Given, site: CallSite)
   const [transposed] = differentiate(source, seeds, [argument.value]);
   if (transposed !== undefined && isComputedFrom(valueAt, transposed, argument.value))
     failNonlinear(frame, f.span, f.span, "its gradient, given by hand, depends on the argument");
-  const value =
-    transposed ??
-    new GraphEmitter(frame, site).apply("broadcast", [emitConstant(frame, type.dtype, [], [0], site.span).value], {
-      shape: type.shape,
-    });
+  const value = transposed ?? new GraphEmitter(frame, site).zeros(type.shape);
   return { kind: "tensor", value, type: builder.valueAt(value).type, origin: site.span };
 }
 
@@ -272,14 +278,9 @@ export function checkGradientAttribute(frame: Frame, declaration: FunctionDeclar
   if (!attribute) return;
   const { reporter } = frame.check;
   const [rule, ...others] = attribute.args;
-  if (declaration.form === "layer")
-    reporter.report({
-      code: "TFG0402",
-      message: "`@gradient` on a layer",
-      primary: { span: attribute.span, text: "the variables of the layer would have no gradient" },
-      helps: [{ text: "put what has the rule into a `def`" }],
-    });
-  else if (!rule || rule.name || others.length > 0 || rule.value.kind !== "lambda")
+  // Before a layer it is refused with all attributes that mean nothing there.
+  if (declaration.form === "layer") return;
+  if (!rule || rule.name || others.length > 0 || rule.value.kind !== "lambda")
     reporter.report({
       code: "TFG0210",
       message: "`@gradient` takes one function",
@@ -324,8 +325,9 @@ export function withOwnGradient(
     const call = inner.builder.openCall(`${declaration.name.text}_gradient`, site.span, undefined, undefined, []);
     const within: Frame = { ...inner, call };
     const emit = new GraphEmitter(within, site);
-    const handed = results.map(({ type }, i): TensorEntity => {
-      const value = cotangents[i] ?? emit.apply("broadcast", [emit.constant(0, type.dtype)], { shape: type.shape });
+    const handed = results.map(({ type: { shape } }, i): TensorEntity => {
+      const type: TensorType = { dtype: "f32", shape };
+      const value = cotangents[i] ?? emit.zeros(type.shape);
       return { kind: "tensor", value, type, origin: attribute.span };
     });
     const supplied = [...params.map(({ entity }) => entity), ...results, ...handed].map(
@@ -367,7 +369,7 @@ function ownGradients(
   return operands.map(({ name, tensor }, i) => {
     const entity = parts[i] ?? BOTTOM;
     if (entity.kind === "bottom") throw new Failure();
-    const { type } = tensor;
+    const type: TensorType = { dtype: "f32", shape: tensor.type.shape };
     const given = toTensor(frame, entity, attribute.span, type.dtype);
     if (numberOf(entity) !== undefined) return emit.apply("broadcast", [given.value], { shape: type.shape });
     const fits =
@@ -470,6 +472,10 @@ class GraphEmitter implements Emitter {
 
   constant(value: number, dtype: DType): ValueId {
     return emitConstant(this.#frame, dtype, [], [value], this.#site.span).value;
+  }
+
+  zeros(shape: readonly Dim[]): ValueId {
+    return this.apply("broadcast", [this.constant(0, "f32")], { shape });
   }
 
   dim(dim: Dim, dtype: DType): ValueId {

@@ -126,12 +126,11 @@ class Reverse {
     if (vjp === "zero") return;
     if (!vjp) return source.fail(value);
     const emit = source.emitterFor(value);
-    const { type } = value;
     const pulled = vjp({
       emit,
       value,
       id,
-      cotangent: cotangent ?? emit.apply("broadcast", [emit.constant(0, type.dtype)], { shape: type.shape }),
+      cotangent: cotangent ?? emit.zeros(value.type.shape),
       cotangents: [cotangent, ...(value.more ?? []).map((_, i) => parts?.get(i + 1))],
       wants: (k) => this.#leads[value.args[k] ?? -1] ?? false,
     });

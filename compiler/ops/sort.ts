@@ -44,7 +44,7 @@ function atIndices(emit: Emitter, values: ValueId, indices: ValueId, { dtype, sh
     emit.apply("reshape", [indices], { shape: [rows, taken] }),
     emit.apply("reshape", [starts], { shape: [rows, ONE] }),
   ]);
-  const none = emit.apply("broadcast", [emit.constant(0, dtype)], { shape: [mulDims(rows, extent)] });
+  const none = emit.zeros([mulDims(rows, extent)]);
   const flat = (value: ValueId): ValueId => emit.apply("reshape", [value], { shape: [mulDims(rows, taken)] });
   return emit.apply("reshape", [emit.apply("scatter_add", [none, flat(positions), flat(values)])], { shape });
 }
