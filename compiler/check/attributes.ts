@@ -43,7 +43,7 @@ const ATTRIBUTES: ReadonlyMap<string, Known> = new Map<string, Known>([
   ["name", { places: ["a `param`", "a `state`"], form: '`@name("kernel")`', takes: text }],
   ["accepts", { places: ["an `input`"], form: "`@accepts(i64)` or `@accepts(f64)`", takes: oneOf("i64", "f64") }],
   ["kernel", { places: [...functions, "an `output`", "a binding"], form: '`@kernel("NAME")`', takes: text }],
-  ["gradient", { places: functions, form: "`@gradient(fn(x, y, dy) => …)`", takes: (args) => args.length === 1 }],
+  ["gradient", { places: ["a `def`"], form: "`@gradient(fn(x, y, dy) => …)`", takes: (args) => args.length === 1 }],
   ["checkpoint", { places: functions, form: "`@checkpoint`", takes: nothing }],
   [
     "accum",
