@@ -34,10 +34,12 @@ export function unifyRows(nest: LoopNest): LoopNest {
   function meets(axis: AxisId, to: AxisId): boolean {
     if (axis === to || renamed.get(axis) === to) return false;
     const others = [to, ...[...renamed].flatMap(([from, target]) => (target === to ? [from] : []))];
-    return nest.scalars.some((_, id) => {
-      const axes = dependsOn(nest, id, known);
-      return axes.has(axis) && others.some((other) => axes.has(other));
-    });
+    const mixes = (axes: ReadonlySet<AxisId>): boolean => axes.has(axis) && others.some((other) => axes.has(other));
+    return (
+      nest.scalars.some((_, id) => mixes(dependsOn(nest, id, known))) ||
+      // What is reduced over one axis may vary with the other alone.
+      nest.reductions.some(({ over, value }) => mixes(new Set([...over, ...dependsOn(nest, value, known)])))
+    );
   }
 }
 
