@@ -35,7 +35,12 @@ export function unifyRows(nest: LoopNest): LoopNest {
     if (axis === to || renamed.get(axis) === to) return false;
     const others = [to, ...[...renamed].flatMap(([from, target]) => (target === to ? [from] : []))];
     const mixes = (axes: ReadonlySet<AxisId>): boolean => axes.has(axis) && others.some((other) => axes.has(other));
+    // The loop of a store over a row comes after its reductions: none of them may wait for an index of the row.
+    const isAwaited = nest.scalars.some(
+      (scalar, id) => scalar.op === "reduced" && stored.includes(to) && dependsOn(nest, id, known).has(to),
+    );
     return (
+      isAwaited ||
       nest.scalars.some((_, id) => mixes(dependsOn(nest, id, known))) ||
       // What is reduced over one axis may vary with the other alone.
       nest.reductions.some(({ over, value }) => mixes(new Set([...over, ...dependsOn(nest, value, known)])))
