@@ -136,7 +136,9 @@ def swapped[..S](a: f32[..S], b: f32[..S]) -> (a: f32[..S], b: f32[..S]) { retur
 `;
 
 function programOf({ shape, expression, declarations = "", params = [] }: Program): Graph {
-  const dims = ["N", ...(shape.length > 1 && declarations.includes("over=T") ? ["T", ...shape.slice(1)] : shape)].join(", ");
+  const dims = ["N", ...(shape.length > 1 && declarations.includes("over=T") ? ["T", ...shape.slice(1)] : shape)].join(
+    ", ",
+  );
   return checked(`${HEAD}
 graph g[N${dims.includes("T") ? ", T" : ""}] {
   input x: f32[${dims}]

@@ -123,7 +123,7 @@ class Reverse {
   }
 
   #pull(id: ValueId): void {
-    const source = this.#source;
+    const source: Source = this.#source;
     // What it is differentiated with respect to need not lead further.
     if (!this.#leads[id] || source.isBarrier(id)) return;
     const value = source.valueAt(id);
@@ -157,7 +157,7 @@ class Reverse {
     }
     const vjp = primitives[value.op]?.vjp;
     if (vjp === "zero") return;
-    if (!vjp) return source.fail(value);
+    if (!vjp) source.fail(value);
     const emit = source.emitterFor(value);
     const pulled = vjp({
       emit,
