@@ -34,9 +34,7 @@ const folder = join(import.meta.dirname, "diagnostics");
 
 /** Fixes behind which another error stands that is no fault of theirs, with its code. */
 const behind: Readonly<Record<string, string>> = {
-  TFG0107: "TFG0106",
   TFG0205: "TFG0206",
-  TFG0403: "TFG0106",
   TFG0502: "TFG0106",
 };
 

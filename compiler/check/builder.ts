@@ -1,6 +1,6 @@
 /** Collects the values of one graph while it is elaborated, then drops what no output needs and numbers the rest. */
 import type { Span } from "../../grammar/source.ts";
-import { type Dim, dimOf, formatDim, literalOf, scaleDim, subDims } from "../ir/dims.ts";
+import { addDims, type Dim, dimOf, dimOfTerm, formatDim, literalOf, scaleDim, subDims, type Term } from "../ir/dims.ts";
 import type {
   Assertion,
   Attributes,
@@ -69,10 +69,16 @@ interface CallDraft {
   results: readonly ValueId[];
 }
 
-/** `H >= 3` for H - 3 >= 0. */
+/** `H >= 3` for H - 3 >= 0, `N + 2 >= M` for N - M + 2 >= 0, `N <= 5` for 5 - N >= 0. */
 function orderText(difference: Dim): string {
-  const constant = difference.terms.find((term) => term.atoms.length === 0)?.coefficient ?? 0;
-  return `${formatDim(subDims(difference, dimOf(constant)))} >= ${-constant}`;
+  const part = (keeps: (term: Term) => boolean, sign: 1 | -1): Dim =>
+    addDims(...difference.terms.filter(keeps).map(({ coefficient, atoms }) => dimOfTerm(sign * coefficient, atoms)));
+  const more = part(({ coefficient, atoms }) => atoms.length > 0 && coefficient > 0, 1);
+  const less = part(({ coefficient, atoms }) => atoms.length > 0 && coefficient < 0, -1);
+  const constant = literalOf(part(({ atoms }) => atoms.length === 0, 1)) ?? 0;
+  if (more.terms.length === 0) return `${formatDim(less)} <= ${constant}`;
+  const [left, right] = constant > 0 ? [constant, 0] : [0, -constant];
+  return `${formatDim(addDims(more, dimOf(left)))} >= ${formatDim(addDims(less, dimOf(right)))}`;
 }
 
 /** More values than any program that a person writes; a runaway `repeat` stops here. */

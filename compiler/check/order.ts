@@ -110,7 +110,7 @@ function fits({ type }: FunctionParam, entity: Entity | undefined, generics: Rea
   if (!isDType(name) && !generics.has(name)) return true;
   const mayBeScalar = !type.dims?.some((dim) => dim.kind === "expr");
   if (kind === "int" || kind === "float") return mayBeScalar;
-  if (kind === "list") return !mayBeScalar;
+  if (kind === "list") return type.dims !== undefined;
   const dtype = kind === "tensor" ? entity.type.dtype : kind === "scalar" ? entity.scalar.dtype : undefined;
   if (dtype === undefined || (isDType(name) && dtype !== name)) return false;
   return kind === "tensor" ? mayBeScalar || entity.type.shape.length > 0 : mayBeScalar;

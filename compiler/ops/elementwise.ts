@@ -77,6 +77,7 @@ const OPERATORS = new Set([
   "bit_and",
   "bit_xor",
   "mulhi",
+  "round_f32",
 ]);
 
 const liftable = [...scalarFunctions.values()].filter(({ name }) => name !== "select" && name !== "cast");
