@@ -41,7 +41,8 @@ test("every record says how it is differentiated, those with rules how they are 
 
 for (const record of records) {
   const arbitrary = cases[record.name];
-  if (!arbitrary || record.vjp === undefined) continue;
+  // A step for differences, the identity for gradients: rounding has a test of its own below.
+  if (!arbitrary || record.vjp === undefined || record.name === "round_f32") continue;
   const takesFloats = (own: Case): boolean =>
     own.operands.some(({ dtype }) => isFloat(dtype)) && (record.name !== "cast" || own.args?.to === "f32");
   const zero = record.vjp === "zero";
@@ -127,6 +128,7 @@ test("where there is no derivative, it is what the language says", () => {
 test("rounding to fewer bits hands the gradient on, in f32", () => {
   assert.equal(gradientsAt("cast", [[0.1, -3]], { to: "f16" }), [[1, 1]]);
   assert.equal(gradientsAt("cast", [[0.1, -3]], { to: "bf16" }), [[1, 1]]);
+  assert.equal(gradientsAt("round_f32", [[0.1, -3]]), [[1, 1]]);
 });
 
 test("a product with zeros has the product of the others", () => {

@@ -321,7 +321,8 @@ export function withOwnGradient(
     entity.kind === "tensor" && isFloat(entity.type.dtype) ? [{ name, tensor: entity }] : [],
   );
   const site: CallSite = { span: attribute.span, callee: attribute.name.span, spelling: "@gradient" };
-  const pull: CallRule["pull"] = (cotangents) => {
+  const pull: CallRule["pull"] = (cotangents, of) => {
+    const renamed = (entity: Entity): Entity => (of ? withValues(entity, of) : entity);
     const call = inner.builder.openCall(`${declaration.name.text}_gradient`, site.span, undefined, undefined, []);
     const within: Frame = { ...inner, call };
     const emit = new GraphEmitter(within, site);
@@ -330,7 +331,7 @@ export function withOwnGradient(
       const value = cotangents[i] ?? emit.zeros(type.shape);
       return { kind: "tensor", value, type, origin: attribute.span };
     });
-    const supplied = [...params.map(({ entity }) => entity), ...results, ...handed].map(
+    const supplied = [...params.map(({ entity }) => renamed(entity)), ...results.map(renamed), ...handed].map(
       (entity): Supplied => ({ entity, span: attribute.span }),
     );
     const answer = callLambda(within, rule, inner, supplied, site);
@@ -343,6 +344,14 @@ export function withOwnGradient(
   };
   for (const { value } of results) inner.builder.rules.set(value, known);
   return own;
+}
+
+/** The same with other values. */
+function withValues(entity: Entity, of: (id: ValueId) => ValueId): Entity {
+  if (entity.kind === "tensor") return { ...entity, value: of(entity.value) };
+  if (entity.kind === "list") return { ...entity, items: entity.items.map((item) => withValues(item, of)) };
+  if (entity.kind !== "record") return entity;
+  return { ...entity, parts: entity.parts.map((part) => ({ ...part, entity: withValues(part.entity, of) })) };
 }
 
 function ownGradients(
@@ -407,6 +416,13 @@ function sourceOf(frame: Frame, site: CallSite): Source {
     valueAt: (id) => builder.valueAt(id),
     isBarrier: (id) => builder.barriers.has(id),
     ruleOf: (id) => builder.rules.get(id),
+    openLoop: () => builder.openLoop(),
+    replace: (id, value) => builder.replace(id, value, frame.facts),
+    copied: (id, of) => builder.copyRules(id, of),
+    emit: (like, value) => {
+      const call = regionOf(like.call);
+      return builder.emit({ ...value, span: like.span, ...(call === undefined ? {} : { call }) }, frame.facts);
+    },
     emitterFor: (value) => {
       const { call: _call, ...rest } = frame;
       const region = regionOf(value.call);
@@ -475,7 +491,8 @@ class GraphEmitter implements Emitter {
   }
 
   zeros(shape: readonly Dim[]): ValueId {
-    return this.apply("broadcast", [this.constant(0, "f32")], { shape });
+    const zero = this.constant(0, "f32");
+    return shape.length === 0 ? zero : this.apply("broadcast", [zero], { shape });
   }
 
   dim(dim: Dim, dtype: DType): ValueId {

@@ -175,8 +175,6 @@ export interface RoutineBuilder {
 export interface Emitter {
   /** A primitive by its name, with its arguments as the signature binds them. */
   apply(name: string, operands: readonly ValueId[], args?: Readonly<Record<string, Argument>>): ValueId;
-  /** A further result of a primitive with several, from 1. */
-  part(of: ValueId, index: number): ValueId;
   typeOf(value: ValueId): TensorType;
   /** A further result of a value, from 1. */
   part(value: ValueId, index: number): ValueId;

@@ -35,7 +35,7 @@ function keyAt(build: RoutineBuilder, dtype: DType, pointer: Expr): Expr {
 // ---- gradients -------------------------------------------------------------------------------------------
 
 /** Rows like those of `x` with each of `values` at its index along the last axis, and zeros elsewhere. */
-function atIndices(emit: Emitter, values: ValueId, indices: ValueId, { dtype, shape }: TensorType): ValueId {
+function atIndices(emit: Emitter, values: ValueId, indices: ValueId, { shape }: TensorType): ValueId {
   const extent = shape[shape.length - 1] ?? ONE;
   const taken = emit.typeOf(values).shape[shape.length - 1] ?? ONE;
   const rows = mulDims(...shape.slice(0, -1));

@@ -33,6 +33,10 @@ export function sourceOf(builder: GraphBuilder): Source {
     valueAt: (id) => builder.values[id] ?? missing(`no value ${id}`),
     isBarrier: () => false,
     ruleOf: () => undefined,
+    emit: (value) => missing(`there are no loops here, but \`${value.op}\``),
+    openLoop: () => missing("there are no loops here"),
+    replace: () => missing("there are no loops here"),
+    copied: () => missing("there are no loops here"),
     emitterFor: () => emitter,
     fail: (value) => missing(`\`${value.op}\` has no vjp`),
   };
