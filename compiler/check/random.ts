@@ -12,7 +12,6 @@ import { ceilDiv } from "./numbers.ts";
 import { emitConstant, emitValue, fail } from "./operands.ts";
 import type { Place } from "./places.ts";
 import { Failure } from "./report.ts";
-import type { TextOrder } from "./scopes.ts";
 
 const UNIT = 2 ** -24;
 
