@@ -487,6 +487,8 @@ test("JSON is complete and the same every time", async () => {
     "kind",
     "kernel",
     "template",
+    "within",
+    "times",
     "flops",
     "read",
     "written",

@@ -7,6 +7,7 @@ import { affineKey } from "../ir/affine.ts";
 import { type Graph, type ValueId, valueOf } from "../ir/graph.ts";
 import { type Buffer, type BufferId, dependsOn, isWithin, type LoopProgram, type LoopStep } from "../ir/loops.ts";
 import { fetchNames, rootsOfFetch } from "../ir/needs.ts";
+import { stepsFor, type Touched } from "../ir/step-tree.ts";
 import { lowerPart } from "./lower.ts";
 
 /** A step that copies a new value over the old one. */
@@ -42,13 +43,29 @@ export function commitInPlace({ program, commits, bufferOf }: FormedProgram): Lo
     replaced.set(fresh, source);
   }
   const now = (id: BufferId): BufferId => replaced.get(id) ?? id;
-  return {
+  return dropUnneeded({
     ...program,
     buffers,
     steps: steps.filter((step) => step !== undefined),
     flows: program.flows.map(({ from, to }) => ({ from: now(from), to })),
     updates: program.updates.map(now),
-  };
+  });
+}
+
+/** Without the steps of carries that a loop takes along for nothing. */
+function dropUnneeded(program: LoopProgram): LoopProgram {
+  const touched = program.steps.map(
+    ({ nests, routine, region }): Touched => ({
+      reads: [
+        ...nests.flatMap(({ scalars }) => scalars.flatMap((scalar) => (scalar.op === "load" ? [scalar.buffer] : []))),
+        ...(routine?.reads ?? []),
+      ],
+      writes: [...nests.flatMap(({ stores }) => stores.map((store) => store.buffer)), ...(routine?.writes ?? [])],
+      ...(region === undefined ? {} : { region }),
+    }),
+  );
+  const needed = stepsFor([...program.outputs, ...program.updates], touched, program);
+  return { ...program, steps: program.steps.filter((_, i) => needed.has(i)) };
 }
 
 interface Candidate {
