@@ -36,9 +36,12 @@ export function unifyRows(nest: LoopNest): LoopNest {
     const others = [to, ...[...renamed].flatMap(([from, target]) => (target === to ? [from] : []))];
     const mixes = (axes: ReadonlySet<AxisId>): boolean => axes.has(axis) && others.some((other) => axes.has(other));
     // The loop of a store over a row comes after its reductions: none of them may wait for an index of the row.
-    const isAwaited = nest.scalars.some(
-      (scalar, id) => scalar.op === "reduced" && stored.includes(to) && dependsOn(nest, id, known).has(to),
-    );
+    const isAwaited =
+      stored.includes(to) &&
+      nest.scalars.some((scalar, id) => {
+        const axes = dependsOn(nest, id, known);
+        return scalar.op === "reduced" && (axes.has(to) || axes.has(axis));
+      });
     return (
       isAwaited ||
       nest.scalars.some((_, id) => mixes(dependsOn(nest, id, known))) ||
