@@ -5,6 +5,8 @@ import { interpret } from "../compiler/interpret.ts";
 import type { Graph } from "../compiler/ir/graph.ts";
 import { elementsOf } from "../compiler/ops/points.ts";
 import type { NdArray } from "../compiler/ops/primitive.ts";
+import { selectOutputs } from "../compiler/passes/select-outputs.ts";
+import { runPasses } from "../compiler/pipeline.ts";
 import { dot } from "./gradients/differences.ts";
 import { initialValues } from "./initial-values.ts";
 import { randomNumbers } from "./ops/cases.ts";
@@ -200,6 +202,18 @@ for (const [name, program] of Object.entries(programs))
       }
     }
   });
+
+test("a loop keeps its carries for the gradient, and not for a run without it", () => {
+  const graph = programOf(programs.a_scan_of_two ?? { shape: [], expression: "x" });
+  const resultsOf = (of: Graph): readonly number[] =>
+    runPasses(of, { verify: true }).graph.values.flatMap(({ op, more }) =>
+      op === "loop" ? [1 + (more?.length ?? 0)] : [],
+    );
+  assert.equal(resultsOf(selectOutputs(graph, ["y"])), [4], "three carries and what is stacked");
+  const [forward = 0, backward = 0] = resultsOf(selectOutputs(graph, ["dx"]));
+  assert.is(forward, 4 + 3, "the carries of each iteration");
+  assert.ok(backward > 0);
+});
 
 test("kinks and edges have the gradients of the language", () => {
   const graph = checked(`graph g {

@@ -399,19 +399,23 @@ function ownGradients(
 /** The graph under elaboration as what differentiation goes through. */
 function sourceOf(frame: Frame, site: CallSite): Source {
   const { builder } = frame;
-  const regions = new Map<CallId, CallId>();
+  const regions = new Map<CallId | string, CallId>();
   const outer = new Set<CallId>();
   for (let call = frame.call; call !== undefined; call = builder.callAt(call).parent) outer.add(call);
-  /** Beside the region of a call, one for its gradient. */
-  const regionOf = (call: CallId | undefined): CallId | undefined => {
-    if (call === undefined || outer.has(call)) return frame.call;
-    const known = regions.get(call);
-    if (known !== undefined) return known;
-    const { name, span, parent } = builder.callAt(call);
-    const made = builder.openCall(`${name}_gradient`, span, regionOf(parent), undefined, []);
-    regions.set(call, made);
+  const open = (key: CallId | string, name: string, span: Span, parent: CallId | undefined): CallId => {
+    const made = regions.get(key) ?? builder.openCall(`${name}_gradient`, span, parent, undefined, []);
+    regions.set(key, made);
     return made;
   };
+  /** Beside the region of a call, one for its gradient. */
+  const ofCall = (call: CallId | undefined): CallId | undefined => {
+    if (call === undefined || outer.has(call)) return frame.call;
+    const { name, span, parent } = builder.callAt(call);
+    return regions.get(call) ?? open(call, name, span, ofCall(parent));
+  };
+  // What stands in the graph itself has its primitive's name: kernels are named by regions.
+  const regionOf = ({ call, op, span }: Value): CallId | undefined =>
+    ofCall(call) ?? (op === "loop" ? undefined : open(op, op, span, undefined));
   return {
     valueAt: (id) => builder.valueAt(id),
     isBarrier: (id) => builder.barriers.has(id),
@@ -420,12 +424,12 @@ function sourceOf(frame: Frame, site: CallSite): Source {
     replace: (id, value) => builder.replace(id, value, frame.facts),
     copied: (id, of) => builder.copyRules(id, of),
     emit: (like, value) => {
-      const call = regionOf(like.call);
+      const call = regionOf(like);
       return builder.emit({ ...value, span: like.span, ...(call === undefined ? {} : { call }) }, frame.facts);
     },
     emitterFor: (value) => {
       const { call: _call, ...rest } = frame;
-      const region = regionOf(value.call);
+      const region = regionOf(value);
       const inner: Frame = region === undefined ? rest : { ...rest, call: region };
       return new GraphEmitter(inner, { ...site, span: value.span });
     },
