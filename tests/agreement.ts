@@ -16,6 +16,8 @@ export interface Agreement {
   readonly within: number;
   /** What `within` is relative to: each element, but at least 1, or the largest element of its tensor. */
   readonly of?: "element" | "largest";
+  /** What is compared of each element of a result. */
+  readonly view?: (x: number) => number;
   readonly seed?: number;
   readonly targets?: readonly TargetName[];
   /** Sets variables; the sessions start with the same. */
@@ -47,7 +49,7 @@ async function openSessions(interpreter: Interpreter, targets: readonly TargetNa
 
 /** Runs on each target and by the interpreter, and compares; what the interpreter gave in each run. */
 export async function agree(graph: Graph, runs: readonly Run[], agreement: Agreement): Promise<readonly Results[]> {
-  const { within, of = "element", seed = 0, targets = TARGETS, prepare } = agreement;
+  const { within, of = "element", view = (x) => x, seed = 0, targets = TARGETS, prepare } = agreement;
   const interpreter = new Interpreter(graph, seed, "dtype");
   prepare?.(interpreter);
   const opened = await openSessions(interpreter, targets);
@@ -96,7 +98,8 @@ export async function agree(graph: Graph, runs: readonly Run[], agreement: Agree
       for (const [name, { data, shape }] of results) {
         const result = got[name];
         if (result instanceof Tensor) assert.equal([...result.shape], [...shape], `${where}: shape of ${name}`);
-        compare(data, result instanceof Tensor ? [...result.data].map(Number) : [Number(result)], `${where}: ${name}`);
+        const own = result instanceof Tensor ? Array.from(result.data, Number) : [Number(result)];
+        compare(Array.from(data, view), own.map(view), `${where}: ${name}`);
       }
       for (const [name, { data }] of interpreter.variables) {
         const own = await session.params[name]?.get();
