@@ -59,7 +59,7 @@ function refuseConflicts(graph: Graph, updates: readonly Update[], fetches: read
     const first = updates.slice(0, i).find((other) => other.variable === update.variable);
     if (!first) continue;
     const [a, b] = [first, update].map(({ when }) => fetches.find((name) => when.includes(name)));
-    throw new TfgError("TFG0807", `\`${a}\` and \`${b}\` both update \`${update.variable}\`: fetch them in two runs`, {
+    throw new TfgError("TFG0807", `"${a}" and "${b}" both update ${update.variable}: fetch them in two runs`, {
       graph: graph.name,
     });
   }
@@ -283,6 +283,7 @@ class Run {
     const fed = this.#options.feeds.get(name);
     if (fed) return this.#fitting(fed, type, `feed "${name}"`, "TFG0808");
     const input = this.#graph.inputs.find((known) => known.name === name);
+    if (typeof input?.default === "object") return Float64Array.from(input.default);
     if (input?.default !== undefined)
       return new Float64Array(elementsOf(type.shape.map(this.#size))).fill(input.default);
     throw new TfgError("TFG0803", `\`${name}\` is not fed; it is ${formatType(type)}`);

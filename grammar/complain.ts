@@ -14,7 +14,7 @@ import {
   startsDeclaration,
   startsLine,
 } from "./outline.ts";
-import type { SourceFile, Span } from "./source.ts";
+import { type SourceFile, type Span, spanText } from "./source.ts";
 import * as t from "./tokens.ts";
 import { is } from "./tokens.ts";
 
@@ -71,6 +71,21 @@ function unclosed(mishap: Mishap, opener: IToken, label: string): Diagnostic {
 }
 
 function commaMissing(mishap: Mishap): Diagnostic {
+  const { file, words, index } = mishap;
+  const [before, word] = [words[index - 1], words[index]];
+  if (before !== undefined && word !== undefined && is(word, t.Ident)) {
+    const span = { ...spanOf(file, before), end: t.endOf(word) };
+    if (t.endOf(before) === word.startOffset && is(before, t.NumberLiteral))
+      return syntaxError("TFG0101", `\`${spanText(span)}\` is neither a number nor a name`, {
+        span,
+        text: "a name does not begin with a digit",
+      });
+    if (before.image === word.image) {
+      const helps = [{ text: "write it once", edits: [{ span: { ...span, start: t.endOf(before) }, text: "" }] }];
+      const primary = { span: spanOf(file, word), text: "again" };
+      return syntaxError("TFG0101", `\`${word.image}\` is written twice`, primary, { helps });
+    }
+  }
   const primary = behind(mishap, "expected `,`");
   return syntaxError("TFG0101", `expected \`,\` before ${found(mishap, mishap.index)}`, primary, {
     helps: [{ text: "insert `,`", edits: [{ span: primary.span, text: "," }] }],
@@ -241,6 +256,8 @@ function headOfDeclaration(mishap: Mishap, word: IToken): Diagnostic | undefined
   return undefined;
 }
 
+const ofCalls: ReadonlySet<TokenType> = new Set([t.Fn, t.Pipe, t.Arrow]);
+
 /** `[f(i) for i in N]`, `x |> fn(h) => h`, `if c: a else: b`, `(a, b)`. */
 function otherForms(mishap: Mishap, word: IToken): Diagnostic | undefined {
   const { file, words, index, expected } = mishap;
@@ -259,9 +276,13 @@ function otherForms(mishap: Mishap, word: IToken): Diagnostic | undefined {
   }
   const opener = innermostOpen(words, index);
   const owner = opener === undefined ? undefined : words[words.indexOf(opener) - 1];
-  const isTuple = opener?.image === "(" && owner !== undefined && !is(owner, t.Ident) && !isCloser(owner);
-  if (word.tokenType === t.Comma && isTuple && owner.tokenType !== t.Fn) {
-    const close = matchingCloser(words, words.indexOf(opener));
+  const isOwned = owner !== undefined && (is(owner, t.Ident) || isCloser(owner) || ofCalls.has(owner.tokenType));
+  if (word.tokenType === t.Comma && opener?.image === "(" && owner !== undefined && !isOwned) {
+    const first = words.indexOf(opener);
+    const close = matchingCloser(words, first);
+    const inside = words.slice(first + 1, close === undefined ? index : words.indexOf(close));
+    // Named arguments belong to a call whose name is missing.
+    if (inside.some(({ tokenType }) => tokenType === t.Equal)) return undefined;
     const edits =
       close === undefined
         ? undefined

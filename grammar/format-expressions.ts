@@ -14,6 +14,12 @@ interface Hanging {
   readonly tail: Layout;
 }
 
+interface Operation {
+  readonly whole: Layout;
+  /** With its last operand, which has brackets, begun on the first line and broken. */
+  readonly hanging?: Layout;
+}
+
 export abstract class ExpressionFormatter {
   private readonly words: Words;
 
@@ -101,7 +107,7 @@ export abstract class ExpressionFormatter {
       case "unary":
         return concat(this.word(node.operator), this.gap("none"), this.expression(node.operand));
       case "binary":
-        return this.binary(node);
+        return this.binary(node).whole;
       case "pipe":
         return this.pipe(node);
       case "coalesce":
@@ -127,6 +133,7 @@ export abstract class ExpressionFormatter {
         return group(concat(head, tail));
       }
       case "parenthesized": {
+        if (node.value.kind === "binary") return this.bracketed([node.value], (value) => this.expression(value));
         const open = concat(this.word("("), this.gap("none"));
         return concat(open, this.expression(node.value), this.gap("none", "close"), this.word(")"));
       }
@@ -152,15 +159,12 @@ export abstract class ExpressionFormatter {
   }
 
   /** Operators that bind alike are broken alike, each at the start of its line. */
-  private binary(node: s.BinaryExpression): Layout {
-    if (node.operator === "..") {
-      const isTight = isAtom(node.left) && isAtom(node.right);
-      const left = this.expression(node.left);
-      if (!isTight) return concat(left, this.next("space", ".."), this.value(node.right));
-      return concat(left, this.next("none", ".."), this.gap("none"), this.expression(node.right));
-    }
-    if (node.operator === "**") {
-      return concat(this.expression(node.left), this.next("space", "**"), this.value(node.right));
+  private binary(node: s.BinaryExpression): Operation {
+    if (node.operator === ".." || node.operator === "**") {
+      const isTight = node.operator === ".." && isAtom(node.left) && isAtom(node.right);
+      const space = isTight ? "none" : "space";
+      const left = concat(this.expression(node.left), this.next(space, node.operator));
+      return { whole: concat(left, this.gap(space), this.expression(node.right)) };
     }
     const chain: s.BinaryExpression[] = [];
     let first: s.Expression = node;
@@ -169,10 +173,33 @@ export abstract class ExpressionFormatter {
       first = first.left;
     }
     const start = this.expression(first);
+    if (chain.length === 1) return this.pair(start, node);
     const rest = chain
       .toReversed()
       .map(({ operator, right }) => concat(this.next("line", operator), this.value(right)));
-    return group(concat(start, indent(concat(...rest))));
+    return { whole: group(concat(start, indent(concat(...rest)))) };
+  }
+
+  /**
+   * Two operands, of which one may have brackets: those are broken where the operands are too long for two lines, as
+   * in `x - [` and the list below it, or `)` and `< 1e-6` behind it.
+   */
+  private pair(left: Layout, { left: first, operator, right: second }: s.BinaryExpression): Operation {
+    const sign = concat(this.next("line", operator), this.gap("space"));
+    const { whole: right, hanging: inner = right } =
+      second.kind === "binary" ? this.binary(second) : { whole: this.expression(second) };
+    const lines = concat(left, indent(concat(sign, right)));
+    const hanging = isAtom(first) && endsInBracket(second) ? concat(flat(concat(left, sign)), inner) : undefined;
+    const isShort = endsInBracket(first) && isAtom(second) && !endsInBracket(second);
+    const besides = hanging ?? (isShort ? concat(left, flat(concat(sign, right))) : undefined);
+    if (besides === undefined) return { whole: group(lines) };
+    const whole = choice(
+      { of: lines, fits: "flat" },
+      { of: lines, fits: "all" },
+      { of: besides, fits: "first" },
+      { of: lines, fits: "all" },
+    );
+    return hanging === undefined ? { whole } : { whole, hanging };
   }
 
   /** On one line, or with a line for each stage. A function that ends an only stage goes on below the line. */
@@ -248,6 +275,7 @@ export abstract class ExpressionFormatter {
       const only = args.map((arg) => this.argument(arg));
       return concat(open, ...only, this.gap("none", "close"), this.word(")"));
     }
+    if (args.length === 1 && last?.kind === "binary") return this.onlyOperation(args[0]?.name, last);
     if (last?.kind !== "lambda") return this.bracketed(args, (arg) => this.argument(arg));
 
     const open = this.word("(");
@@ -255,7 +283,7 @@ export abstract class ExpressionFormatter {
       this.gap("soft"),
       ...args.slice(0, -1).map((arg) => concat(this.argument(arg), this.next("none", ","), this.gap("line"))),
     );
-    const name = args.at(-1)?.name === undefined ? "" : concat(this.word(), this.next("none", "="), this.gap("none"));
+    const name = args.at(-1)?.name === undefined ? "" : this.argumentName();
     const { head, tail } = this.lambda(last);
     const close = concat(this.gap("soft", "close"), this.word(")"));
     const whole = concat(start, name, group(concat(head, tail)));
@@ -266,16 +294,37 @@ export abstract class ExpressionFormatter {
     );
   }
 
+  /** `abs(x - [` and the list below it, where a line for the argument is not enough. */
+  private onlyOperation(name: s.Name | undefined, operation: s.BinaryExpression): Layout {
+    const open = this.word("(");
+    const start = concat(this.gap("soft"), name === undefined ? "" : this.argumentName());
+    const { whole, hanging } = this.binary(operation);
+    const end = concat(this.gap("soft", "close"), this.word(")"));
+    const lines = concat(open, indent(concat(start, whole)), end);
+    if (hanging === undefined) return group(lines);
+    return choice(
+      { of: lines, fits: "flat" },
+      { of: lines, fits: "all" },
+      { of: concat(open, flat(start), hanging, flat(end)), fits: "first" },
+      { of: lines, fits: "all" },
+    );
+  }
+
   private argument({ name, value }: s.Argument): Layout {
-    if (name === undefined) return this.expression(value);
-    return concat(this.word(), this.next("none", "="), this.gap("none"), this.expression(value));
+    return name === undefined ? this.expression(value) : concat(this.argumentName(), this.expression(value));
+  }
+
+  /** `name=` */
+  private argumentName(): Layout {
+    return concat(this.word(), this.next("none", "="), this.gap("none"));
   }
 
   private slice(slice: s.SliceSyntax): Layout {
     if (slice.kind === "rest" || slice.kind === "new") return this.word();
     if (slice.kind === "at") return this.expression(slice.value);
     const { from, to, step } = slice;
-    const isTight = [from, to, step].every((part) => part === undefined || isAtom(part));
+    const bounds = [from, to, step].filter((part) => part !== undefined);
+    const isTight = bounds.length < 2 || bounds.every(isAtom);
     const parts: Layout[] = from === undefined ? [] : [this.expression(from)];
     const colon = (value: s.Expression | undefined): void => {
       parts.push(this.next(isTight || parts.length === 0 ? "none" : "space", ":"));
@@ -305,6 +354,13 @@ function hasBrackets(node: s.Expression): boolean {
   if (node.kind === "call") return node.args.length > 0;
   if (node.kind === "list") return node.items.length > 0;
   return node.kind === "comprehension";
+}
+
+/** Whether it ends with a bracket in which it can be broken. */
+function endsInBracket(node: s.Expression): boolean {
+  if (node.kind === "binary") return isAtom(node.left) && endsInBracket(node.right);
+  if (node.kind === "unary") return endsInBracket(node.operand);
+  return hasBrackets(node) || (node.kind === "parenthesized" && node.value.kind === "binary");
 }
 
 function levelOf({ operator }: s.BinaryExpression): number {

@@ -269,7 +269,7 @@ class Formatter extends ExpressionFormatter {
       case "if":
         return this.ifStatement(node);
       case "scope":
-        return concat(this.word("scope"), this.next("space"), this.gap("space"), this.block(node.body));
+        return concat(this.word("scope"), this.next("space"), this.gap("space"), this.shortBlock(node.body));
       case "update":
         return concat(this.word(), this.next("space", ":="), this.value(node.value));
       case "binding": {

@@ -18,8 +18,8 @@ export type Layout =
   | { readonly kind: "choice"; readonly options: readonly Option[]; readonly breaks: boolean };
 
 /**
- * What must fit for an alternative to be taken: all of it on one line, its first line, or each of its lines. Groups
- * within it are taken to be on one line. The last alternative is taken without a question.
+ * What must fit for an alternative to be taken: all of it on one line, its first line, or each of its lines if every
+ * group within it is on one. The last alternative is taken without a question.
  */
 interface Option {
   readonly of: Layout;
@@ -188,8 +188,8 @@ class Printer {
         if (width > lineWidth) return false;
         continue;
       }
-      // Groups are on one line here, but for what follows, which may break as soon as it can.
-      const isOneLine = isFlat || !(isRest || next.breaks || (next.kind === "choice" && how === "first"));
+      // Where all must fit, groups are on one line; a first line ends, and what follows breaks, as soon as it can.
+      const isOneLine = isFlat || !(isRest || next.breaks || how === "first");
       switch (next.kind) {
         case "concat":
           for (const part of next.parts.toReversed()) todo.push({ ...tried, of: part });

@@ -60,7 +60,9 @@ export function outline(file: SourceFile): Outline | undefined {
   const declarations = new Map<string, Span>();
   const imports: Span[] = [];
   const heads = [
-    ...file.text.matchAll(/^(?:(?:\/\/\/|@).*\n)*(def|layer|optimizer|config|const|test|import|graph)\b *(\w*)/gm),
+    ...file.text.matchAll(
+      /^(?:\/\/\/.*\n|@.*\n(?:[ )}\]].*\n)*)*(def|layer|optimizer|config|const|test|import|graph)\b *(\w*)/gm,
+    ),
   ];
   for (const [i, head] of heads.entries()) {
     const [, kind, name = ""] = head;

@@ -50,7 +50,8 @@ export interface InputSpec {
   /** As the user wrote it, for messages: `f32[N, 28, 28, 1]`. */
   readonly type: string;
   readonly address: Expr;
-  readonly default?: number;
+  /** What is fed where the caller feeds nothing: a number fills the input, several are its elements, row-major. */
+  readonly default?: number | readonly number[];
   readonly accepts?: "i64" | "f64";
   /** Line in the source, for messages. */
   readonly line: number;

@@ -150,6 +150,14 @@ export function load(memory: Words, at: number, count: number, dtype: DType): Ar
   return new Uint16Array(new Uint32Array(Float32Array.from(floats, rounders.bf16).buffer).map((bits) => bits >>> 16));
 }
 
+/** Numbers as host elements, rounded. */
+export function arrayOf(dtype: DType, values: ArrayLike<number>): ArrayOf<ArrayBuffer>[DType] {
+  const words = new ArrayBuffer(values.length * 4);
+  const memory = { f32: new Float32Array(words), i32: new Int32Array(words) };
+  storeNumbers(memory, 0, dtype, values);
+  return load(memory, 0, values.length, dtype);
+}
+
 /** Elements as numbers: what the bit patterns of f16 and bf16 stand for. */
 export function toNumbers(dtype: DType, data: ArrayOf[DType] | AlsoArrayOf[DType]): ArrayLike<number> {
   if (dtype === "f16" && !isHalfArray(data)) return Array.from(data, fromHalf);

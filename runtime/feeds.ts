@@ -1,6 +1,6 @@
 /** Feeds: which there must be, of what type, and the run dims that their lengths and shapes tell. */
 import type { Expr, InputSpec, Program } from "./abi.ts";
-import { alsoNames, arrayTypes, type HostArray, rounders } from "./dtype.ts";
+import { alsoNames, arrayOf, arrayTypes, type HostArray, rounders } from "./dtype.ts";
 import { didYouMean, TfgError } from "./errors.ts";
 import { eachDim, evaluate, type FetchSet } from "./plan.ts";
 import type { AnyFeed, AnyFeeds } from "./signature.ts";
@@ -17,6 +17,8 @@ export interface Fed {
   /** Names of the array types that it takes. */
   readonly kinds: readonly string[];
   data: HostArray | number;
+  /** What it holds where nothing is given. */
+  readonly standard: HostArray | number | undefined;
   shape: readonly number[] | undefined;
   /** What its length says of the dims, or each of its sizes. */
   equations: readonly Equation[];
@@ -144,8 +146,10 @@ export function feedBinder(program: Program): FeedBinder {
   const fed = inputs.map((input): Fed => {
     const ofLength = [{ exprs: input.shape, target: 1 }] as const;
     const ofSizes = input.shape.map((expr) => ({ exprs: [expr], target: 1 }));
+    const { default: standard, dtype } = input;
     return {
       input,
+      standard: typeof standard === "object" ? arrayOf(dtype, standard) : standard,
       kinds: [arrayTypes[input.dtype].name, alsoNames[input.dtype], input.accepts && wideName[input.accepts]].filter(
         (name) => name !== undefined,
       ),
@@ -212,7 +216,13 @@ export function feedBinder(program: Program): FeedBinder {
       const self = fed[i] as Fed;
       const { name } = self.input;
       // Its own: every object inherits a `constructor`.
-      const feed = (Object.hasOwn(feeds, name) ? feeds[name] : undefined) ?? self.input.default;
+      const feed = Object.hasOwn(feeds, name) ? feeds[name] : undefined;
+      if (feed === undefined && self.standard !== undefined) {
+        self.data = self.standard;
+        // It tells no dims: a number fills what the other feeds say, several numbers have literal sizes.
+        self.equations = [];
+        continue;
+      }
       if (feed === undefined) throw ofFeed(self, "TFG0803", ` is missing: ${set.names} needs ${self.input.type}`);
       const wrong = takeFeed(feed, self);
       if (wrong) throw ofFeed(self, "TFG0808", `: ${wrong}`);

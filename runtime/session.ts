@@ -135,7 +135,9 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
       const fed = binder.fed[position];
       const at = plan.inputs[i];
       if (!input || !fed || at === undefined) continue;
-      if (typeof fed.data === "number") storeNumber(machine, at, input.dtype, fed.data);
+      if (typeof fed.data === "number")
+        for (let e = countOf(input.shape.map((size) => evaluate(size, binder.dims, []))); e-- > 0; )
+          storeNumber(machine, at + e, input.dtype, fed.data);
       else store(machine, at, input.dtype, fed.data);
       fed.data = 0;
     }

@@ -81,8 +81,8 @@ function arrayOf(dtype: NdArray["dtype"], nested: unknown): NdArray {
 
 async function hold(graph: Graph, promises: Promises): Promise<void> {
   const feeds = new Map(
-    graph.inputs.flatMap(({ name, type, default: value }): [string, NdArray][] => {
-      const given = promises.inputs.get(name) ?? value;
+    graph.inputs.flatMap(({ name, type }): [string, NdArray][] => {
+      const given = promises.inputs.get(name);
       return given === undefined ? [] : [[name, arrayOf(type.dtype, given)]];
     }),
   );

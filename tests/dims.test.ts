@@ -33,7 +33,9 @@ type Expression =
   | { readonly is: "number"; readonly value: number }
   | { readonly is: "name"; readonly name: string }
   | { readonly is: "+" | "-" | "*" | "max" | "min"; readonly a: Expression; readonly b: Expression }
-  | { readonly is: "/" | "ceil" | "%"; readonly a: Expression; readonly by: number };
+  | { readonly is: "/" | "ceil" | "%"; readonly a: Expression; readonly by: number }
+  /** floor(a / (times * name)) */
+  | { readonly is: "over"; readonly a: Expression; readonly name: string; readonly times: number };
 
 const { expression } = fc.letrec<{ expression: Expression }>((tie) => ({
   expression: fc.oneof(
@@ -49,6 +51,12 @@ const { expression } = fc.letrec<{ expression: Expression }>((tie) => ({
       is: fc.constantFrom("/" as const, "ceil" as const, "%" as const),
       a: tie("expression"),
       by: fc.integer({ min: 1, max: 8 }),
+    }),
+    fc.record({
+      is: fc.constant("over" as const),
+      a: tie("expression"),
+      name: fc.constantFrom(...NAMES),
+      times: fc.integer({ min: 1, max: 3 }),
     }),
   ),
 }));
@@ -75,6 +83,8 @@ function build(e: Expression): Dim {
       return ceilDivDims(build(e.a), dimOf(e.by));
     case "%":
       return modDims(build(e.a), dimOf(e.by));
+    case "over":
+      return floorDivDims(build(e.a), scaleDim(dimSymbol(e.name), e.times));
   }
 }
 
@@ -97,6 +107,8 @@ function compute(e: Expression, at: Assignment): number {
       return Math.floor(compute(e.a, at) / e.by);
     case "ceil":
       return Math.ceil(compute(e.a, at) / e.by);
+    case "over":
+      return Math.floor(compute(e.a, at) / (e.times * (at[e.name] ?? 1)));
     case "%": {
       const a = compute(e.a, at);
       return a - e.by * Math.floor(a / e.by);

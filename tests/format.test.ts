@@ -298,6 +298,8 @@ keeps("long and deep programs", () => {
     nested(450, "-", ""),
     nested(95, "(", ")"),
     nested(95, "f(a, ", ", b)"),
+    nested(95, "(1.5 + a * ", ")"),
+    nested(45, "f(a - [", "])"),
     nested(95, "[", "]"),
     nested(95, "x[", "]"),
     nested(45, "f(a, fn(x) => ", ")"),

@@ -2,141 +2,28 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
-import * as assert from "uvu/assert";
-import { compileGraph } from "../compiler/index.ts";
-import { packKernels } from "../compiler/targets/module.ts";
-import { type Kernels, openSession, Tensor, TfgError } from "../runtime/index.ts";
-import { hostArray, TARGETS, type TargetName } from "./oracle/targets.ts";
-import { arrayOf, graphOf, Interpreter, type Nested } from "./program.ts";
+import { type Agreement, agree as agreeOn, noise, type Run } from "./agreement.ts";
+import { graphOf, type Interpreter } from "./program.ts";
 
-interface Run {
-  readonly fetches: readonly string[];
-  readonly feeds?: Readonly<Record<string, Nested>>;
-}
-
-/** Of a session like the interpreter's; the code and text of the error, if the run fails. */
-async function sessionsOf(interpreter: Interpreter) {
-  const { graph, variables, seed } = interpreter;
-  const { program, code } = await compileGraph(graph, { targets: { wasm: true, js: true }, verify: true });
-  const { wasm, js } = code;
-  if (!wasm || js === undefined) throw new Error("both targets were asked for");
-  const kernels: Kernels = {
-    wasm: { code: await packKernels(wasm), split: wasm.fma.length },
-    js: new Function(`return ${js};`)() as NonNullable<Kernels["js"]>,
-  };
-  const open = async (target: TargetName) => {
-    const session = await openSession(
-      { program, kernels },
-      { device: target === "js" ? "js" : "wasm", profile: target === "wasm base" ? "base" : "auto", seed },
-    );
-    for (const [name, { dtype, data }] of variables) await session.params[name]?.set(hostArray(dtype, data));
-    return { target, session };
-  };
-  return Promise.all(TARGETS.map(open));
-}
-
-/** Runs on each target and by the interpreter, and compares results and variables after each. */
-async function agree(text: string, runs: readonly Run[], within: number, more: Partial<Options> = {}): Promise<void> {
-  const graph = graphOf(text, more.settings ?? {});
-  const interpreter = new Interpreter(graph, more.seed ?? 0, "dtype");
-  more.prepare?.(interpreter);
-  const opened = await sessionsOf(interpreter);
-  const isClose = (x: number, y: number): boolean =>
-    Object.is(x, y) || x === y || Math.abs(x - y) <= within * Math.max(1, Math.abs(x));
-  for (const [i, { fetches, feeds = {} }] of runs.entries()) {
-    let failure: string | undefined;
-    let results = new Map<string, { readonly data: ArrayLike<number>; readonly shape: readonly number[] }>();
-    try {
-      results = interpreter.run(fetches, feeds);
-    } catch (error) {
-      if (!(error instanceof TfgError)) throw error;
-      failure = error.code;
-    }
-    for (const { target, session } of opened) {
-      const where = `${target}, run ${i} of ${fetches.join(", ")}`;
-      const fed = Object.fromEntries(
-        Object.entries(feeds).map(([name, nested]) => {
-          const { shape, data, dtype } = arrayOf(
-            graph.inputs.find((input) => input.name === name)?.type.dtype ?? "f32",
-            nested,
-          );
-          return [name, { shape, data: hostArray(dtype, data) }];
-        }),
-      );
-      let got: Readonly<Record<string, unknown>> = {};
-      let wrong: string | undefined;
-      try {
-        got = await session.run(fetches, fed);
-      } catch (error) {
-        if (!(error instanceof TfgError)) throw error;
-        wrong = error.code;
-      }
-      assert.is(wrong, failure, where);
-      for (const [name, { data, shape }] of results) {
-        const result = got[name];
-        const numbers = result instanceof Tensor ? [...result.data].map(Number) : [Number(result)];
-        if (result instanceof Tensor) assert.equal([...result.shape], [...shape], `${where}: shape of ${name}`);
-        Array.from(data).forEach((x, k) => {
-          assert.ok(isClose(x, numbers[k] ?? Number.NaN), `${where}: ${name}[${k}] is ${numbers[k]} instead of ${x}`);
-        });
-      }
-      for (const [name, { data }] of interpreter.variables) {
-        const own = (await session.params[name]?.get()) as ArrayLike<number> | Tensor | undefined;
-        const numbers = own instanceof Tensor ? own.data : own;
-        Array.from(data).forEach((x, k) => {
-          const y = Number(numbers?.[k] ?? Number.NaN);
-          assert.ok(isClose(x, y), `${where}: variable ${name}[${k}] is ${y} instead of ${x}`);
-        });
-      }
-    }
-  }
-  for (const { session } of opened) session[Symbol.dispose]();
-}
-
-interface Options {
+interface Options extends Omit<Agreement, "within"> {
   readonly settings: Readonly<Record<string, string>>;
-  readonly seed: number;
-  readonly prepare: (interpreter: Interpreter) => void;
+}
+
+async function agree(text: string, runs: readonly Run[], within: number, more: Partial<Options> = {}): Promise<void> {
+  const { settings = {}, ...agreement } = more;
+  await agreeOn(graphOf(text, settings), runs, { ...agreement, within });
 }
 
 const programs = suite("programs on targets");
 const textOf = (name: string): string => readFileSync(join(import.meta.dirname, "programs", name), "utf8");
 
-/** Numbers without pattern, always the same. */
-function noise(count: number, seed = 1): number[] {
-  let state = seed;
-  return Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32 - 0.5;
-  });
-}
 const rows = (n: number, width: number, seed = 1): number[][] => {
   const all = noise(n * width, seed);
   return Array.from({ length: n }, (_, i) => all.slice(i * width, (i + 1) * width));
 };
 
 programs("updates read what was before the run, in every order and across fetches", async () => {
-  const text = `layer average[N](x: f32[N]) -> f32[N] {
-    state m: f32[3] = zeros
-    state seen: i32 = 0
-    m := 0.5 * m + 0.5 * x[:3]
-    seen := seen + 1
-    return x - sum(m)
-  }
-  graph g[N] where N >= 3 {
-    input x: f32[N]
-    state a: f32[3] = [1.0, 2.0, 3.0]
-    state b: f32[3] = [4.0, 5.0, 6.0]
-    state n: i32 = 0
-    param w: f32[2, 3] = random_normal
-    assert n < 3, "three times"
-    output y = average(x)
-    output z = a + 10 * b
-    step swap { a := b  b := a }
-    step rotate { a := concat([a[1:], a[:1]], axis=0) }
-    step decay { w := 0.5 * w  n := n + 1 }
-    step clear { n := 0  if true { b := reverse(b, axis=0) } }
-  }`;
+  const text = textOf("updates.tfg");
   const x = noise(5);
   const runs: Run[] = [
     { fetches: ["z", "swap"] },
@@ -153,26 +40,7 @@ programs("updates read what was before the run, in every order and across fetche
 });
 
 programs("loops with their outputs, exchanged carries, conditions, and loops in loops", async () => {
-  const text = `graph g[N, T] {
-    input x: f32[N, T]
-    input a: f32
-    running = scan(x, init=zeros([N]), over=T, fn(h, v) { return 0.5 * h + v, h * v })
-    output ys = running.ys
-    output last = running.last
-    output swapped = stack(while([1.0, a], max=T, fn((p, q)) => [q, p]), axis=0)
-    output fib = stack(while([0, 1], max=12, fn((p, q)) => [q, p + q]), axis=0)
-    output root = while(1.0, max=30, cond=fn(r) => abs(r * r - a) > 1e-4, fn(r) => 0.5 * (r + a / r))
-    output unread = while(a, max=T - 1, fn(p) => 3.0)
-    output none = while(a, max=5, cond=fn(p) => x[0, 0] > 100, fn(p) => p + 1.0)
-    output nested = scan(x, init=0.0, over=N, fn(total, row) {
-      inner, end = scan(row, init=total, over=T, fn(s, v) { return s + v, s * v })
-      return end, inner
-    }).ys
-    output fixed = scan(x, init=0.0, over=N, fn(s, row) => s + scan(x[0], init=1.0, over=T, fn(p, v) => p * (1 + v)))
-    output chosen = scan(x, init=zeros([N]), over=T, fn(h, v) => if sum(v) > 0 then h + v else h - 1)
-    output counted = scan(x, init=0, over=T, fn(n, v) => if v[0] > 0 then n + 1 else n)
-    output triangle = while(1, max=3, fn(n) => while(n, max=2, fn(m) => 2 * m))
-  }`;
+  const text = textOf("loops.tfg");
   const fetches = [
     "ys",
     "last",
@@ -192,16 +60,7 @@ programs("loops with their outputs, exchanged carries, conditions, and loops in 
 });
 
 programs("recurrent layers in scans", async () => {
-  const text = `layer gru_unit[B, I, H](x: f32[B, I], h: f32[B, H]) -> f32[B, H] {
-    z, r = split(sigmoid(dense(concat([x, h], axis=-1), 2 * H, name="gates")), 2, axis=-1)
-    return (1 - z) * h + z * dense(concat([x, r * h], axis=-1), H, tanh, name="candidate")
-  }
-  graph g[B, T] {
-    input x: f32[B, T, 5]
-    output lstm_out = lstm(x, 8)
-    output gru_out = scan(x, init=zeros([B, 8]), over=T, fn(h, v) { n = gru_unit(v, h, name="gru")  return n, n }).ys
-    output masked = scan([x, x > 0], init=zeros([B, 5]), over=T, fn(h, (v, m)) => select(m, v, h))
-  }`;
+  const text = textOf("recurrent.tfg");
   const feeds = (b: number, t: number) => ({
     x: Array.from({ length: b }, (_, i) => rows(t, 5, i + t)),
   });
@@ -218,21 +77,7 @@ programs("recurrent layers in scans", async () => {
 });
 
 programs("random nodes: bits and uniforms alike in every bit, normals within 1e-6, in loops too", async () => {
-  const exact = `graph g[N, T] {
-    input _x: f32[N, T]
-    output bits = random_bits([N, 3])
-    output uniform = random_uniform([N, T])
-    output scalar = random_uniform([])
-    output turns = scan(_x, init=0.0, over=T, fn(h, v) { return h, random_uniform([N]) }).ys
-    output nested = scan(_x, init=0.0, over=N, fn(h, row) {
-      inner, end = scan(row, init=h, over=T, fn(k, v) { return k, random_uniform([]) })
-      return h, inner
-    }).ys
-    output choice = categorical(uniform)
-    output order = shuffle(9)
-    step reseed { start := random_uniform([4]) }
-    state start: f32[4] = zeros
-  }`;
+  const exact = textOf("random.tfg");
   const feeds = { _x: rows(3, 5) };
   const fetches = ["bits", "uniform", "turns", "nested", "choice"];
   const runs: Run[] = [
@@ -242,13 +87,7 @@ programs("random nodes: bits and uniforms alike in every bit, normals within 1e-
     { fetches: ["reseed"] },
   ];
   for (const seed of [0, 2 ** 33 + 7]) await agree(exact, runs, 0, { seed });
-  const near = `graph g[N] {
-    input _x: f32[N]
-    output odd = random_normal([N])
-    output even = random_normal([N, 4])
-    output cut = truncated_normal([N, 2])
-    output scaled = random_normal([3, 3], mean=1.0, stddev=2.0)
-  }`;
+  const near = textOf("normals.tfg");
   const all = { fetches: ["odd", "even", "cut", "scaled"], feeds: { _x: noise(501) } };
   await agree(near, [all, all], 1e-6, { seed: 3 });
 });

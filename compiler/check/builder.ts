@@ -1,6 +1,6 @@
 /** Collects the values of one graph while it is elaborated, then drops what no output needs and numbers the rest. */
 import type { Span } from "../../grammar/source.ts";
-import { type Dim, dimOf, formatDim, literalOf, scaleDim, subDims } from "../ir/dims.ts";
+import { addDims, type Dim, dimOf, dimOfTerm, formatDim, literalOf, scaleDim, subDims, type Term } from "../ir/dims.ts";
 import type {
   Assertion,
   Attributes,
@@ -69,14 +69,29 @@ interface CallDraft {
   results: readonly ValueId[];
 }
 
-/** `H >= 3` for H - 3 >= 0. */
+/** `H >= 3` for H - 3 >= 0, `N + 2 >= M` for N - M + 2 >= 0, `N <= 5` for 5 - N >= 0. */
 function orderText(difference: Dim): string {
-  const constant = difference.terms.find((term) => term.atoms.length === 0)?.coefficient ?? 0;
-  return `${formatDim(subDims(difference, dimOf(constant)))} >= ${-constant}`;
+  const part = (keeps: (term: Term) => boolean, sign: 1 | -1): Dim =>
+    addDims(...difference.terms.filter(keeps).map(({ coefficient, atoms }) => dimOfTerm(sign * coefficient, atoms)));
+  const more = part(({ coefficient, atoms }) => atoms.length > 0 && coefficient > 0, 1);
+  const less = part(({ coefficient, atoms }) => atoms.length > 0 && coefficient < 0, -1);
+  const constant = literalOf(part(({ atoms }) => atoms.length === 0, 1)) ?? 0;
+  if (more.terms.length === 0) return `${formatDim(less)} <= ${constant}`;
+  const [left, right] = constant > 0 ? [constant, 0] : [0, -constant];
+  return `${formatDim(addDims(more, dimOf(left)))} >= ${formatDim(addDims(less, dimOf(right)))}`;
 }
 
 /** More values than any program that a person writes; a runaway `repeat` stops here. */
 const MOST_VALUES = 2_000_000;
+
+/** With sizes in the form that the facts give them. */
+function normalised(value: Value, facts: Facts): Value {
+  const normal = (type: TensorType): TensorType => ({
+    dtype: type.dtype,
+    shape: type.shape.map((dim) => facts.normal(dim)),
+  });
+  return { ...value, type: normal(value.type), ...(value.more ? { more: value.more.map(normal) } : {}) };
+}
 
 /** The graph under elaboration, for messages. */
 export interface GraphInfo {
@@ -123,6 +138,7 @@ export class GraphBuilder {
   readonly barriers = new Set<ValueId>();
   /** Gradients given by hand, by the results of the calls that they are for. */
   readonly rules = new Map<ValueId, CallRule>();
+  readonly #copies = new WeakMap<(id: ValueId) => ValueId, Map<CallRule, CallRule>>();
   #sequence = 0;
   readonly graph: GraphInfo | undefined;
   /** Offset in the text of the graph item under elaboration. */
@@ -144,12 +160,31 @@ export class GraphBuilder {
 
   emit(value: Value, facts: Facts): ValueId {
     if (this.values.length >= MOST_VALUES) throw new TooLarge();
-    const normal = (type: TensorType): TensorType => ({
-      dtype: type.dtype,
-      shape: type.shape.map((dim) => facts.normal(dim)),
-    });
-    this.values.push({ ...value, type: normal(value.type), ...(value.more ? { more: value.more.map(normal) } : {}) });
-    return this.values.length - 1;
+    return this.values.push(normalised(value, facts)) - 1;
+  }
+
+  /** Gives a value further results. Those that it had keep their places. */
+  replace(id: ValueId, value: Value, facts: Facts): void {
+    this.values[id] = normalised(value, facts);
+  }
+
+  /** What a copy of a value is differentiated by, if the value has a rule; `of` renames what was copied with it. */
+  copyRules(id: ValueId, of: (id: ValueId) => ValueId): void {
+    const rule = this.rules.get(id);
+    if (!rule) return;
+    const copies = this.#copies.get(of) ?? new Map<CallRule, CallRule>();
+    this.#copies.set(of, copies);
+    const copy = copies.get(rule) ?? {
+      get operands() {
+        return rule.operands.map(of);
+      },
+      get results() {
+        return rule.results.map(of);
+      },
+      pull: (cotangents, outer = (other) => other) => rule.pull(cotangents, (other) => outer(of(other))),
+    };
+    copies.set(rule, copy);
+    this.rules.set(of(id), copy);
   }
 
   valueAt(id: ValueId): Value {

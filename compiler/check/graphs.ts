@@ -13,12 +13,12 @@ import type {
   InputStatement,
   OutputStatement,
 } from "../../grammar/syntax.ts";
-import { type Dim, dimOf, dimSymbol, formatDim, literalOf, subDims } from "../ir/dims.ts";
+import { type Dim, dimOf, dimSymbol, formatDim, isLiteral, literalOf, ONE, subDims } from "../ir/dims.ts";
 import type { Graph, Input } from "../ir/graph.ts";
-import { isFloat, isInteger } from "../ir/types.ts";
+import { isFloat, type TensorType } from "../ir/types.ts";
 import { GraphBuilder, type GraphInfo } from "./builder.ts";
 import { failOutside, settleEffects } from "./effects.ts";
-import { BOTTOM, type Entity, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
+import { BOTTOM, type Entity, formatType, int, isNumber, numberOf, type TensorEntity } from "./entity.ts";
 import { type Facts, factsOf } from "./facts.ts";
 import { type Check, type DeclaredVariable, type Frame, type Module, Names, type Slot } from "./frame.ts";
 import { lintInstances } from "./lints/instances.ts";
@@ -30,7 +30,7 @@ import {
   type SizeCondition,
   sizeCondition,
 } from "./obligations.ts";
-import { checkRange, emitValue, fail, toTensor } from "./operands.ts";
+import { checkRange, emitValue, fail, flatten, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { ScopeNode } from "./scopes.ts";
 import { annotated, blockScope, boundEntities, boundTwice, chosenBranch, constValue, namesOf } from "./statements.ts";
@@ -337,7 +337,7 @@ class GraphElaboration {
     const type = writtenType(frame, item.type, item);
     const { name } = item;
     const accepts = acceptedType(frame, item);
-    const standard = item.default ? this.#default(frame, item, item.default, type.dtype) : undefined;
+    const standard = item.default ? this.#default(frame, item, item.default, type) : undefined;
     const input: Input = {
       name: name.text,
       // As written, so that the feeds bind every dim: what facts say of it is checked when it is known.
@@ -359,28 +359,41 @@ class GraphElaboration {
     return { ...tensor, labels: type.labels };
   }
 
-  #default(frame: Frame, item: InputStatement, expression: Expression, dtype: Input["type"]["dtype"]): number {
+  /** A number fills the input; a list has a number for each element, and the sizes of the input are literal. */
+  #default(frame: Frame, item: InputStatement, expression: Expression, type: TensorType): number | readonly number[] {
+    const { dtype, shape } = type;
     const entity = frame.check.evaluate(frame, expression);
     if (entity.kind === "bottom") throw new Failure();
-    const value = entity.kind === "bool" ? Number(entity.value) : numberOf(entity);
-    const fits =
-      value !== undefined &&
-      (dtype === "bool"
-        ? entity.kind === "bool"
-        : entity.kind !== "bool" && (isFloat(dtype) || (isInteger(dtype) && Number.isInteger(value))));
-    if (fits && value !== undefined) {
+    const fits = (one: Entity): number | undefined => {
+      const value = one.kind === "bool" ? Number(one.value) : numberOf(one);
+      const isOfType =
+        dtype === "bool"
+          ? one.kind === "bool"
+          : one.kind !== "bool" && (isFloat(dtype) || (value !== undefined && Number.isInteger(value)));
+      if (!isOfType || value === undefined) return undefined;
       checkRange(frame, value, dtype, expression.span);
       return value;
+    };
+    const flat = entity.kind === "list" ? flatten(entity) : undefined;
+    if (flat === undefined) {
+      const value = fits(entity);
+      if (value !== undefined) return value;
+    } else if (flat !== "ragged") {
+      const values = flat.items.map(fits);
+      const isOfShape =
+        flat.shape.length === shape.length && flat.shape.every((size, i) => isLiteral(shape[i] ?? ONE, size));
+      if (!isOfShape)
+        fail(frame, {
+          code: "TFG0301",
+          message: `the default of \`${item.name.text}\` is ${formatType({ dtype, shape: flat.shape.map(dimOf) })}, the input ${formatType(type)}`,
+          primary: { span: expression.span, text: "" },
+          helps: [{ text: "a number fills an input of any shape" }],
+        });
+      if (values.every((value) => value !== undefined)) return values;
     }
-    if (entity.kind === "list" || entity.kind === "tensor")
-      fail(frame, {
-        code: "TFG0106",
-        message: "a default with several elements is not built yet",
-        primary: { span: expression.span, text: "a number fills the input" },
-      });
     return fail(frame, {
       code: "TFG0210",
-      message: `the default of an input is a number, and fills it`,
+      message: "the default of an input is a number, which fills it, or a list of its elements",
       primary: { span: expression.span, text: `\`${item.name.text}\` is ${dtype}` },
     });
   }

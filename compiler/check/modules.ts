@@ -17,6 +17,7 @@ const PRELUDE = [
   "std/metrics",
   "std/init",
   "std/nn",
+  "std/conv",
   "std/pooling",
   "std/image",
   "std/attention",

@@ -34,8 +34,9 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
     const apart = Math.min(distance(name, candidate), distance(name.toLowerCase(), candidate.toLowerCase()) + 0.25);
     // `WIN` is no slip of the pen for `sin`.
     if (isShouted(name) !== isShouted(candidate) && name.toLowerCase() !== candidate.toLowerCase()) continue;
-    // Of one letter nothing is left but its case.
-    if (apart >= 1 && Math.min(name.length, candidate.length) < 2) continue;
+    // Of one letter nothing is left but its case, or its place at the beginning.
+    const isShort = Math.min(name.length, candidate.length) < 2;
+    if (isShort && apart >= 1 && !candidate.startsWith(name) && !name.startsWith(candidate)) continue;
     if (apart < least && 2 * apart <= Math.max(name.length, candidate.length)) {
       best = candidate;
       least = apart;

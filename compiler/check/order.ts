@@ -23,7 +23,7 @@ export function otherOrder(
   bound: ReadonlyMap<string, Supplied>,
   entities: ReadonlyMap<string, Entity>,
   site: CallSite,
-  signature: string,
+  signature: () => string,
 ): Complaint | undefined {
   const generics = new Set(declaration.generics.map(({ name }) => name.text));
   const pairs = declaration.params.flatMap((param): Pair[] => {
@@ -53,7 +53,7 @@ export function otherOrder(
     code: "TFG0210",
     message: `the arguments of \`${declaration.name.text}\` are in another order`,
     primary: { span: first.arg.span, text: `this fits \`${taker}\`, not \`${first.param.name.text}\`` },
-    notes: [signature],
+    notes: [signature()],
     helps: [
       {
         text: `${declaration.name.text}(${[...(pairs.length < bound.size ? ["…"] : []), ...texts].join(", ")})`,
@@ -110,7 +110,7 @@ function fits({ type }: FunctionParam, entity: Entity | undefined, generics: Rea
   if (!isDType(name) && !generics.has(name)) return true;
   const mayBeScalar = !type.dims?.some((dim) => dim.kind === "expr");
   if (kind === "int" || kind === "float") return mayBeScalar;
-  if (kind === "list") return !mayBeScalar;
+  if (kind === "list") return type.dims !== undefined;
   const dtype = kind === "tensor" ? entity.type.dtype : kind === "scalar" ? entity.scalar.dtype : undefined;
   if (dtype === undefined || (isDType(name) && dtype !== name)) return false;
   return kind === "tensor" ? mayBeScalar || entity.type.shape.length > 0 : mayBeScalar;

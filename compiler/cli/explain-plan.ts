@@ -4,6 +4,7 @@ import picocolors from "picocolors";
 import { TfgError } from "../../runtime/errors.ts";
 import { compileGraph, type Graph } from "../index.ts";
 import { type Dim, DimOverflow, dimSymbols, evaluateDim, formatShape, literalOf } from "../ir/dims.ts";
+import { fetchNames } from "../ir/needs.ts";
 import {
   type BufferReport,
   type FusedPart,
@@ -32,7 +33,7 @@ export async function explainPlan(path: string, options: Options, terminal: Term
   const checked = await checkSource(path, { set: options.settings("set"), nodes: fetches }, terminal);
   if (checked === undefined) return 1;
   const whole = chooseGraph(checked, options.text("graph"));
-  const outputs = whole.outputs.map(({ name }) => name);
+  const outputs = fetchNames(whole);
   const others = fetches.filter((name) => !outputs.includes(name));
   // The plan is that of the module, where all outputs are made; a node that is none becomes one more.
   const graph = others.length === 0 ? whole : fetching(whole, [...outputs, ...others]);
@@ -132,9 +133,18 @@ function planAsText(report: PlanReport, module: ModuleSize): string {
   );
   const rows = table.slice(1, -1);
   const block = (steps: readonly StepReport[], from: number): void => {
+    let open: StepReport["within"] = [];
     steps.forEach((step, i) => {
-      lines.push(rows[from + i] ?? "");
-      for (const line of fusedLines(step.fused)) lines.push(dim(`      ${line}`));
+      // What the step stands in and the one before did not.
+      const common = step.within.findIndex((around, k) => open[k]?.id !== around.id);
+      const opened = common < 0 ? [] : step.within.slice(common);
+      opened.forEach((around, k) => {
+        lines.push(`${" ".repeat(4 + 2 * (common + k))}${enclosingText(around)}`);
+      });
+      open = step.within;
+      const indent = "  ".repeat(step.within.length);
+      lines.push(`${indent}${rows[from + i] ?? ""}`);
+      for (const line of fusedLines(step.fused)) lines.push(dim(`${indent}      ${line}`));
     });
   };
   lines.push(bold(table[0] ?? ""));
@@ -144,11 +154,18 @@ function planAsText(report: PlanReport, module: ModuleSize): string {
     lines.push("", "when a variable changes");
     block(report.derive, report.steps.length);
   }
+  if (report.updates.length > 0) lines.push("", `updates   ${report.updates.join(", ")}`);
   lines.push("", ...memoryLines(report.memory, report.dims, bold), "");
   lines.push(`kernels   ${bytesText(module.wasm)} of WebAssembly, ${bytesText(module.gzip)} gzip`);
   if (lines.some((line) => line.includes("…")))
     lines.push("", "… stands for terms that are too long here: --dims makes them numbers, --json has them all");
   return `${lines.join("\n")}\n`;
+}
+
+function enclosingText(around: StepReport["within"][number]): string {
+  if (around.kind === "branch") return `if ${around.isTaken ? "" : "not "}${around.condition}`;
+  const times = amountText(around.times, countText, WIDTH);
+  return around.condition === undefined ? `${times} times` : `at most ${times} times, while ${around.condition}`;
 }
 
 const stepRow = (step: StepReport, position: string): string[] => [

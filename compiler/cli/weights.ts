@@ -1,18 +1,10 @@
 /** Weights and feeds: from files to what a session or the interpreter takes, and results back to a file. */
 import type { DType, InitSpec, Program, VariableSpec } from "../../runtime/abi.ts";
-import { type ArrayOf, type HostArray, load, storeNumbers, toNumbers } from "../../runtime/dtype.ts";
+import { arrayOf, type ArrayOf, type HostArray, toNumbers } from "../../runtime/dtype.ts";
 import { openSession, type SessionOptions, TfgError, type Weights, writeSafetensors } from "../../runtime/index.ts";
 import { fitWeights, readNumbers, type StoredTensor } from "../../runtime/restore.ts";
 import type { Graph, Initializer } from "../ir/graph.ts";
 import type { Shown } from "./show.ts";
-
-/** Elements of `dtype` from numbers, rounded as the runtime rounds them. */
-export function encode(dtype: DType, values: ArrayLike<number>): ArrayOf<ArrayBuffer>[DType] {
-  const words = new ArrayBuffer(values.length * 4);
-  const memory = { f32: new Float32Array(words), i32: new Int32Array(words) };
-  storeNumbers(memory, 0, dtype, values);
-  return load(memory, 0, values.length, dtype);
-}
 
 /** One tensor per result under its name, of its dtype. */
 export function resultsAsFile(results: ReadonlyMap<string, Shown>): Blob {
@@ -20,7 +12,7 @@ export function resultsAsFile(results: ReadonlyMap<string, Shown>): Blob {
     name,
     dtype,
     shape,
-    data: encode(dtype, data),
+    data: arrayOf(dtype, data),
   }));
   return writeSafetensors(tensors);
 }
@@ -35,7 +27,7 @@ export async function weightsFor(weights: Weights, programs: readonly Program[])
     for (const [variable, stored] of fitWeights(program, weights, undefined, true).found) {
       const { name, dtype, shape } = variable;
       const values = readNumbers(await stored.read(), stored, variable, weights.name);
-      tensors.set(name, { name, dtype, shape, data: encode(dtype, values) });
+      tensors.set(name, { name, dtype, shape, data: arrayOf(dtype, values) });
     }
   return new Uint8Array(await writeSafetensors(tensors.values()).arrayBuffer());
 }

@@ -84,8 +84,8 @@ export type Monoid = "sum" | "prod" | "max" | "min" | "any" | "all" | "mean" | "
 export interface Input {
   readonly name: string;
   readonly type: TensorType;
-  /** What the session feeds when the caller does not (`placeholder_with_default`): a rank-0 number. */
-  readonly default?: number;
+  /** What the session feeds when the caller does not (`placeholder_with_default`): a number that fills it, or its elements. */
+  readonly default?: number | readonly number[];
   /** `@accepts(i64)`: the host array may be of this type; its range is checked once while uploading. */
   readonly accepts?: "i64" | "f64";
   readonly doc: string;

@@ -299,7 +299,6 @@ class Translation {
   /** The index as an affine function of axes, where it is one. */
   private affine(scalar: Scalar): Affine | undefined {
     const { build } = this;
-    // Of floats too there are numbers and sums, but no index is made of them.
     if (scalar.dtype !== "i32") return undefined;
     if (scalar.kind === "axis") return this.axis(scalar.axis);
     if (scalar.kind === "constant") return build.literal(scalar.value);

@@ -11,7 +11,8 @@
  *   result has the axes h' and r, every product in it counts, and nothing is divided in a loop. Windows that do not
  *   overlap have one u';
  * - any other axis is what is left of h divided by its coefficient, where that is a whole number;
- * - an index that depends on data is compared with h at every point that is left.
+ * - an index that depends on data is compared with h at every point that is left, or where these are many, the values
+ *   of all points are added up at their indices by `scatter_add`.
  *
  * What an equation gives for an axis may lie outside of the axis. Then the value is 0: because one of its factors is
  * read at that axis and is 0 outside, or else because it is chosen.
@@ -67,6 +68,8 @@ type Solution = { readonly cost: number } & (
 const TYPICAL = 64;
 /** Dividing and comparing in the innermost loop, against adding a product. */
 const DIVISION = 4;
+/** Points that are compared with h rather than scattered. */
+const FEW = 4;
 
 class Transposition {
   readonly #writer: ScalarWriter;
@@ -78,6 +81,8 @@ class Transposition {
   readonly #given = new Map<number, Affine>();
   readonly #divided = new Map<number, Scalar>();
   readonly #conditions: Scalar[] = [];
+  /** Dims whose equation gives no axis. */
+  readonly #compared: number[] = [];
 
   constructor(writer: ScalarWriter, read: AdjointRead) {
     this.#writer = writer;
@@ -158,8 +163,7 @@ class Transposition {
   #apply(dim: number, solution: Solution): void {
     const writer = this.#writer;
     if (solution.kind === "compare") {
-      const index = this.#read.at[dim];
-      if (index) this.#conditions.push(writer.apply("equal", index, writer.axis(this.#resultAxis(dim))));
+      this.#compared.push(dim);
       return;
     }
     if (solution.kind === "residue") {
@@ -275,7 +279,7 @@ class Transposition {
       });
       return this.#regrouped(isSure ? read : { ...read, outside: writer.constant(0, read.dtype) });
     });
-    let value = padded(this.#read.value);
+    const value = padded(this.#read.value);
     const vanishing = this.#vanishing(doubtful)(this.#read.value);
     const masks = this.#conditions.map((condition) => padded(condition));
     for (const axis of doubtful) {
@@ -284,14 +288,85 @@ class Transposition {
       masks.push(writer.apply("greater_equal", index, writer.size(ZERO)));
       masks.push(writer.apply("less", index, writer.size(writer.extent(axis))));
     }
-    const [first, ...others] = masks;
-    if (first) {
-      const mask = others.reduce((all, one) => writer.apply("and", all, one), first);
-      value = writer.apply("select", mask, value, writer.constant(0, value.dtype));
-    }
+    const scattered = this.#scatteredDims();
+    if (scattered.length > 0) return this.#scattered(scattered, masks, value, padded);
+    for (const dim of this.#compared)
+      masks.push(writer.apply("equal", padded(this.#indexOf(dim)), writer.axis(this.#resultAxis(dim))));
+    const chosen = this.#where(masks, value, writer.constant(0, value.dtype));
     const over = this.#over();
-    return writer.tensor(this.#order(), over.length > 0 ? writer.reduce("sum", over, value) : value);
+    return writer.tensor(this.#order(), over.length > 0 ? writer.reduce("sum", over, chosen) : chosen);
   }
+
+  #indexOf(dim: number): Scalar {
+    return this.#read.at[dim] ?? this.#writer.size(ZERO);
+  }
+
+  #where([first, ...others]: readonly Scalar[], value: Scalar, otherwise: Scalar): Scalar {
+    const writer = this.#writer;
+    if (!first) return value;
+    const mask = others.reduce((all, one) => writer.apply("and", all, one), first);
+    return writer.apply("select", mask, value, otherwise);
+  }
+
+  // ---- indices that depend on data ---------------------------------------------------------------------------
+
+  /** The dims whose indices are data, if there are points enough to scatter them. */
+  #scatteredDims(): readonly number[] {
+    if (this.#places.some(({ kind }) => kind === "split") || this.#estimate([...this.#free]) <= FEW) return [];
+    return this.#compared.filter((dim) => {
+      const equation = this.#equations[dim];
+      return !equation || equation.terms.some(({ axis }) => this.#divided.has(axis));
+    });
+  }
+
+  /** Every point adds its value at its row: the dims whose indices are data, and those that such an index depends on. */
+  #scattered(
+    data: readonly number[],
+    masks: readonly Scalar[],
+    value: Scalar,
+    padded: (scalar: Scalar) => Scalar,
+  ): ValueId {
+    const writer = this.#writer;
+    const { emit } = writer;
+    const { shape } = this.#read;
+    const indices = new Map(data.map((dim): [number, Scalar] => [dim, padded(this.#indexOf(dim))]));
+    const isRow = (dim: number): boolean =>
+      indices.has(dim) || [...indices.values(), ...masks].some((scalar) => freeAxes(scalar).has(this.#resultAxis(dim)));
+    const rows = [...shape.keys()].filter(isRow);
+    const columns = [...shape.keys()].filter((dim) => !isRow(dim));
+    const extent = (dim: number): Dim => shape[dim] ?? ONE;
+    const conditions = [...masks];
+    for (const dim of this.#compared)
+      if (!indices.has(dim))
+        conditions.push(writer.apply("equal", padded(this.#indexOf(dim)), writer.axis(this.#resultAxis(dim))));
+    let row = writer.size(ZERO);
+    for (const dim of rows) {
+      const index = indices.get(dim) ?? writer.axis(this.#resultAxis(dim));
+      row = writer.apply("add", writer.apply("mul", row, writer.size(extent(dim))), index);
+      if (!indices.has(dim)) continue;
+      conditions.push(writer.apply("greater_equal", index, writer.size(ZERO)));
+      conditions.push(writer.apply("less", index, writer.size(extent(dim))));
+    }
+    const points = [...this.#over(), ...rows.flatMap((dim) => (indices.has(dim) ? [] : [this.#resultAxis(dim)]))];
+    // A condition on a column holds for some columns of a row only: it is one of the value.
+    const inRow = new Set(points);
+    const isOfRow = (scalar: Scalar): boolean => [...freeAxes(scalar)].every((axis) => inRow.has(axis));
+    const ids = writer.tensor(points, this.#where(conditions.filter(isOfRow), row, writer.constant(-1, "i32")));
+    const rest = conditions.filter((condition) => !isOfRow(condition));
+    const values = writer.tensor(
+      [...points, ...columns.map((dim) => this.#resultAxis(dim))],
+      this.#where(rest, value, writer.constant(0, value.dtype)),
+    );
+    const whole = [mulDims(...rows.map(extent)), ...columns.map(extent)];
+    const none = emit.zeros(whole);
+    const added = emit.apply("scatter_add", [none, ids, values]);
+    const order = [...rows, ...columns];
+    const parted = emit.apply("reshape", [added], { shape: order.map(extent) });
+    const perm = [...shape.keys()].map((dim) => order.indexOf(dim));
+    return perm.every((axis, i) => axis === i) ? parted : emit.apply("transpose", [parted], { perm });
+  }
+
+  // ---- order -------------------------------------------------------------------------------------------------
 
   /** What is summed over: the taps of windows outside, and inside what is read at its own index. */
   #over(): readonly number[] {

@@ -5,7 +5,7 @@ import type { Affine } from "../ir/nest.ts";
 import { argDim, argNumber, numberOf } from "./attributes.ts";
 import { failArgument, failClass, failRank, failShapes, failSwapped } from "./complaints.ts";
 import { vjpOf } from "./comprehension-vjp.ts";
-import { isJointlyLinear, isLinearInFirst } from "./derivatives.ts";
+import { isLinearInFirst } from "./derivatives.ts";
 import { elementsOf, gathered, positionOf, stridesOf } from "./points.ts";
 import type { NestBuilder, Operand, Primitive, PrimitiveCall } from "./primitive.ts";
 import type { ScalarWriter } from "./scalars.ts";

@@ -156,10 +156,13 @@ export class ScalarWriter {
     return { kind: "reduce", monoid, axes, body, dtype, span: this.span };
   }
 
-  read(value: ValueId, at: readonly Scalar[]): Scalar {
+  /** An element of a value; `outside` is what there is around it. */
+  read(value: ValueId, at: readonly Scalar[], outside?: number): Scalar {
     const known = this.operands.indexOf(value);
     const operand = known >= 0 ? known : this.operands.push(value) - 1;
-    return { kind: "read", operand, at, dtype: this.emit.typeOf(value).dtype, span: this.span };
+    const { dtype } = this.emit.typeOf(value);
+    const read = { kind: "read", operand, at, dtype, span: this.span } as const;
+    return outside === undefined ? read : { ...read, outside: this.constant(outside, dtype) };
   }
 
   /** An element of operand `k`. */

@@ -178,7 +178,7 @@ export function formKernels(
       }
       const old = buffers[target];
       if (!old) return;
-      const { halo: _, ...plain } = old;
+      const { halo: _halo, value: _value, ...plain } = old;
       const fresh = add({ ...plain, name: `${old.name}_next`, inPlaceOf: target });
       const value = loop.next[i] ?? -1;
       const step = Array.isArray(source)

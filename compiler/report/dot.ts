@@ -109,14 +109,22 @@ export function printKernelDot(program: KernelProgram): string {
   const valueHeld = (buffer: BufferId): ValueId | undefined => program.buffers[buffer]?.value;
   const side = (call: KernelCall, access: "read" | "write"): BufferId[] =>
     call.operands.filter((_, i) => program.kernels[call.kernel]?.operands[i]?.access === access);
-  /** The call that stores a value; a copy holds none. */
+  /** The call that stores a value first: that of a carry is stored before its loop. */
   const writer = new Map<ValueId, number>();
+  const writerOf = new Map<BufferId, number>();
   calls.forEach((call, k) => {
     for (const buffer of side(call, "write")) {
       const value = valueHeld(buffer);
-      if (value !== undefined) writer.set(value, k);
+      if (value !== undefined && !writer.has(value)) writer.set(value, k);
+      writerOf.set(buffer, k);
     }
   });
+  /** What a call stores: the value, or a copy of one that it may compute on the way. */
+  const endOf = (k: number, id?: ValueId): string => {
+    const values = calls[k]?.values ?? [];
+    const last = id !== undefined && values.includes(id) ? id : values.at(-1);
+    return last === undefined ? `k${k}` : `k${k}_v${last}`;
+  };
   const operandsOf = (id: ValueId): readonly ValueId[] => {
     const value = graph.values[id];
     // A part is computed from the operands of what it is a part of.
@@ -125,7 +133,7 @@ export function printKernelDot(program: KernelProgram): string {
   };
   const nodeOf = (id: ValueId): string => {
     const by = writer.get(id);
-    if (by !== undefined) return `k${by}_v${id}`;
+    if (by !== undefined) return endOf(by, id);
     if (!outside.has(id)) {
       outside.set(id, `  ${nodeText(graph, id, `v${id}`)}`);
       for (const operand of operandsOf(id)) edges.push(`  ${nodeOf(operand)} -> v${id}`);
@@ -168,6 +176,11 @@ export function printKernelDot(program: KernelProgram): string {
     }
     clusters.push("  }");
   });
+  for (const { from, to } of program.flows) {
+    const [next, start] = [writerOf.get(from), calls.findIndex((call) => side(call, "write").includes(to))];
+    if (next !== undefined && start >= 0)
+      edges.push(`  ${endOf(next)} -> ${endOf(start)} [style=dashed, constraint=false, label="next turn"]`);
+  }
   const outputs = outputNodes(graph, nodeOf);
   const leaves = [...outside].sort(([a], [b]) => a - b).map(([, text]) => text);
   return `${[`digraph ${quoted(graph.name)} {`, ...look, ...leaves, ...clusters, ...edges, ...outputs, "}"].join("\n")}\n`;

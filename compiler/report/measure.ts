@@ -35,6 +35,11 @@ export function workOf(kernel: Kernel, operands: readonly { readonly buffer: num
         touch("read", scalar.access.operand, pointsOf(nest, axesOfAffine(scalar.access.address, axes)));
     for (const store of nest.stores) touch("written", store.access.operand, pointsOf(nest, store.over));
   }
+  // A routine reads its operands and writes its results, each once as far as anyone can tell from outside.
+  if (kernel.routine)
+    kernel.operands.forEach((operand, i) => {
+      touch(operand.access === "read" ? "read" : "written", i, operands[i]?.elements ?? ZERO);
+    });
   const bytes = (side: "read" | "written"): Dim =>
     addDims(
       ...Array.from(touched[side], ([buffer, points]) => {

@@ -1,9 +1,11 @@
 /** What a compiled graph does for some fetches, as data: kernel calls in order, their work, and memory. */
 import { positionAt, type Span } from "../../grammar/source.ts";
-import type { Program, StepSpec } from "../../runtime/abi.ts";
-import { addDims, type Dim, dimOf, dimSymbols, literalOf, scaleDim, substituteDims } from "../ir/dims.ts";
+import type { CallSpec, Program, StepSpec } from "../../runtime/abi.ts";
+import { addDims, type Dim, dimOf, dimSymbols, literalOf, mulDims, ONE, scaleDim, substituteDims } from "../ir/dims.ts";
 import type { CallId, Graph, ValueId } from "../ir/graph.ts";
 import type { BufferId, KernelCall, KernelProgram } from "../ir/loops.ts";
+import { fetchNames } from "../ir/needs.ts";
+import { pathOf } from "../ir/step-tree.ts";
 import type { DType } from "../ir/types.ts";
 import { elementsOf } from "../passes/choose-layout.ts";
 import { type MemoryPlan, WORD } from "../passes/plan-memory.ts";
@@ -34,11 +36,25 @@ export interface BufferReport {
   readonly shape: readonly Dim[];
 }
 
-/** One call of a kernel. */
+/** What a call stands in: a loop, or one side of a run-time `if`. */
+export type Enclosing =
+  | {
+      readonly kind: "loop";
+      readonly id: number;
+      readonly times: Dim /** The bool that ends it when it is false. */;
+      readonly condition?: string;
+    }
+  | { readonly kind: "branch"; readonly id: number; readonly condition: string; readonly isTaken: boolean };
+
+/** One call of a kernel. Its work is that of one call. */
 export interface StepReport extends Work {
   readonly kind: "kernel";
   readonly kernel: string;
-  readonly template: Template;
+  readonly template: Template | "routine";
+  /** From the outside in. */
+  readonly within: readonly Enclosing[];
+  /** How often it runs, where every loop takes all of its turns and every branch is taken. */
+  readonly times: Dim;
   readonly fused: readonly FusedPart[];
   readonly reads: readonly BufferReport[];
   readonly writes: readonly BufferReport[];
@@ -83,8 +99,10 @@ export interface PlanReport {
   readonly dims: readonly { readonly name: string; readonly value?: number; readonly most?: number }[];
   readonly derive: readonly DeriveReport[];
   readonly steps: readonly StepReport[];
-  /** Of the steps. */
+  /** Of the steps, each as often as it runs. */
   readonly totals: Work;
+  /** Variables that get new values, by their names. */
+  readonly updates: readonly string[];
   readonly memory: MemoryReport;
 }
 
@@ -107,11 +125,16 @@ export function reportPlan(
   };
   const at = (dim: Dim): Dim => (dims.size === 0 ? dim : substituteDims(dim, known));
   const ranges = dimRanges(graph, dims);
-  const positions = fetches.map((name) => program.outputs.findIndex((output) => output.name === name));
-  const isNeeded = (step: StepSpec | undefined): boolean => step?.for.some((k) => positions.includes(k)) ?? false;
-  const steps = kernels.steps.filter((_, i) => isNeeded(program.steps[i])).map((call) => reportCall(kernels, call, at));
+  const names = fetchNames(graph);
+  const positions = fetches.map((name) => names.indexOf(name));
+  const isNeeded = (part: { readonly for: readonly number[] } | undefined): boolean =>
+    part?.for.some((k) => positions.includes(k)) ?? false;
+  const specs = callsOf(program.steps);
+  const steps = kernels.steps
+    .filter((_, i) => isNeeded(specs[i]))
+    .map((call) => reportCall(kernels, call, enclosing(kernels, call, at), at));
   const derive = kernels.derive.map((call, i) => ({
-    ...reportCall(kernels, call, at),
+    ...reportCall(kernels, call, [], at),
     variables: (program.derive[i]?.for ?? []).map((k) => program.variables[k]?.name ?? ""),
   }));
   const { file, line } = placeOf(graph.span);
@@ -128,10 +151,11 @@ export function reportPlan(
     derive,
     steps,
     totals: {
-      flops: addDims(...steps.map((step) => step.flops)),
-      read: addDims(...steps.map((step) => step.read)),
-      written: addDims(...steps.map((step) => step.written)),
+      flops: addDims(...steps.map((step) => mulDims(step.flops, step.times))),
+      read: addDims(...steps.map((step) => mulDims(step.read, step.times))),
+      written: addDims(...steps.map((step) => mulDims(step.written, step.times))),
     },
+    updates: program.updates.filter(isNeeded).map((update) => program.variables[update.variable]?.name ?? ""),
     memory: reportMemory(kernels, memory, at, ranges),
   };
 }
@@ -142,10 +166,33 @@ function placeOf({ file, start }: Span): SourcePlace {
 
 // ---- calls ---------------------------------------------------------------------------------------------------
 
-function reportCall(program: KernelProgram, call: KernelCall, at: (dim: Dim) => Dim): StepReport {
+/** The calls of a block in its order, which is that of the list of steps. */
+const callsOf = (steps: readonly StepSpec[]): readonly CallSpec[] =>
+  steps.flatMap((step) => ("kernel" in step ? [step] : callsOf([...("test" in step ? step.test : []), ...step.body])));
+
+function enclosing(program: KernelProgram, call: KernelCall, at: (dim: Dim) => Dim): Enclosing[] {
+  const nameOf = (id: BufferId): string => program.buffers[id]?.name ?? `b${id}`;
+  return pathOf(program.regions, call.region).flatMap((id): Enclosing[] => {
+    const region = program.regions[id];
+    if (region?.kind === "branch")
+      return [{ kind: "branch", id, condition: nameOf(region.condition), isTaken: region.isTaken }];
+    if (region?.kind !== "loop") return [];
+    const { condition, times } = region;
+    return [
+      { kind: "loop", id, times: at(times), ...(condition === undefined ? {} : { condition: nameOf(condition) }) },
+    ];
+  });
+}
+
+function reportCall(
+  program: KernelProgram,
+  call: KernelCall,
+  within: readonly Enclosing[],
+  at: (dim: Dim) => Dim,
+): StepReport {
   const kernel = program.kernels[call.kernel];
   const nest = kernel?.nests.at(-1);
-  if (!kernel || !nest) throw new Error(`no kernel ${call.kernel}`);
+  if (!kernel) throw new Error(`no kernel ${call.kernel}`);
   const operands = call.operands.map((id) => {
     const buffer = program.buffers[id];
     return { buffer: buffer?.alias ?? id, elements: buffer ? elementsOf(buffer) : dimOf(0) };
@@ -157,7 +204,9 @@ function reportCall(program: KernelProgram, call: KernelCall, at: (dim: Dim) => 
     kind: "kernel",
     kernel: kernel.name,
     // What stands before the last nest fills the halo of its result.
-    template: templateOf(kernel, nest),
+    template: nest ? templateOf(kernel, nest) : "routine",
+    within,
+    times: mulDims(...within.map((around) => (around.kind === "loop" ? around.times : ONE))),
     flops: at(work.flops),
     read: at(work.read),
     written: at(work.written),

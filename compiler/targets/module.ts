@@ -285,7 +285,7 @@ function typesOf(item: ModuleGraph, about: readonly string[], local: Local, inde
     program.inputs.map((input) => ({
       doc: [
         ...[documentation(graph.inputs, input.name)].filter((doc) => doc !== ""),
-        `${input.type}${input.default === undefined ? "" : `, ${input.default} unless it is fed`}`,
+        `${input.type}${input.default === undefined ? "" : `, ${typeof input.default === "number" ? input.default : "given values"} unless it is fed`}`,
       ],
       text: `${propertyName(input.name)}: FeedValue<"${input.dtype}", ${shape(input.shape)}${input.accepts === undefined ? "" : `, ${wideArray[input.accepts]}`}>`,
     })),

@@ -26,11 +26,13 @@ export function emitLoops(frame: KernelFrame, nest: Nest): void {
   /** The places of a tile that is being emitted. */
   let places: readonly Offsets[] = [noOffsets];
   emitter.onReduced = (scalar, offsets) => {
-    const tiledAxes = [...(places[0]?.keys() ?? [])];
-    const isTiled = tiledAxes.every((axis) => emitter.dependencies(scalar).has(axis));
-    // A reduction around this one may be written out: then the place is a point of it.
-    const point = [...offsets].filter(([axis]) => !tiledAxes.includes(axis));
-    emitReduction(emitter, scalar, (isTiled ? places : [noOffsets]).map((place) => new Map([...place, ...point])));
+    const axes = emitter.dependencies(scalar);
+    const own = new Map([...offsets].filter(([axis]) => axes.has(axis)));
+    const tiled = [...(places[0]?.keys() ?? [])];
+    // Of a reduction around it that is written out, this is one of its points.
+    const isPoint = [...own.keys()].some((axis) => !tiled.includes(axis));
+    const isTiled = tiled.every((axis) => axes.has(axis));
+    emitReduction(emitter, scalar, isPoint ? [own] : isTiled ? places : [noOffsets]);
   };
   const kept = keptBetweenPasses(nest);
   if (kept) {

@@ -110,9 +110,13 @@ export function applyScalar(
       return select(compare(isUnsigned(dtype) ? (isMax ? "gt_u" : "lt_u") : isMax ? "gt" : "lt", a, b), a, b);
     }
     case "div":
-      return isUnsigned(dtype) ? choose(b, op("quotient_u", a, b), number(0)) : floorDivision(a, b, code).quotient;
-    case "mod":
-      return isUnsigned(dtype) ? choose(b, op("remainder_u", a, b), number(0)) : floorDivision(a, b, code).remainder;
+    case "mod": {
+      const by = literal(1);
+      if (by === 0) return number(0);
+      if (!isUnsigned(dtype)) return floorDivision(a, b, code, by)[fn === "div" ? "quotient" : "remainder"];
+      const result = op(fn === "div" ? "quotient_u" : "remainder_u", a, b);
+      return by === undefined ? choose(b, result, number(0)) : result;
+    }
     case "bit_and":
       return op("and", a, b);
     case "bit_xor":
@@ -131,9 +135,22 @@ export function applyScalar(
   }
 }
 
-/** Floors, gives 0 where the divisor is 0, wraps at the least i32 over -1. */
-function floorDivision(a: Expr, b: Expr, code: CodeBuilder): { quotient: Expr; remainder: Expr } {
+/** Floors, gives 0 where the divisor is 0, wraps at the least i32 over -1; `by` is the divisor where it is a literal. */
+function floorDivision(
+  a: Expr,
+  b: Expr,
+  code: CodeBuilder,
+  by: number | undefined,
+): { quotient: Expr; remainder: Expr } {
   const [zero, one] = [constant("i32", 0), constant("i32", 1)];
+  if (by !== undefined && by > 0) {
+    const rest = code.let(op("remainder", a, b), "rest");
+    const below = code.let(compare("lt", rest, zero), "below");
+    return {
+      quotient: op("sub", op("quotient", a, b), below),
+      remainder: select(below, op("add", rest, b), rest),
+    };
+  }
   // 0 and -1 become 1: the machine's division traps at 0 and at the one quotient that overflows.
   const divisor = code.let(select(compare("le_u", op("add", b, one), one), one, b), "divisor");
   const rest = code.let(op("remainder", a, divisor), "rest");

@@ -117,7 +117,11 @@ class Body {
     const { block, random } = this;
     const count = random.chance(0.2) ? 2 : 1;
     const fn = random.of(
-      { f32: ["sum", "sum", "mean", "max", "min", "prod"], i32: ["sum", "max", "min", "argmax", "argmin"], bool: ["any", "all"] }[dtype],
+      {
+        f32: ["sum", "sum", "mean", "max", "min", "prod"],
+        i32: ["sum", "max", "min", "argmax", "argmin"],
+        bool: ["any", "all"],
+      }[dtype],
     );
     const needsOne = !["sum", "prod", "any", "all"].includes(fn);
     const own = Array.from({ length: count }, () => ({ name: block.name("r"), extent: this.extent(needsOne) }));
@@ -135,7 +139,9 @@ class Body {
   extent(needsOne: boolean): Size {
     const { block, random } = this;
     const arrays = block.values.flatMap(({ type }) => type.shape);
-    const sizes = [...block.dims, ...arrays, Size.of(2), Size.of(3)].filter((size) => !needsOne || block.least(size) >= 1);
+    const sizes = [...block.dims, ...arrays, Size.of(2), Size.of(3)].filter(
+      (size) => !needsOne || block.least(size) >= 1,
+    );
     return random.of(sizes);
   }
 
@@ -143,7 +149,10 @@ class Body {
     const { block, random } = this;
     const arrays = block.values.filter(
       // A layer or a loop would be another for every element, which is refused.
-      ({ text, type }) => /^\w+$/.test(text) && type.shape.length > 0 && (type.dtype === dtype || (dtype === "f32" && (isInteger(type) || isStorage(type)))),
+      ({ text, type }) =>
+        /^\w+$/.test(text) &&
+        type.shape.length > 0 &&
+        (type.dtype === dtype || (dtype === "f32" && (isInteger(type) || isStorage(type)))),
     );
     if (arrays.length === 0) return undefined;
     const array = random.of(arrays);
@@ -199,7 +208,9 @@ class Body {
       return { text: `(${any} + 1) % ${size.operand}`, isInside: true };
     }
     if (choice === 15 && least >= 1) {
-      const ids = block.values.filter(({ text, type }) => /^\w+$/.test(text) && type.dtype === "i32" && type.shape.length === 1);
+      const ids = block.values.filter(
+        ({ text, type }) => /^\w+$/.test(text) && type.dtype === "i32" && type.shape.length === 1,
+      );
       if (ids.length > 0) {
         const chosen = random.of(ids);
         const inner = this.indices.find(({ extent }) => extent.equals(required(chosen.type.shape[0])));

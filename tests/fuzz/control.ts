@@ -76,7 +76,9 @@ function scan(block: Block, grow: Grow): Expression {
   const from = isList ? `[${inits.join(", ")}]` : required(inits[0]);
   const to = isList ? `[${next.join(", ")}]` : required(next[0]);
   const pattern = isList ? `(${names.join(", ")})` : required(names[0]);
-  block.count(`scan${isList ? " of two carries" : ""}${hasOutput ? " with outputs" : ""}${block.depth > 0 ? " in a loop" : ""}`);
+  block.count(
+    `scan${isList ? " of two carries" : ""}${hasOutput ? " with outputs" : ""}${block.depth > 0 ? " in a loop" : ""}`,
+  );
   if (!hasOutput) {
     const isShort = inner.lines.length === 0 && !isList;
     const text = `scan(${xs.text}, init=${from}, ${over}, fn(${pattern}, ${element.text}) ${isShort ? `=> ${to}` : bodyText(inner, to)})`;
@@ -137,7 +139,9 @@ function whileLoop(block: Block, grow: Grow): Expression {
       cond = "";
     }
   }
-  block.count(`while${isList ? " of two carries" : ""}${cond ? " with a condition" : ""}${block.depth > 0 ? " in a loop" : ""}`);
+  block.count(
+    `while${isList ? " of two carries" : ""}${cond ? " with a condition" : ""}${block.depth > 0 ? " in a loop" : ""}`,
+  );
   const isShort = inner.lines.length === 0 && !isList;
   const from = isList ? `[${inits.join(", ")}]` : required(inits[0]);
   return lastOf(
@@ -166,12 +170,14 @@ const compileTimeIf: Production = (block) => {
     ["K > 3 && FLAG", false],
     ["FLAG || K < 0", true],
     ["!FLAG", false],
-    ["MODE == \"fast\"", true],
+    ['MODE == "fast"', true],
   ]);
   if (random.chance(0.3) && block.where === "graph") {
     const name = block.name("e");
     block.count("if statement");
-    block.lines.push(`if ${asked} { ${name} = ${holds ? a.text : other.text} } else { ${name} = ${holds ? other.text : a.text} }`);
+    block.lines.push(
+      `if ${asked} { ${name} = ${holds ? a.text : other.text} } else { ${name} = ${holds ? other.text : a.text} }`,
+    );
     block.values.push({ ...a, text: name });
     return { ...a, text: name };
   }
@@ -187,16 +193,32 @@ const repetition: Production = (block) => {
   switch (random.below(4)) {
     case 0:
       block.count("repeat");
-      return { ...x, text: `${operand(x.text)} |> repeat(K, fn(${h}, i) => 0.5 * ${h} + ${operand(step)} * (0.25 * (i + 1)))`, bound: x.bound + 80 };
+      return {
+        ...x,
+        text: `${operand(x.text)} |> repeat(K, fn(${h}, i) => 0.5 * ${h} + ${operand(step)} * (0.25 * (i + 1)))`,
+        bound: x.bound + 80,
+      };
     case 1:
       block.count("fold over numbers");
-      return { ...x, text: `fold(${x.text}, WEIGHTS, fn(${h}, w) => 0.5 * ${h} + w * ${operand(step)})`, bound: x.bound + 80 };
+      return {
+        ...x,
+        text: `fold(${x.text}, WEIGHTS, fn(${h}, w) => 0.5 * ${h} + w * ${operand(step)})`,
+        bound: x.bound + 80,
+      };
     case 2:
       block.count("fold over rows");
-      return { ...x, text: `fold(${x.text}, ROWS, fn(${h}, (a, b)) => 0.5 * ${h} * a + ${operand(step)} * (b / 4.0))`, bound: x.bound + 80 };
+      return {
+        ...x,
+        text: `fold(${x.text}, ROWS, fn(${h}, (a, b)) => 0.5 * ${h} * a + ${operand(step)} * (b / 4.0))`,
+        bound: x.bound + 80,
+      };
     default:
       block.count("fold over a range");
-      return { ...x, text: `fold(${x.text}, 0..K, fn(${h}, j) => 0.5 * ${h} + ${operand(step)} * (j / 2.0))`, bound: x.bound + 80 };
+      return {
+        ...x,
+        text: `fold(${x.text}, 0..K, fn(${h}, j) => 0.5 * ${h} + ${operand(step)} * (j / 2.0))`,
+        bound: x.bound + 80,
+      };
   }
 };
 
@@ -204,7 +226,11 @@ const tableValue: Production = (block) => {
   const { random } = block;
   block.count("const table");
   const k = random.of(block.dims);
-  return { text: `tensor(i in ${k.text}, j in 3: WEIGHTS[(i + j) % 3] * 1.0)`, type: { dtype: "f32", shape: [k, Size.of(3)] }, bound: 3 };
+  return {
+    text: `tensor(i in ${k.text}, j in 3: WEIGHTS[(i + j) % 3] * 1.0)`,
+    type: { dtype: "f32", shape: [k, Size.of(3)] },
+    bound: 3,
+  };
 };
 
 export const controls = (grow: Grow): readonly (readonly [number, Production])[] => [

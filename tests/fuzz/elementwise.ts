@@ -52,13 +52,20 @@ const unary: Production = (block) => {
 };
 
 /** An operand that goes with `type` in an operator, and the type of the two together. */
-function partner(block: Block, { dtype, shape }: Type): { readonly other: Expression; readonly type: Type; readonly note: string } {
+function partner(
+  block: Block,
+  { dtype, shape }: Type,
+): { readonly other: Expression; readonly type: Type; readonly note: string } {
   const { random } = block;
   const choice = random.below(9);
   const same = { other: ofType(block, { dtype, shape }), type: { dtype, shape }, note: "same shape" };
   switch (choice) {
     case 0:
-      return { other: { text: literal(block, dtype), type: { dtype, shape: [] }, bound: 3 }, type: { dtype, shape }, note: "literal" };
+      return {
+        other: { text: literal(block, dtype), type: { dtype, shape: [] }, bound: 3 },
+        type: { dtype, shape },
+        note: "literal",
+      };
     case 1: {
       const scalar = block.values.filter((value) => value.type.dtype === dtype && value.type.shape.length === 0);
       if (scalar.length === 0) return same;
@@ -66,7 +73,11 @@ function partner(block: Block, { dtype, shape }: Type): { readonly other: Expres
     }
     case 2:
       if (shape.length === 0) return same;
-      return { other: ofType(block, { dtype, shape: shape.slice(random.below(shape.length)) }), type: { dtype, shape }, note: "tail" };
+      return {
+        other: ofType(block, { dtype, shape: shape.slice(random.below(shape.length)) }),
+        type: { dtype, shape },
+        note: "tail",
+      };
     case 3: {
       if (shape.length === 0) return same;
       const ones = shape.map((size) => (random.chance(0.5) ? Size.of(1) : size));
@@ -80,7 +91,11 @@ function partner(block: Block, { dtype, shape }: Type): { readonly other: Expres
       const row = wide.find((value) => value.type.shape[0]?.equals(required(shape[0])));
       if (!row) return same;
       const text = `${row.text}[:${", new".repeat(shape.length - 1)}]`;
-      return { other: { ...calm(block, { ...row, text }), type: { dtype, shape } }, type: { dtype, shape }, note: "x[:, new]" };
+      return {
+        other: { ...calm(block, { ...row, text }), type: { dtype, shape } },
+        type: { dtype, shape },
+        note: "x[:, new]",
+      };
     }
     case 5: {
       // Of the other rank: the result has the shape of the longer one.
@@ -99,7 +114,11 @@ function partner(block: Block, { dtype, shape }: Type): { readonly other: Expres
   }
 }
 
-const FLOAT_OPERATORS: readonly (readonly [string, (a: string, b: string) => string, (a: number, b: number) => number])[] = [
+const FLOAT_OPERATORS: readonly (readonly [
+  string,
+  (a: string, b: string) => string,
+  (a: number, b: number) => number,
+])[] = [
   ["+", (a, b) => `${a} + ${b}`, (a, b) => a + b],
   ["-", (a, b) => `${a} - ${b}`, (a, b) => a + b],
   ["*", (a, b) => `${a} * ${b}`, (a, b) => a * b],
@@ -119,7 +138,7 @@ const binary: Production = (block) => {
   block.count(`f32 ${name}`);
   block.count(`broadcast: ${note}`);
   const [left, right] = random.chance(0.5) ? [a, other] : [other, a];
-  if (left.text.startsWith("-") || /^-?[\d.]+$/.test(left.text) && /^-?[\d.]+$/.test(right.text)) throw new Unfit();
+  if (left.text.startsWith("-") || (/^-?[\d.]+$/.test(left.text) && /^-?[\d.]+$/.test(right.text))) throw new Unfit();
   return { text: text(operand(left.text), operand(right.text)), type, bound: bound(left.bound, right.bound) };
 };
 
@@ -130,7 +149,9 @@ const integerBinary: Production = (block) => {
   block.count(`${type.dtype} ${op}`);
   block.count(`broadcast: ${note}`);
   const text =
-    op === "min" || op === "max" ? `${op}(${a.text}, ${other.text})` : `${operand(a.text)} ${op} ${operand(other.text)}`;
+    op === "min" || op === "max"
+      ? `${op}(${a.text}, ${other.text})`
+      : `${operand(a.text)} ${op} ${operand(other.text)}`;
   return { text, type, bound: 1e9 };
 };
 
@@ -204,9 +225,38 @@ const cast: Production = (block) => {
 
 /** Library functions of elements that stay within a few units. */
 const LIBRARY = [
-  "sigmoid", "tanh_shrink", "softsign", "relu6", "hard_tanh", "hard_sigmoid", "hard_swish", "hard_shrink", "soft_shrink",
-  "log_sigmoid", "silu", "swish", "softplus", "mish", "elu", "selu", "celu", "gelu", "gelu_erf", "leaky_relu", "square",
-  "cbrt", "atan", "trunc", "frac", "smoothstep", "degrees", "radians", "sinc", "nan_to", "heaviside", "asinh",
+  "sigmoid",
+  "tanh_shrink",
+  "softsign",
+  "relu6",
+  "hard_tanh",
+  "hard_sigmoid",
+  "hard_swish",
+  "hard_shrink",
+  "soft_shrink",
+  "log_sigmoid",
+  "silu",
+  "swish",
+  "softplus",
+  "mish",
+  "elu",
+  "selu",
+  "celu",
+  "gelu",
+  "gelu_erf",
+  "leaky_relu",
+  "square",
+  "cbrt",
+  "atan",
+  "trunc",
+  "frac",
+  "smoothstep",
+  "degrees",
+  "radians",
+  "sinc",
+  "nan_to",
+  "heaviside",
+  "asinh",
 ];
 
 const libraryUnary: Production = (block) => {

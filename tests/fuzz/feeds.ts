@@ -7,7 +7,8 @@ import { randomNumbers } from "../ops/cases.ts";
 import { bitsOf, numbersOfBits } from "../oracle/small-floats.ts";
 import type { Numbers } from "./sizes.ts";
 
-const hash = (text: string): number => [...text].reduce((state, c) => Math.imul(state ^ c.charCodeAt(0), 16777619), 2166136261);
+const hash = (text: string): number =>
+  [...text].reduce((state, c) => Math.imul(state ^ c.charCodeAt(0), 16777619), 2166136261);
 
 function element(dtype: DType, name: string, next: () => number): number {
   switch (dtype) {

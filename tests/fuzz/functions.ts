@@ -9,12 +9,18 @@ import { productOf, Size } from "./sizes.ts";
 function declared(block: Block, grow: Grow): Expression {
   const { random, program } = block;
   if (block.where !== "graph" || program.declarations.length > 12) throw new Unfit();
-  const args = Array.from({ length: 1 + random.below(3) }, () => calm(block, block.find((type) => type.shape.length <= 4)));
+  const args = Array.from({ length: 1 + random.below(3) }, () =>
+    calm(
+      block,
+      block.find((type) => type.shape.length <= 4),
+    ),
+  );
   const kind = random.chance(0.4) ? "layer" : "def";
   const generics = new Map<string, { readonly name: string; readonly size: Size }>();
   const abstract = (size: Size): Size => {
     // A literal stays one, or is a dim like others.
-    if (size.literal !== undefined && (size.literal === 1 || random.chance(0.6)) && !generics.has(size.key)) return size;
+    if (size.literal !== undefined && (size.literal === 1 || random.chance(0.6)) && !generics.has(size.key))
+      return size;
     if (block.least(size) < 1) throw new Unfit();
     const known = generics.get(size.key) ?? { name: block.name("D"), size };
     generics.set(size.key, known);
@@ -41,7 +47,12 @@ function declared(block: Block, grow: Grow): Expression {
           const isParam = type.dtype === "f32" && random.chance(0.7);
           const name = block.name("w");
           block.count(isParam ? "param of a layer" : "state of a layer");
-          const start = type.dtype === "bool" ? "false" : type.dtype === "f32" ? random.of(["glorot_uniform", "0.5", "random_normal(stddev=0.5)"]) : "2";
+          const start =
+            type.dtype === "bool"
+              ? "false"
+              : type.dtype === "f32"
+                ? random.of(["glorot_uniform", "0.5", "random_normal(stddev=0.5)"])
+                : "2";
           inner.lines.unshift(`${isParam ? "param" : "state"} ${name}: ${typeText(type)} = ${start}`);
           const value: Expression = { text: name, type, bound: 2 };
           inner.values.push(value);
@@ -51,7 +62,8 @@ function declared(block: Block, grow: Grow): Expression {
       : undefined,
   );
   const updates: Expression[] = [];
-  if (kind === "layer" && random.chance(0.8)) inner.declare?.("param", { dtype: "f32", shape: [Size.of(1 + random.below(4))] });
+  if (kind === "layer" && random.chance(0.8))
+    inner.declare?.("param", { dtype: "f32", shape: [Size.of(1 + random.below(4))] });
   grow(inner, 1 + random.below(5));
   for (const state of updates) {
     block.count(":= in a layer");
@@ -59,7 +71,13 @@ function declared(block: Block, grow: Grow): Expression {
   }
   const results = [inner.find(() => true), ...(random.chance(0.25) ? [inner.find(() => true)] : [])];
   const name = block.name(kind === "def" ? "f" : "layer");
-  const generic = dims.length > 0 ? `[${random.shuffled(dims).map(({ text }) => text).join(", ")}]` : "";
+  const generic =
+    dims.length > 0
+      ? `[${random
+          .shuffled(dims)
+          .map(({ text }) => text)
+          .join(", ")}]`
+      : "";
   const list = parameters.map(({ text, type }) => `${text}: ${typeText(type)}`).join(", ");
   const result =
     results.length > 1
@@ -80,7 +98,9 @@ function declared(block: Block, grow: Grow): Expression {
     const names = [block.name("r"), block.name("s")];
     block.lines.push(`${names.join(", ")} = ${first.text}`);
     block.count("several results");
-    const both = results.map((value, i): Expression => ({ text: required(names[i]), type: typeOf(value), bound: value.bound }));
+    const both = results.map(
+      (value, i): Expression => ({ text: required(names[i]), type: typeOf(value), bound: value.bound }),
+    );
     block.values.push(...both);
     return random.of(both);
   }
@@ -126,7 +146,11 @@ const FIXED: readonly Fixed[] = [
     call(block) {
       const x = block.find((type) => (isFloat(type) || isInteger(type)) && type.shape.length >= 1);
       const y = ofType(block, x.type);
-      return { ...x, text: `both(${x.text}, ${y.text}).${block.random.of(["total", "rest"])}`, bound: x.bound + y.bound };
+      return {
+        ...x,
+        text: `both(${x.text}, ${y.text}).${block.random.of(["total", "rest"])}`,
+        bound: x.bound + y.bound,
+      };
     },
   },
   {
@@ -135,7 +159,11 @@ const FIXED: readonly Fixed[] = [
     call(block) {
       const x = block.find(({ shape }) => shape.length === 2 && (shape[1]?.literal ?? 1) % 2 === 0);
       const [n, c] = x.type.shape;
-      return { ...x, text: `blocks(${x.text}, 2)`, type: { ...x.type, shape: [required(n), Size.of(2), required(c).over(2)] } };
+      return {
+        ...x,
+        text: `blocks(${x.text}, 2)`,
+        type: { ...x.type, shape: [required(n), Size.of(2), required(c).over(2)] },
+      };
     },
   },
   {
@@ -166,7 +194,12 @@ const FIXED: readonly Fixed[] = [
       const size = required(x.type.shape[0]);
       const half = size.over(2);
       if (!half.times(2).equals(size)) throw new Unfit();
-      return { ...x, text: `folded(${x.text})`, type: { ...x.type, shape: [half, ...x.type.shape.slice(1)] }, bound: 2 * x.bound };
+      return {
+        ...x,
+        text: `folded(${x.text})`,
+        type: { ...x.type, shape: [half, ...x.type.shape.slice(1)] },
+        bound: 2 * x.bound,
+      };
     },
   },
 ];
@@ -187,7 +220,14 @@ const fixed: Production = (block) => {
 const lastKnown = (block: Block, least: number, most = 4): Expression => {
   const x = block.find((type) => {
     const last = type.shape.at(-1)?.literal;
-    return isFloat(type) && type.shape.length >= least && type.shape.length <= most && last !== undefined && last >= 1 && last <= 40;
+    return (
+      isFloat(type) &&
+      type.shape.length >= least &&
+      type.shape.length <= most &&
+      last !== undefined &&
+      last >= 1 &&
+      last <= 40
+    );
   });
   return calm(block, x);
 };
@@ -213,7 +253,11 @@ const norms: Production = (block) => {
   const isNarrow = (x.type.shape.at(-1)?.literal ?? 0) < 3;
   // One element has no spread: what is left is rounding, many times over.
   if (fn === "layer_norm" && isNarrow) throw new Unfit();
-  return { text: layerCall(block, `${fn}(${x.text}${fn.endsWith("norm") && fn !== "batch_norm" ? ", epsilon=0.1" : ""})`, fn), type: x.type, bound: 8 + x.bound };
+  return {
+    text: layerCall(block, `${fn}(${x.text}${fn.endsWith("norm") && fn !== "batch_norm" ? ", epsilon=0.1" : ""})`, fn),
+    type: x.type,
+    bound: 8 + x.bound,
+  };
 };
 
 const embedding: Production = (block) => {
@@ -235,8 +279,13 @@ function image(block: Block, rank: 3 | 4): Expression {
   if (found.length > 0 && block.random.chance(0.6)) return calm(block, block.random.of(found));
   if (!block.declare) throw new Unfit();
   const { random } = block;
-  const spatial = Array.from({ length: rank - 2 }, () => (random.chance(0.4) ? random.of(block.dims).plus(3) : Size.of(4 + random.below(5))));
-  return block.declare("input", { dtype: "f32", shape: [random.of(block.dims), ...spatial, Size.of(1 + random.below(3))] });
+  const spatial = Array.from({ length: rank - 2 }, () =>
+    random.chance(0.4) ? random.of(block.dims).plus(3) : Size.of(4 + random.below(5)),
+  );
+  return block.declare("input", {
+    dtype: "f32",
+    shape: [random.of(block.dims), ...spatial, Size.of(1 + random.below(3))],
+  });
 }
 
 const convolution: Production = (block) => {
@@ -286,13 +335,21 @@ const recurrent: Production = (block) => {
   }
   const fn = random.of(["lstm", "gru", "rnn"]);
   const units = 1 + random.below(5);
-  return { text: layerCall(block, `${fn}(${x.text}, ${units})`, fn), type: { dtype: "f32", shape: [required(n), required(t), Size.of(units)] }, bound: 1 };
+  return {
+    text: layerCall(block, `${fn}(${x.text}, ${units})`, fn),
+    type: { dtype: "f32", shape: [required(n), required(t), Size.of(units)] },
+    bound: 1,
+  };
 };
 
 const flatten: Production = (block) => {
   const x = block.find(({ shape }) => shape.length >= 2);
   block.count("library: flatten");
-  return { ...x, text: `flatten(${x.text})`, type: { ...x.type, shape: [required(x.type.shape[0]), productOf(x.type.shape.slice(1))] } };
+  return {
+    ...x,
+    text: `flatten(${x.text})`,
+    type: { ...x.type, shape: [required(x.type.shape[0]), productOf(x.type.shape.slice(1))] },
+  };
 };
 
 const signal: Production = (block) => {
@@ -304,7 +361,11 @@ const signal: Production = (block) => {
     case 0:
       if (block.least(last) < 3) throw new Unfit();
       block.count("library: frame");
-      return { ...x, text: `signal.frame(${x.text}, 3, 2)`, type: { ...x.type, shape: [...rows, last.plus(-3).over(2).plus(1), Size.of(3)] } };
+      return {
+        ...x,
+        text: `signal.frame(${x.text}, 3, 2)`,
+        type: { ...x.type, shape: [...rows, last.plus(-3).over(2).plus(1), Size.of(3)] },
+      };
     case 1:
       if (block.least(last) < 1) throw new Unfit();
       block.count("library: dct");
@@ -316,7 +377,12 @@ const signal: Production = (block) => {
     default:
       if (block.least(last) < 1) throw new Unfit();
       block.count("library: rdft");
-      return { ...x, text: `signal.rdft(${x.text}).${random.of(["re", "im"])}`, type: { ...x.type, shape: [...rows, last.over(2).plus(1)] }, bound: 20 * x.bound };
+      return {
+        ...x,
+        text: `signal.rdft(${x.text}).${random.of(["re", "im"])}`,
+        type: { ...x.type, shape: [...rows, last.over(2).plus(1)] },
+        bound: 20 * x.bound,
+      };
   }
 };
 

@@ -27,9 +27,13 @@ const gradient: Production = (block) => {
   if (block.where !== "graph") throw new Unfit();
   const y = block.find((type) => isFloat(type) && type.shape.length <= 4);
   const before = behind(block, y.text);
-  const candidates = block.values.filter(({ text, type }) => isFloat(type) && /^[a-jl-z]+\d+$/.test(text) && (before.has(text) || random.chance(0.1)));
+  const candidates = block.values.filter(
+    ({ text, type }) => isFloat(type) && /^[a-jl-z]+\d+$/.test(text) && (before.has(text) || random.chance(0.1)),
+  );
   if (candidates.length === 0 || !/^\w+$/.test(y.text)) throw new Unfit();
-  const wanted = random.shuffled([...new Map(candidates.map((value) => [value.text, value])).values()]).slice(0, random.chance(0.3) ? 2 : 1);
+  const wanted = random
+    .shuffled([...new Map(candidates.map((value) => [value.text, value])).values()])
+    .slice(0, random.chance(0.3) ? 2 : 1);
   const loss = block.name("loss");
   // Squashed, so that the slopes of what comes before are what is compared; each of them is there at least by itself.
   const inner = y.bound > 8 ? `${y.text} * ${2 ** -Math.ceil(Math.log2(y.bound))}` : y.text;
@@ -69,7 +73,9 @@ const stopped: Production = (block) => {
 
 const adjoint: Production = (block) => {
   const { random } = block;
-  const from = Array.from({ length: 1 + random.below(2) }, () => (random.chance(0.4) ? random.of(block.dims) : Size.of(2 + random.below(4))));
+  const from = Array.from({ length: 1 + random.below(2) }, () =>
+    random.chance(0.4) ? random.of(block.dims) : Size.of(2 + random.below(4)),
+  );
   let shape: readonly Size[] = from;
   let text = "z";
   for (let steps = 1 + random.below(3); steps > 0; steps--) {
@@ -110,7 +116,11 @@ const adjoint: Production = (block) => {
   }
   const y = ofType(block, { dtype: "f32", shape });
   block.count("adjoint");
-  return { text: `adjoint(fn(z) => ${text}, ${y.text}, shape=${shapeText(from)})`, type: { dtype: "f32", shape: from }, bound: 200 };
+  return {
+    text: `adjoint(fn(z) => ${text}, ${y.text}, shape=${shapeText(from)})`,
+    type: { dtype: "f32", shape: from },
+    bound: 200,
+  };
 };
 
 export const gradients: readonly (readonly [number, Production])[] = [

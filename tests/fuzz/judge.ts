@@ -54,7 +54,8 @@ export async function judge(source: Source): Promise<Verdict> {
     const errors = diagnostics.filter(({ severity }) => severity === "error");
     const said = errors.map((error) => render(error)).join("\n");
     const [first] = errors;
-    if (first) return ended(errors.every(({ code }) => code === "TFG0106") ? "not built" : "rejected", first.code, said);
+    if (first)
+      return ended(errors.every(({ code }) => code === "TFG0106") ? "not built" : "rejected", first.code, said);
     const [graph] = graphs;
     if (!graph) return ended("failed", "no graph", "no error and no graph");
     verifyGraph(graph);
@@ -106,7 +107,10 @@ async function compare(
         const where = `seed ${seed}, ${passes}, ${session.target}, run ${i} of ${fetches.join(", ")} with ${JSON.stringify(dims)}`;
         const got = await session.run(feeds, fetches);
         if (got.refused !== expected.refused)
-          throw new Difference(`refused ${session.target}`, `${where}: "${got.refused}" instead of "${expected.refused}"`);
+          throw new Difference(
+            `refused ${session.target}`,
+            `${where}: "${got.refused}" instead of "${expected.refused}"`,
+          );
         const held = new Map([...(await session.variables())].map(([name, array]) => [`variable ${name}`, array]));
         const wanted = new Map([
           ...expected.results,
@@ -117,8 +121,15 @@ async function compare(
         let again: readonly ReadonlyMap<string, NdArray>[] | undefined;
         for (const [name, want] of wanted) {
           const have = got.results.get(name) ?? held.get(name);
-          if (!have || have.data.length !== want.data.length || (!name.startsWith("variable") && `${have.shape}` !== `${want.shape}`))
-            throw new Difference(`shape ${session.target}`, `${where}: ${name} is [${have?.shape}] instead of [${want.shape}]`);
+          if (
+            !have ||
+            have.data.length !== want.data.length ||
+            (!name.startsWith("variable") && `${have.shape}` !== `${want.shape}`)
+          )
+            throw new Difference(
+              `shape ${session.target}`,
+              `${where}: ${name} is [${have?.shape}] instead of [${want.shape}]`,
+            );
           const scale = largest(want);
           for (const [k, x] of want.data.entries()) {
             counts.elements++;
@@ -204,5 +215,8 @@ function isWithin(x: number, y: number, values: readonly number[], { dtype }: Nd
   const finite = values.filter(Number.isFinite);
   if (!Number.isFinite(y)) return finite.length < values.length;
   const wide = Math.max(...finite.map((value) => Math.abs(value - x)), 0);
-  return values.some((value) => isNear(value, y, { dtype, shape: [], data: new Float64Array() }, scale)) || Math.abs(y - x) <= 4 * wide;
+  return (
+    values.some((value) => isNear(value, y, { dtype, shape: [], data: new Float64Array() }, scale)) ||
+    Math.abs(y - x) <= 4 * wide
+  );
 }

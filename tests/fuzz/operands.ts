@@ -43,7 +43,9 @@ export function ofType(block: Block, type: Type): Expression {
   if (choice === 0 && block.declare && !(type.shape.length > 4)) return block.declare("input", type);
   if (choice === 1 && block.declare && isKnown(type) && !isStorage(type)) return block.declare("param", type);
   if (choice === 2) {
-    const cast = block.values.filter((value) => sameShape(value.type.shape, type.shape) && value.type.dtype !== type.dtype);
+    const cast = block.values.filter(
+      (value) => sameShape(value.type.shape, type.shape) && value.type.dtype !== type.dtype,
+    );
     if (cast.length > 0) return converted(block, random.of(cast), type.dtype);
   }
   if (choice === 3 && type.shape.length > 0 && !isStorage(type)) {
@@ -128,7 +130,8 @@ export function converted(block: Block, value: Expression, to: Kind): Expression
   };
 }
 
-const isKnown = ({ shape }: Type): boolean => shape.length > 0 && shape.every(({ literal: size }) => size !== undefined && size <= 64);
+const isKnown = ({ shape }: Type): boolean =>
+  shape.length > 0 && shape.every(({ literal: size }) => size !== undefined && size <= 64);
 
 /** A float value with at least this many axes; one of another dtype is converted. */
 export function floats(block: Block, least = 0, most = 5): Expression {
@@ -138,7 +141,10 @@ export function floats(block: Block, least = 0, most = 5): Expression {
     const other = block.values.filter(({ type }) => !isFloat(type) && fits(type));
     if (other.length > 0) return converted(block, block.random.of(other), "f32");
   }
-  return calm(block, block.find((type) => isFloat(type) && fits(type)));
+  return calm(
+    block,
+    block.find((type) => isFloat(type) && fits(type)),
+  );
 }
 
 export function integers(block: Block, least = 0): Expression {
@@ -149,7 +155,9 @@ export function integers(block: Block, least = 0): Expression {
 export function condition(block: Block): Expression {
   const { random } = block;
   const type: Type = { dtype: "bool", shape: [] };
-  const scalars = block.values.filter(({ type: { dtype, shape } }) => shape.length === 0 && !isStorage({ dtype, shape }));
+  const scalars = block.values.filter(
+    ({ type: { dtype, shape } }) => shape.length === 0 && !isStorage({ dtype, shape }),
+  );
   if (scalars.length > 0 && random.chance(0.6)) {
     const value = random.of(scalars);
     if (value.type.dtype === "bool") return value;

@@ -1,5 +1,16 @@
 /** Whole programs: dims with constraints, inputs, variables, nodes, steps, assertions, a second file. */
-import { Block, type Expression, isStorage, type Kind, operand, type Program, Random, type Type, typeText, Unfit } from "./block.ts";
+import {
+  Block,
+  type Expression,
+  isStorage,
+  type Kind,
+  operand,
+  type Program,
+  Random,
+  type Type,
+  typeText,
+  Unfit,
+} from "./block.ts";
 import { comprehensions } from "./comprehensions.ts";
 import { controls } from "./control.ts";
 import { elementwise, type Production } from "./elementwise.ts";
@@ -96,12 +107,33 @@ function dimsOf(random: Random): readonly DimOf[] {
   });
 }
 
-const INPUT_DTYPES: readonly Kind[] = ["f32", "f32", "f32", "f32", "i32", "i32", "u32", "bool", "u8", "i8", "f16", "bf16"];
+const INPUT_DTYPES: readonly Kind[] = [
+  "f32",
+  "f32",
+  "f32",
+  "f32",
+  "i32",
+  "i32",
+  "u32",
+  "bool",
+  "u8",
+  "i8",
+  "f16",
+  "bf16",
+];
 
 export function write(seed: number, statements?: number): Written {
   const random = new Random(seed);
   const features = new Map<string, number>();
-  const program: Program = { random, features, declarations: [], library: [], least: {}, names: 0, isWild: random.chance(0.12) };
+  const program: Program = {
+    random,
+    features,
+    declarations: [],
+    library: [],
+    least: {},
+    names: 0,
+    isWild: random.chance(0.12),
+  };
   const dims = dimsOf(random);
   for (const { name, least } of dims) program.least[name] = least;
   const symbols = dims.map(({ name }) => Size.of(name));
@@ -112,16 +144,31 @@ export function write(seed: number, statements?: number): Written {
     const most = { input: 7, param: 5, state: 4 }[kind];
     asked.set(kind, (asked.get(kind) ?? 0) + 1);
     if ((asked.get(kind) ?? 0) > most || type.shape.length > 4) throw new Unfit();
-    const stem = kind === "input" ? random.of(type.dtype === "i32" || type.dtype === "u32" ? ["x", "x", "x", "big"] : ["x", "grid"]) : kind === "param" ? "w" : "s";
+    const stem =
+      kind === "input"
+        ? random.of(type.dtype === "i32" || type.dtype === "u32" ? ["x", "x", "x", "big"] : ["x", "grid"])
+        : kind === "param"
+          ? "w"
+          : "s";
     const name = block.name(stem);
     const start = (): string => {
       if (type.dtype === "bool") return random.of(["true", "false"]);
       if (type.dtype !== "f32") return "2";
-      return random.of(["zeros", "0.75", "random_normal(stddev=0.5)", "random_uniform(min=-1.0, max=1.0)", "glorot_uniform"]);
+      return random.of([
+        "zeros",
+        "0.75",
+        "random_normal(stddev=0.5)",
+        "random_uniform(min=-1.0, max=1.0)",
+        "glorot_uniform",
+      ]);
     };
     block.count(`${kind} ${type.dtype}`);
     heads.push(`${kind} ${name}: ${typeText(type)}${kind === "input" ? "" : ` = ${start()}`}`);
-    const value: Expression = { text: name, type, bound: { f32: 3, u8: 255, i8: 128, f16: 4, bf16: 4, bool: 1, i32: 1e9, u32: 1e9 }[type.dtype] };
+    const value: Expression = {
+      text: name,
+      type,
+      bound: { f32: 3, u8: 255, i8: 128, f16: 4, bf16: 4, bool: 1, i32: 1e9, u32: 1e9 }[type.dtype],
+    };
     block.values.push(value);
     if (kind === "state") states.push(value);
     return value;
@@ -131,10 +178,12 @@ export function write(seed: number, statements?: number): Written {
   const someShape = (most: number): Size[] => Array.from({ length: random.below(most + 1) }, someSize);
   // Every dim is told by an input that has it plainly.
   block.declare?.("input", { dtype: "f32", shape: symbols });
-  for (let more = 1 + random.below(3); more > 0; more--) block.declare?.("input", { dtype: random.of(INPUT_DTYPES), shape: someShape(3) });
+  for (let more = 1 + random.below(3); more > 0; more--)
+    block.declare?.("input", { dtype: random.of(INPUT_DTYPES), shape: someShape(3) });
   block.declare?.("input", { dtype: "i32", shape: [random.of(symbols)] });
   const known = (): Size[] => Array.from({ length: random.below(3) }, () => Size.of(1 + random.below(4)));
-  for (let more = random.below(3); more > 0; more--) block.declare?.("state", { dtype: random.of<Kind>(["f32", "f32", "i32", "bool"]), shape: known() });
+  for (let more = random.below(3); more > 0; more--)
+    block.declare?.("state", { dtype: random.of<Kind>(["f32", "f32", "i32", "bool"]), shape: known() });
   const hasCounter = random.chance(0.4);
   if (hasCounter) {
     heads.push("state counter: i32 = 0");
@@ -148,7 +197,13 @@ export function write(seed: number, statements?: number): Written {
     tail.push("step count { counter := counter + 1 }");
     if (random.chance(0.5)) {
       block.count("assert");
-      tail.push(random.of(['assert counter < 2, "too often"', `assert counter + ${symbols[0]?.text} <= 12`, "assert counter >= 0"]));
+      tail.push(
+        random.of([
+          'assert counter < 2, "too often"',
+          `assert counter + ${symbols[0]?.text} <= 12`,
+          "assert counter >= 0",
+        ]),
+      );
     }
   }
   for (const state of states) {
@@ -162,21 +217,34 @@ export function write(seed: number, statements?: number): Written {
 
   // Every input and every node that nothing reads is fetched, and a few of the others.
   const body = [...block.lines, ...tail].join("\n");
-  const isRead = (name: string): boolean => (body.match(new RegExp(`\\b${name}\\b`, "g")) ?? []).length > (heads.some((head) => head.includes(` ${name}:`)) ? 0 : 1);
-  const names = new Map(block.values.filter(({ text }) => /^[a-z]+\d+$/.test(text)).map((value) => [value.text, value.type]));
+  const isRead = (name: string): boolean =>
+    (body.match(new RegExp(`\\b${name}\\b`, "g")) ?? []).length >
+    (heads.some((head) => head.includes(` ${name}:`)) ? 0 : 1);
+  const names = new Map(
+    block.values.filter(({ text }) => /^[a-z]+\d+$/.test(text)).map((value) => [value.text, value.type]),
+  );
   const outputs = [...names]
     .filter(([name]) => !isRead(name) || random.chance(0.15))
-    .map(([name, type]) => (random.chance(0.6) && !heads.some((head) => head.includes(` ${name}:`)) ? `output ${name}` : output(random, block.name("o"), name, type)));
+    .map(([name, type]) =>
+      random.chance(0.6) && !heads.some((head) => head.includes(` ${name}:`))
+        ? `output ${name}`
+        : output(random, block.name("o"), name, type),
+    );
   const where = dims.flatMap((dim) => dim.where);
   const lines = [...heads, ...(random.chance(0.2) ? [...block.lines].reverse() : block.lines), ...tail, ...outputs];
   const head = `graph g[${dims.map(({ name }) => name).join(", ")}]${where.length > 0 ? ` where ${where.join(", ")}` : ""} {`;
   const used = [...program.library].map((text) => /^def (\w+)/.exec(text)?.[1] ?? "");
   const isModule = used.length > 0 && random.chance(0.3);
-  const whole = (text: string): string => (isModule ? used.reduce((now, name) => now.replaceAll(new RegExp(`\\b${name}\\(`, "g"), `second.${name}(`), text) : text);
+  const whole = (text: string): string =>
+    isModule
+      ? used.reduce((now, name) => now.replaceAll(new RegExp(`\\b${name}\\(`, "g"), `second.${name}(`), text)
+      : text;
   const settings = new Map(random.chance(0.5) ? [["K", "3"]] : []);
   const text = [
     'import * as signal from "std/signal"',
-    ...(used.length > 0 ? [isModule ? 'import * as second from "./second.tfg"' : `import { ${used.join(", ")} } from "./second.tfg"`] : []),
+    ...(used.length > 0
+      ? [isModule ? 'import * as second from "./second.tfg"' : `import { ${used.join(", ")} } from "./second.tfg"`]
+      : []),
     `config K: int = ${settings.size > 0 ? 1 : 3}`,
     "config FLAG: bool = true",
     'config MODE: str = "fast"',
@@ -189,8 +257,14 @@ export function write(seed: number, statements?: number): Written {
     "",
   ].join("\n");
   if (used.length > 0) block.count(isModule ? "import * as" : "import");
-  const sizes = [0, 1, 2].map((round): Numbers =>
-    Object.fromEntries(dims.map(({ name, least, step }) => [name, least + step * (round === 0 ? random.below(3) : round === 1 ? 0 : 2 + random.below(5))])),
+  const sizes = [0, 1, 2].map(
+    (round): Numbers =>
+      Object.fromEntries(
+        dims.map(({ name, least, step }) => [
+          name,
+          least + step * (round === 0 ? random.below(3) : round === 1 ? 0 : 2 + random.below(5)),
+        ]),
+      ),
   );
   return { seed, text, second: program.library.join("\n"), settings, sizes, features };
 }

@@ -28,7 +28,11 @@ function axesOf(block: Block, { type: { shape } }: Expression, single = false): 
     return { argument: `, over=${required(shape[at]).text}`, axes: [at], note: "over=N" };
   }
   if (choice === 2 && overs.length > 1 && !single)
-    return { argument: `, over=[${overs.map((i) => required(shape[i]).text).join(", ")}]`, axes: overs, note: "over=[N, M]" };
+    return {
+      argument: `, over=[${overs.map((i) => required(shape[i]).text).join(", ")}]`,
+      axes: overs,
+      note: "over=[N, M]",
+    };
   if (choice === 3 && shape.length > 1 && !single) {
     const some = shape.map((_, i) => i).filter(() => random.chance(0.6));
     if (some.length === 0) throw new Unfit();
@@ -66,7 +70,11 @@ const position: Production = (block) => {
   if (axes.some((i) => block.least(required(x.type.shape[i])) < 1)) throw new Unfit();
   const fn = block.random.of(["argmax", "argmin"]);
   block.count(`${fn} ${note}`);
-  return { text: `${fn}(${x.text}${argument})`, type: { dtype: "i32", shape: x.type.shape.filter((_, i) => !axes.includes(i)) }, bound: 20 };
+  return {
+    text: `${fn}(${x.text}${argument})`,
+    type: { dtype: "i32", shape: x.type.shape.filter((_, i) => !axes.includes(i)) },
+    bound: 20,
+  };
 };
 
 const libraryRows = ["softmax", "log_softmax", "softmin", "l2_normalize"] as const;
@@ -162,7 +170,9 @@ const take: Production = (block) => {
 };
 
 const scatter: Production = (block) => {
-  const x = block.find((type) => (isFloat(type) || isInteger(type)) && type.shape.length >= 1 && type.shape.length <= 3);
+  const x = block.find(
+    (type) => (isFloat(type) || isInteger(type)) && type.shape.length >= 1 && type.shape.length <= 3,
+  );
   const index = ids(block, 1);
   const values = ofType(block, { ...x.type, shape: [required(index.type.shape[0]), ...x.type.shape.slice(1)] });
   block.count("scatter_add");
@@ -180,7 +190,11 @@ const fromIds: Production = (block) => {
   const index = ids(block, random.below(3));
   const k = random.chance(0.7) ? Size.of(2 + random.below(4)) : random.of(block.dims);
   block.count("one_hot");
-  return { text: `one_hot(${index.text}, ${k.text})`, type: { dtype: "f32", shape: [...index.type.shape, k] }, bound: 1 };
+  return {
+    text: `one_hot(${index.text}, ${k.text})`,
+    type: { dtype: "f32", shape: [...index.type.shape, k] },
+    bound: 1,
+  };
 };
 
 const counted: Production = (block) => {
@@ -224,11 +238,19 @@ const matmul: Production = (block) => {
   const choice = random.below(3);
   const columns = random.chance(0.7) ? Size.of(random.of([1, 2, 3, 4, 8, 9, 16])) : random.of(block.dims);
   const shape =
-    choice === 0 ? [inner] : choice === 1 && rows.length > 1 ? [...rows.slice(0, -1), inner, columns] : [inner, columns];
+    choice === 0
+      ? [inner]
+      : choice === 1 && rows.length > 1
+        ? [...rows.slice(0, -1), inner, columns]
+        : [inner, columns];
   const b = ofType(block, { dtype: "f32", shape });
   block.count(choice === 0 ? "matrix @ vector" : shape.length > 2 ? "batch @ batch" : "matrix @ matrix");
   const result = choice === 0 ? rows : [...rows, columns];
-  return { text: `${operand(a.text)} @ ${operand(b.text)}`, type: { dtype: "f32", shape: result }, bound: a.bound * b.bound * 10 };
+  return {
+    text: `${operand(a.text)} @ ${operand(b.text)}`,
+    type: { dtype: "f32", shape: result },
+    bound: a.bound * b.bound * 10,
+  };
 };
 
 const einsum: Production = (block) => {
@@ -252,7 +274,10 @@ const einsum: Production = (block) => {
     return own;
   };
   const [left, right] = [write(a), write(b)];
-  const sizes = new Map([...left.map((l, i) => [l, required(a.type.shape[i])] as const), ...right.map((l, i) => [l, required(b.type.shape[i])] as const)]);
+  const sizes = new Map([
+    ...left.map((l, i) => [l, required(a.type.shape[i])] as const),
+    ...right.map((l, i) => [l, required(b.type.shape[i])] as const),
+  ]);
   const shared = left.filter((letter) => right.includes(letter));
   // What occurs once only has to stay.
   const out = random.shuffled([...sizes.keys()].filter((letter) => !shared.includes(letter) || random.chance(0.4)));
@@ -285,7 +310,11 @@ const losses: Production = (block) => {
 const norm: Production = (block) => {
   const x = floats(block);
   block.count("library: norm");
-  return { text: `norm(concat([reshape(${x.text}, [${productOf(x.type.shape).text}]), ones([1])], axis=0))`, type: { dtype: "f32", shape: [] }, bound: 10 * x.bound };
+  return {
+    text: `norm(concat([reshape(${x.text}, [${productOf(x.type.shape).text}]), ones([1])], axis=0))`,
+    type: { dtype: "f32", shape: [] },
+    bound: 10 * x.bound,
+  };
 };
 
 const integerSum: Production = (block) => {
@@ -297,7 +326,14 @@ const integerSum: Production = (block) => {
 const random: Production = (block) => {
   const shape = [block.random.of(block.dims), ...(block.random.chance(0.5) ? [Size.of(3)] : [])];
   const size = block.random.chance(0.15) ? [] : shape;
-  const fn = block.random.of(["random_uniform", "random_uniform", "random_normal", "random_bits", "categorical", "shuffle"]);
+  const fn = block.random.of([
+    "random_uniform",
+    "random_uniform",
+    "random_normal",
+    "random_bits",
+    "categorical",
+    "shuffle",
+  ]);
   block.count(fn);
   switch (fn) {
     case "random_bits":
@@ -305,14 +341,22 @@ const random: Production = (block) => {
     case "categorical": {
       const logits = floats(block, 1, 3);
       if (block.least(required(logits.type.shape.at(-1))) < 1) throw new Unfit();
-      return { text: `categorical(${logits.text})`, type: { dtype: "i32", shape: logits.type.shape.slice(0, -1) }, bound: 20 };
+      return {
+        text: `categorical(${logits.text})`,
+        type: { dtype: "i32", shape: logits.type.shape.slice(0, -1) },
+        bound: 20,
+      };
     }
     case "shuffle": {
       const n = block.random.of([Size.of(5), ...block.dims]);
       return { text: `shuffle(${n.text})`, type: { dtype: "i32", shape: [n] }, bound: 20 };
     }
     default:
-      return { text: `${fn}(${shapeText(size)}${block.random.chance(0.3) && fn === "random_uniform" ? ", min=-1.0, max=3.0" : ""})`, type: { dtype: "f32", shape: size }, bound: 5 };
+      return {
+        text: `${fn}(${shapeText(size)}${block.random.chance(0.3) && fn === "random_uniform" ? ", min=-1.0, max=3.0" : ""})`,
+        type: { dtype: "f32", shape: size },
+        bound: 5,
+      };
   }
 };
 

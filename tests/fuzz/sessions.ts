@@ -89,7 +89,8 @@ export async function openAll(
 function arrayOf(dtype: NdArray["dtype"], result: unknown): NdArray {
   const data = result instanceof Tensor ? result.data : result;
   const shape = result instanceof Tensor ? result.shape : [];
-  if (!ArrayBuffer.isView(data) || data instanceof DataView) return { dtype, shape, data: Float64Array.of(Number(data)) };
+  if (!ArrayBuffer.isView(data) || data instanceof DataView)
+    return { dtype, shape, data: Float64Array.of(Number(data)) };
   const numbers = Array.from(data as Float32Array, Number);
   const isHalf = (dtype === "f16" || dtype === "bf16") && data instanceof Uint16Array;
   return { dtype, shape, data: isHalf ? numbersOfBits(dtype, numbers) : Float64Array.from(numbers) };

@@ -54,7 +54,10 @@ function mended(units: readonly Unit[], source: Written): readonly Unit[] | unde
   return undefined;
 }
 
-export async function shrink(source: Written, verdict: Verdict): Promise<{ readonly source: Written; readonly verdict: Verdict }> {
+export async function shrink(
+  source: Written,
+  verdict: Verdict,
+): Promise<{ readonly source: Written; readonly verdict: Verdict }> {
   let best = { source, verdict };
   let trials = 0;
   const fails = async (candidate: Written): Promise<boolean> => {

@@ -134,7 +134,8 @@ const dynamic: Production = (block) => {
   const x = anyTensor(block);
   const axis = random.below(x.type.shape.length);
   const whole = required(x.type.shape[axis]);
-  const size = block.least(whole) >= 3 && random.chance(0.5) ? Size.of(2) : block.least(whole) >= 2 ? whole.plus(-1) : whole;
+  const size =
+    block.least(whole) >= 3 && random.chance(0.5) ? Size.of(2) : block.least(whole) >= 2 ? whole.plus(-1) : whole;
   const scalars = block.values.filter(({ type }) => type.dtype === "i32" && type.shape.length === 0);
   const at = scalars.length > 0 && random.chance(0.7) ? random.of(scalars).text : random.of(["0", "1"]);
   if (at === "1" && size.equals(whole)) throw new Unfit();
@@ -142,11 +143,19 @@ const dynamic: Production = (block) => {
   const negative = random.chance(0.3) ? axis - x.type.shape.length : axis;
   if (random.chance(0.5)) {
     block.count("slice(…, at=)");
-    return { ...x, text: `slice(${x.text}, axis=${negative}, at=${at}, size=${size.text})`, type: { ...x.type, shape } };
+    return {
+      ...x,
+      text: `slice(${x.text}, axis=${negative}, at=${at}, size=${size.text})`,
+      type: { ...x.type, shape },
+    };
   }
   const part = ofType(block, { ...x.type, shape });
   block.count("update_slice");
-  return { ...x, text: `update_slice(${x.text}, ${part.text}, axis=${negative}, at=${at})`, bound: Math.max(x.bound, part.bound) };
+  return {
+    ...x,
+    text: `update_slice(${x.text}, ${part.text}, axis=${negative}, at=${at})`,
+    bound: Math.max(x.bound, part.bound),
+  };
 };
 
 const concat: Production = (block) => {
@@ -178,13 +187,21 @@ const stack: Production = (block) => {
   const axis = random.below(x.type.shape.length + 1);
   block.count("stack");
   const shape = [...x.type.shape.slice(0, axis), Size.of(2), ...x.type.shape.slice(axis)];
-  return { text: `stack([${x.text}, ${other.text}], axis=${axis})`, type: { ...x.type, shape }, bound: Math.max(x.bound, other.bound) };
+  return {
+    text: `stack([${x.text}, ${other.text}], axis=${axis})`,
+    type: { ...x.type, shape },
+    bound: Math.max(x.bound, other.bound),
+  };
 };
 
 const parts: Production = (block) => {
   const { random } = block;
-  const x = block.find(({ shape }) => shape.some(({ literal }) => literal !== undefined && literal >= 2 && literal <= 6));
-  const axes = x.type.shape.flatMap(({ literal }, i) => (literal !== undefined && literal >= 2 && literal <= 6 ? [i] : []));
+  const x = block.find(({ shape }) =>
+    shape.some(({ literal }) => literal !== undefined && literal >= 2 && literal <= 6),
+  );
+  const axes = x.type.shape.flatMap(({ literal }, i) =>
+    literal !== undefined && literal >= 2 && literal <= 6 ? [i] : [],
+  );
   const axis = random.of(axes);
   const size = required(x.type.shape[axis]?.literal);
   const isSplit = random.chance(0.5);
@@ -195,7 +212,9 @@ const parts: Production = (block) => {
     : x.type.shape.filter((_, i) => i !== axis);
   const names = Array.from({ length: pieces }, () => block.name("p"));
   block.count(isSplit ? "split" : "unstack");
-  block.lines.push(`${names.join(", ")} = ${isSplit ? `split(${x.text}, ${pieces}, axis=${axis})` : `unstack(${x.text}, axis=${axis})`}`);
+  block.lines.push(
+    `${names.join(", ")} = ${isSplit ? `split(${x.text}, ${pieces}, axis=${axis})` : `unstack(${x.text}, axis=${axis})`}`,
+  );
   const values = names.map((text): Expression => ({ ...x, text, type: { ...x.type, shape } }));
   block.values.push(...values);
   return random.of(values);
@@ -205,10 +224,17 @@ const pad: Production = (block) => {
   const { random } = block;
   const x = anyTensor(block, 1, 4);
   const pads = x.type.shape.map(() => [random.below(3), random.below(3)] as const);
-  const value = isStorage(x.type) || x.type.dtype === "bool" || random.chance(0.5) ? "" : `, value=${x.type.dtype === "f32" ? "-1.5" : "3"}`;
+  const value =
+    isStorage(x.type) || x.type.dtype === "bool" || random.chance(0.5)
+      ? ""
+      : `, value=${x.type.dtype === "f32" ? "-1.5" : "3"}`;
   block.count("pad");
   const shape = x.type.shape.map((size, i) => size.plus((pads[i]?.[0] ?? 0) + (pads[i]?.[1] ?? 0)));
-  return { ...x, text: `pad(${x.text}, [${pads.map(([a, b]) => `[${a}, ${b}]`).join(", ")}]${value})`, type: { ...x.type, shape } };
+  return {
+    ...x,
+    text: `pad(${x.text}, [${pads.map(([a, b]) => `[${a}, ${b}]`).join(", ")}]${value})`,
+    type: { ...x.type, shape },
+  };
 };
 
 const reverse: Production = (block) => {
@@ -221,7 +247,9 @@ const reverse: Production = (block) => {
 const rearrange: Production = (block) => {
   const { random } = block;
   const x = anyTensor(block, 1, 4);
-  const letters = x.type.shape.map((_, i) => random.of(["abcd", "hwkm", "ptuv"])[i] + (random.chance(0.2) ? "long" : ""));
+  const letters = x.type.shape.map(
+    (_, i) => random.of(["abcd", "hwkm", "ptuv"])[i] + (random.chance(0.2) ? "long" : ""),
+  );
   if (new Set(letters).size < letters.length) throw new Unfit();
   const left = [...letters];
   const sizes = new Map(letters.map((letter, i) => [letter, required(x.type.shape[i])]));
@@ -251,7 +279,11 @@ const rearrange: Production = (block) => {
     }
   }
   block.count("rearrange");
-  return { ...x, text: `rearrange(${x.text}, "${left.join(" ")} -> ${right.join(" ")}"${named})`, type: { ...x.type, shape } };
+  return {
+    ...x,
+    text: `rearrange(${x.text}, "${left.join(" ")} -> ${right.join(" ")}"${named})`,
+    type: { ...x.type, shape },
+  };
 };
 
 const broadcast: Production = (block) => {

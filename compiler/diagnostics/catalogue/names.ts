@@ -79,7 +79,7 @@ one than the parameter, or its value makes no sense there.`,
   {
     code: "TFG0211",
     title: "an unknown dtype",
-    text: "The dtypes of tensors are f32, f16, i32, u32, i8, u8 and bool.",
+    text: "The dtypes of tensors are f32, i32, u32 and bool, and f16, bf16, i8 and u8 as storage.",
     wrong: "graph g[N] {\n  input x: float32[N]\n  output y = x\n}",
     right: "graph g[N] {\n  input x: f32[N]\n  output y = x\n}",
   },
