@@ -1,5 +1,5 @@
 /** Writes `docs/errors/`: a page for each code of the catalogue, with its example and the message that it gets. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkProgram } from "../compiler/check/index.ts";
@@ -50,6 +50,9 @@ function page({ code, title, text, wrong, right, run }: Entry): string {
     parts.push(fenced("", readFileSync(resolve(import.meta.dirname, `../tests/diagnostics/${code}.txt`), "utf8")));
     parts.push(`This is right:\n\n${fenced("ts", run.right)}`);
   }
+  const golden = resolve(import.meta.dirname, `../tests/diagnostics/${code}.txt`);
+  if (wrong === undefined && run === undefined && existsSync(golden))
+    parts.push(`## Example\n\n${fenced("", readFileSync(golden, "utf8"))}`);
   parts.push("[All messages](README.md)\n");
   return parts.join("\n");
 }

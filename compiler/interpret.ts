@@ -59,7 +59,7 @@ function refuseConflicts(graph: Graph, updates: readonly Update[], fetches: read
     const first = updates.slice(0, i).find((other) => other.variable === update.variable);
     if (!first) continue;
     const [a, b] = [first, update].map(({ when }) => fetches.find((name) => when.includes(name)));
-    throw new TfgError("TFG0807", `\`${a}\` and \`${b}\` both update \`${update.variable}\`: fetch them in two runs`, {
+    throw new TfgError("TFG0807", `"${a}" and "${b}" both update ${update.variable}: fetch them in two runs`, {
       graph: graph.name,
     });
   }

@@ -14,7 +14,7 @@ import {
   startsDeclaration,
   startsLine,
 } from "./outline.ts";
-import type { SourceFile, Span } from "./source.ts";
+import { type SourceFile, type Span, spanText } from "./source.ts";
 import * as t from "./tokens.ts";
 import { is } from "./tokens.ts";
 
@@ -71,6 +71,21 @@ function unclosed(mishap: Mishap, opener: IToken, label: string): Diagnostic {
 }
 
 function commaMissing(mishap: Mishap): Diagnostic {
+  const { file, words, index } = mishap;
+  const [before, word] = [words[index - 1], words[index]];
+  if (before !== undefined && word !== undefined && is(word, t.Ident)) {
+    const span = { ...spanOf(file, before), end: t.endOf(word) };
+    if (t.endOf(before) === word.startOffset && is(before, t.NumberLiteral))
+      return syntaxError("TFG0101", `\`${spanText(span)}\` is neither a number nor a name`, {
+        span,
+        text: "a name does not begin with a digit",
+      });
+    if (before.image === word.image) {
+      const helps = [{ text: "write it once", edits: [{ span: { ...span, start: t.endOf(before) }, text: "" }] }];
+      const primary = { span: spanOf(file, word), text: "again" };
+      return syntaxError("TFG0101", `\`${word.image}\` is written twice`, primary, { helps });
+    }
+  }
   const primary = behind(mishap, "expected `,`");
   return syntaxError("TFG0101", `expected \`,\` before ${found(mishap, mishap.index)}`, primary, {
     helps: [{ text: "insert `,`", edits: [{ span: primary.span, text: "," }] }],

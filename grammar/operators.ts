@@ -128,14 +128,22 @@ function spanOf(file: SourceFile, token: IToken): Span {
   return spanAt(file, token.startOffset, endOf(token));
 }
 
+/** `x conv2d(32, 3)`: a call that lacks its first argument, so that a pipe is missing and no product. */
+function isNextStage(left: Expression, right: Expression): boolean {
+  if (left.kind === "number" || right.kind !== "call") return false;
+  const [first] = right.args;
+  return first === undefined || first.name !== undefined || first.value.kind === "number";
+}
+
 function missingOperator(left: Expression, right: Expression): Diagnostic {
   const [a, b] = [spanText(left.span), spanText(right.span)];
-  const edits = [{ span: { ...left.span, start: left.span.end, end: right.span.start }, text: " * " }];
-  const product = `${a} * ${b}`;
+  const sign = isNextStage(left, right) ? "|>" : "*";
+  const edits = [{ span: { ...left.span, start: left.span.end, end: right.span.start }, text: ` ${sign} ` }];
+  const product = `${a} ${sign} ${b}`;
   if (product.length > 60 || /[\n\r]/.test(product)) {
     const primary = { span: right.span, text: "an operator is missing before this" };
     return syntaxError("TFG0103", "missing operator between two values", primary, {
-      helps: [{ text: "insert `*`", edits }],
+      helps: [{ text: `insert \`${sign}\``, edits }],
     });
   }
   const primary = { span: joinSpans(left.span, right.span), text: `did you mean \`${product}\`?` };

@@ -34,9 +34,7 @@ const folder = join(import.meta.dirname, "diagnostics");
 
 /** Fixes behind which another error stands that is no fault of theirs, with its code. */
 const behind: Readonly<Record<string, string>> = {
-  TFG0107: "TFG0106",
   TFG0205: "TFG0206",
-  TFG0403: "TFG0106",
   TFG0502: "TFG0106",
 };
 
@@ -147,7 +145,7 @@ texts("that are wrong in any way never get worse, and most get better", async ()
   const count = (diagnostics: readonly Diagnostic[], severity: string): number =>
     diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
   let [better, offering] = [0, 0];
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 100; round++) {
     const text = mutate(programs[round % programs.length] ?? "", random);
     const before = check(text);
     const fixed = await fixText(text, "bad.tfg", async (other) => check(other));
@@ -165,7 +163,7 @@ texts("that are wrong in any way never get worse, and most get better", async ()
     if (before.some(({ helps }) => helps.some((help) => help.edits))) offering++;
     if (fixed.text !== text) better++;
   }
-  assert.ok(offering > 100 && better > offering / 2, `${better} of ${offering}`);
+  assert.ok(offering > 30 && better > offering / 2, `${better} of ${offering}`);
 });
 
 texts.run();

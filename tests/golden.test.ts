@@ -43,7 +43,9 @@ for (const [name, path, withCode] of [
 ] as const)
   test(`the stages of ${name} are those of its golden files`, async () => {
     const folder = join(import.meta.dirname, "golden", name);
-    for (const [stage, text] of await stagesOf(path, withCode)) {
+    for (const [stage, printed] of await stagesOf(path, withCode)) {
+      // Where the library's functions stand in its files moves with every line that is added there.
+      const text = printed.replace(/(std\/\w+\.tfg):\d+(:\d+)?/g, "$1");
       const file = join(folder, `${name}.${stage}`);
       if (isUpdating) {
         mkdirSync(folder, { recursive: true });

@@ -5,6 +5,8 @@ import { interpret } from "../compiler/interpret.ts";
 import type { Graph } from "../compiler/ir/graph.ts";
 import { elementsOf } from "../compiler/ops/points.ts";
 import type { NdArray } from "../compiler/ops/primitive.ts";
+import { selectOutputs } from "../compiler/passes/select-outputs.ts";
+import { runPasses } from "../compiler/pipeline.ts";
 import { dot } from "./gradients/differences.ts";
 import { initialValues } from "./initial-values.ts";
 import { randomNumbers } from "./ops/cases.ts";
@@ -74,6 +76,67 @@ const programs: Readonly<Record<string, Program>> = {
     expression: "grad(sum(tanh(x @ w) ** 2), x) ** 2",
     params: ["w"],
   },
+  lstm: { shape: [4, 3], expression: "lstm(x, 5)" },
+  gru: { shape: [4, 3], expression: "gru(x, 4)" },
+  a_scan: {
+    shape: [4, 2],
+    declarations: `param w: f32[2, 2] = random_normal
+  param h0: f32 = 0.3
+  ys, last = scan(x, init=zeros([N, 2]) + h0, over=T, fn(h, one) {
+    h1 = tanh(h @ w + one)
+    return h1, h1 * one
+  })`,
+    expression: "sum(ys ** 2) + sum(last * w[0])",
+    params: ["w", "h0"],
+  },
+  a_scan_of_two: {
+    shape: [4, 2],
+    declarations: `param w: f32 = 0.7
+  ys, ends = scan([x, t], init=[zeros([N, 2]), ones([N, 2]), 0], over=T, fn((h, c, i), (a, b)) {
+    return [w * h + a * b, softmax(c + h), i + 1], h * c * (i as f32 + 1.0)
+  })`,
+    expression: "sum(ys) + sum(ends[0] * ends[1])",
+    params: ["w"],
+  },
+  a_while: {
+    shape: [3],
+    declarations: "param w: f32 = 0.4\n  h = while(x, max=5, fn(h) => h + w * sin(h) * x)",
+    expression: "h",
+    params: ["w"],
+  },
+  a_while_that_ends: {
+    shape: [3],
+    declarations: `param w: f32 = 1.3
+  h, n = while([x, 0], max=9, cond=fn((h, n)) => sum(h * h) < 40.0, fn((h, n)) => [w * h + 0.1 / h, n + 1])`,
+    expression: "h",
+    params: ["w"],
+  },
+  loops_in_loops: {
+    shape: [3, 2],
+    declarations: `param w: f32 = 0.6
+  ys, last = scan(x, init=zeros([N, 2]), over=T, fn(h, one) {
+    inner = while(h, max=3, fn(g) => tanh(w * g + one) + cube(g) * 0.1)
+    return inner, inner * w
+  })`,
+    expression: "ys",
+    params: ["w"],
+  },
+  a_descent_in_a_loop: {
+    shape: [4, 2],
+    declarations: `param w0: f32[2] = random_normal
+  seen, w = scan(x, init=w0, over=T, fn(w, one) {
+    error = mean((tanh(one * w) - 0.5) ** 2)
+    return w - 0.3 * grad(error, w), error
+  })`,
+    expression: "sum(w) + sum(seen)",
+    params: ["w0"],
+  },
+  a_branch: {
+    shape: [3],
+    declarations: "param w: f32 = 1.3\n  positive = sum(x) > 0.0",
+    expression: "if positive then x * w else w * w * x",
+    params: ["w"],
+  },
   a_rule_by_hand: { shape: [5], expression: "cube(x) * swapped(x, 2 * t).a" },
 };
 
@@ -85,9 +148,11 @@ def swapped[..S](a: f32[..S], b: f32[..S]) -> (a: f32[..S], b: f32[..S]) { retur
 `;
 
 function programOf({ shape, expression, declarations = "", params = [] }: Program): Graph {
-  const dims = ["N", ...shape].join(", ");
+  const dims = ["N", ...(shape.length > 1 && declarations.includes("over=T") ? ["T", ...shape.slice(1)] : shape)].join(
+    ", ",
+  );
   return checked(`${HEAD}
-graph g[N] {
+graph g[N${dims.includes("T") ? ", T" : ""}] {
   input x: f32[${dims}]
   input t: f32[${dims}]
   input labels: i32[N]
@@ -147,6 +212,18 @@ for (const [name, program] of Object.entries(programs))
       }
     }
   });
+
+test("a loop keeps its carries for the gradient, and not for a run without it", () => {
+  const graph = programOf(programs.a_scan_of_two ?? { shape: [], expression: "x" });
+  const resultsOf = (of: Graph): readonly number[] =>
+    runPasses(of, { verify: true }).graph.values.flatMap(({ op, more }) =>
+      op === "loop" ? [1 + (more?.length ?? 0)] : [],
+    );
+  assert.equal(resultsOf(selectOutputs(graph, ["y"])), [4], "three carries and what is stacked");
+  const [forward = 0, backward = 0] = resultsOf(selectOutputs(graph, ["dx"]));
+  assert.is(forward, 4 + 3, "the carries of each iteration");
+  assert.ok(backward > 0);
+});
 
 test("kinks and edges have the gradients of the language", () => {
   const graph = checked(`graph g {

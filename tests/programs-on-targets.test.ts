@@ -23,27 +23,7 @@ const rows = (n: number, width: number, seed = 1): number[][] => {
 };
 
 programs("updates read what was before the run, in every order and across fetches", async () => {
-  const text = `layer average[N](x: f32[N]) -> f32[N] {
-    state m: f32[3] = zeros
-    state seen: i32 = 0
-    m := 0.5 * m + 0.5 * x[:3]
-    seen := seen + 1
-    return x - sum(m)
-  }
-  graph g[N] where N >= 3 {
-    input x: f32[N]
-    state a: f32[3] = [1.0, 2.0, 3.0]
-    state b: f32[3] = [4.0, 5.0, 6.0]
-    state n: i32 = 0
-    param w: f32[2, 3] = random_normal
-    assert n < 3, "three times"
-    output y = average(x)
-    output z = a + 10 * b
-    step swap { a := b  b := a }
-    step rotate { a := concat([a[1:], a[:1]], axis=0) }
-    step decay { w := 0.5 * w  n := n + 1 }
-    step clear { n := 0  if true { b := reverse(b, axis=0) } }
-  }`;
+  const text = textOf("updates.tfg");
   const x = noise(5);
   const runs: Run[] = [
     { fetches: ["z", "swap"] },
@@ -60,26 +40,7 @@ programs("updates read what was before the run, in every order and across fetche
 });
 
 programs("loops with their outputs, exchanged carries, conditions, and loops in loops", async () => {
-  const text = `graph g[N, T] {
-    input x: f32[N, T]
-    input a: f32
-    running = scan(x, init=zeros([N]), over=T, fn(h, v) { return 0.5 * h + v, h * v })
-    output ys = running.ys
-    output last = running.last
-    output swapped = stack(while([1.0, a], max=T, fn((p, q)) => [q, p]), axis=0)
-    output fib = stack(while([0, 1], max=12, fn((p, q)) => [q, p + q]), axis=0)
-    output root = while(1.0, max=30, cond=fn(r) => abs(r * r - a) > 1e-4, fn(r) => 0.5 * (r + a / r))
-    output unread = while(a, max=T - 1, fn(p) => 3.0)
-    output none = while(a, max=5, cond=fn(p) => x[0, 0] > 100, fn(p) => p + 1.0)
-    output nested = scan(x, init=0.0, over=N, fn(total, row) {
-      inner, end = scan(row, init=total, over=T, fn(s, v) { return s + v, s * v })
-      return end, inner
-    }).ys
-    output fixed = scan(x, init=0.0, over=N, fn(s, row) => s + scan(x[0], init=1.0, over=T, fn(p, v) => p * (1 + v)))
-    output chosen = scan(x, init=zeros([N]), over=T, fn(h, v) => if sum(v) > 0 then h + v else h - 1)
-    output counted = scan(x, init=0, over=T, fn(n, v) => if v[0] > 0 then n + 1 else n)
-    output triangle = while(1, max=3, fn(n) => while(n, max=2, fn(m) => 2 * m))
-  }`;
+  const text = textOf("loops.tfg");
   const fetches = [
     "ys",
     "last",
@@ -99,16 +60,7 @@ programs("loops with their outputs, exchanged carries, conditions, and loops in 
 });
 
 programs("recurrent layers in scans", async () => {
-  const text = `layer gru_unit[B, I, H](x: f32[B, I], h: f32[B, H]) -> f32[B, H] {
-    z, r = split(sigmoid(dense(concat([x, h], axis=-1), 2 * H, name="gates")), 2, axis=-1)
-    return (1 - z) * h + z * dense(concat([x, r * h], axis=-1), H, tanh, name="candidate")
-  }
-  graph g[B, T] {
-    input x: f32[B, T, 5]
-    output lstm_out = lstm(x, 8)
-    output gru_out = scan(x, init=zeros([B, 8]), over=T, fn(h, v) { n = gru_unit(v, h, name="gru")  return n, n }).ys
-    output masked = scan([x, x > 0], init=zeros([B, 5]), over=T, fn(h, (v, m)) => select(m, v, h))
-  }`;
+  const text = textOf("recurrent.tfg");
   const feeds = (b: number, t: number) => ({
     x: Array.from({ length: b }, (_, i) => rows(t, 5, i + t)),
   });
@@ -125,21 +77,7 @@ programs("recurrent layers in scans", async () => {
 });
 
 programs("random nodes: bits and uniforms alike in every bit, normals within 1e-6, in loops too", async () => {
-  const exact = `graph g[N, T] {
-    input _x: f32[N, T]
-    output bits = random_bits([N, 3])
-    output uniform = random_uniform([N, T])
-    output scalar = random_uniform([])
-    output turns = scan(_x, init=0.0, over=T, fn(h, v) { return h, random_uniform([N]) }).ys
-    output nested = scan(_x, init=0.0, over=N, fn(h, row) {
-      inner, end = scan(row, init=h, over=T, fn(k, v) { return k, random_uniform([]) })
-      return h, inner
-    }).ys
-    output choice = categorical(uniform)
-    output order = shuffle(9)
-    step reseed { start := random_uniform([4]) }
-    state start: f32[4] = zeros
-  }`;
+  const exact = textOf("random.tfg");
   const feeds = { _x: rows(3, 5) };
   const fetches = ["bits", "uniform", "turns", "nested", "choice"];
   const runs: Run[] = [
@@ -149,13 +87,7 @@ programs("random nodes: bits and uniforms alike in every bit, normals within 1e-
     { fetches: ["reseed"] },
   ];
   for (const seed of [0, 2 ** 33 + 7]) await agree(exact, runs, 0, { seed });
-  const near = `graph g[N] {
-    input _x: f32[N]
-    output odd = random_normal([N])
-    output even = random_normal([N, 4])
-    output cut = truncated_normal([N, 2])
-    output scaled = random_normal([3, 3], mean=1.0, stddev=2.0)
-  }`;
+  const near = textOf("normals.tfg");
   const all = { fetches: ["odd", "even", "cut", "scaled"], feeds: { _x: noise(501) } };
   await agree(near, [all, all], 1e-6, { seed: 3 });
 });

@@ -556,7 +556,7 @@ for (const table of [elementwise, images, norms, sequences, others])
 oracle("attention with a cache, fed in parts, is causal attention to the whole", async () => {
   const whole = checked("graph g {\n  input x: f32[2, 7, 8]\n  output y = attention(x, heads=2, causal=true)\n}");
   const cached = checked(
-    "graph g[T] where T <= 9 {\n  input x: f32[2, T, 8]\n  input position: i32\n  output y = cached_attention(x, position, heads=2, context=9)\n}",
+    "graph g[T] where T <= 9 {\n  input x: f32[2, T, 8]\n  input position: i32\n  output y = attention_with_cache(x, position, heads=2, context=9)\n}",
   );
   const next = randomNumbers(11);
   const random = (shape: readonly number[]): NdArray =>
@@ -570,11 +570,11 @@ oracle("attention with a cache, fed in parts, is causal attention to the whole",
   if (!expected) throw new Error("the interpreter gives no y");
   const largest = expected.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const trained = new Map(
-    [...weights].map(([name, value]) => [name.replace("attention/", "cached_attention/"), value]),
+    [...weights].map(([name, value]) => [name.replace("attention/", "attention_with_cache/"), value]),
   );
   assert.equal(
     cached.variables.map(({ name }) => name).filter((name) => !trained.has(name)),
-    ["cached_attention/keys", "cached_attention/values"],
+    ["attention_with_cache/keys", "attention_with_cache/values"],
   );
   const cut = (value: NdArray, from: number, to: number): NdArray => ({
     ...value,

@@ -282,6 +282,12 @@ test("feeds of storage types: bits, Float16Array and the bytes of an image", asy
   const half: object = Object.defineProperty(Float32Array.of(1, -2.5), Symbol.toStringTag, { value: "Float16Array" });
   if (!isHalf(half)) throw new Error("unreachable");
   assert.equal(await numbers("y", { h: half }), [1, -2.5]);
+  const native: unknown = Reflect.get(globalThis, "Float16Array");
+  if (typeof native === "function") {
+    const real: object = Reflect.construct(native, [[0.1, 65504]]);
+    assert.ok(isHalf(real));
+    if (isHalf(real)) assert.equal(await numbers("y", { h: real }), [nearestValue("f16", 0.1), 65504]);
+  }
   assert.equal(await numbers("z", { b: Uint16Array.of(0x3f80, 0xc020) }), [1, -2.5]);
   assert.equal(await numbers("v", { u: Uint8ClampedArray.of(300, 7) }), [255, 7]);
   assert.equal(await numbers("t", { s: 0.1 }), [nearestValue("f16", 0.1)]);

@@ -84,6 +84,15 @@ function orderText(difference: Dim): string {
 /** More values than any program that a person writes; a runaway `repeat` stops here. */
 const MOST_VALUES = 2_000_000;
 
+/** With sizes in the form that the facts give them. */
+function normalised(value: Value, facts: Facts): Value {
+  const normal = (type: TensorType): TensorType => ({
+    dtype: type.dtype,
+    shape: type.shape.map((dim) => facts.normal(dim)),
+  });
+  return { ...value, type: normal(value.type), ...(value.more ? { more: value.more.map(normal) } : {}) };
+}
+
 /** The graph under elaboration, for messages. */
 export interface GraphInfo {
   readonly name: string;
@@ -129,6 +138,7 @@ export class GraphBuilder {
   readonly barriers = new Set<ValueId>();
   /** Gradients given by hand, by the results of the calls that they are for. */
   readonly rules = new Map<ValueId, CallRule>();
+  readonly #copies = new WeakMap<(id: ValueId) => ValueId, Map<CallRule, CallRule>>();
   #sequence = 0;
   readonly graph: GraphInfo | undefined;
   /** Offset in the text of the graph item under elaboration. */
@@ -150,12 +160,31 @@ export class GraphBuilder {
 
   emit(value: Value, facts: Facts): ValueId {
     if (this.values.length >= MOST_VALUES) throw new TooLarge();
-    const normal = (type: TensorType): TensorType => ({
-      dtype: type.dtype,
-      shape: type.shape.map((dim) => facts.normal(dim)),
-    });
-    this.values.push({ ...value, type: normal(value.type), ...(value.more ? { more: value.more.map(normal) } : {}) });
-    return this.values.length - 1;
+    return this.values.push(normalised(value, facts)) - 1;
+  }
+
+  /** Gives a value further results. Those that it had keep their places. */
+  replace(id: ValueId, value: Value, facts: Facts): void {
+    this.values[id] = normalised(value, facts);
+  }
+
+  /** What a copy of a value is differentiated by, if the value has a rule; `of` renames what was copied with it. */
+  copyRules(id: ValueId, of: (id: ValueId) => ValueId): void {
+    const rule = this.rules.get(id);
+    if (!rule) return;
+    const copies = this.#copies.get(of) ?? new Map<CallRule, CallRule>();
+    this.#copies.set(of, copies);
+    const copy = copies.get(rule) ?? {
+      get operands() {
+        return rule.operands.map(of);
+      },
+      get results() {
+        return rule.results.map(of);
+      },
+      pull: (cotangents, outer = (other) => other) => rule.pull(cotangents, (other) => outer(of(other))),
+    };
+    copies.set(rule, copy);
+    this.rules.set(of(id), copy);
   }
 
   valueAt(id: ValueId): Value {

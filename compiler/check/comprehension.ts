@@ -17,7 +17,7 @@ import { nearest } from "./nearest.ts";
 import { adaptedDType, checkRange, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { asDim } from "./types.ts";
-import { within } from "./walk.ts";
+import { childrenOf, within } from "./walk.ts";
 
 const MONOIDS: ReadonlySet<string> = new Set<Monoid>([
   "sum",
@@ -273,6 +273,14 @@ function checkedExtent(frame: Frame, extent: Dim, expression: Expression): Dim {
   });
 }
 
+/** Whether an expression names an index that it does not bind itself. */
+function mentions(expression: Expression, name: string): boolean {
+  if (expression.kind === "name") return expression.name === name;
+  if (expression.kind === "comprehension" && expression.binders.some((binder) => binder.name.text === name))
+    return expression.binders.some((binder) => mentions(binder.extent, name));
+  return [...childrenOf(expression)].some((child) => mentions(child, name));
+}
+
 /** TFG0306: an index that the body does not use. */
 function checkUsed(
   frame: Frame,
@@ -280,7 +288,10 @@ function checkUsed(
   callee: string,
   expression: ComprehensionExpression,
 ): void {
-  const unused = axes.find((axis) => !axis.isUsed && !axis.name.startsWith("_"));
+  // One in a branch that a config switches off is used all the same.
+  const unused = axes.find(
+    (axis) => !axis.isUsed && !axis.name.startsWith("_") && !mentions(expression.body, axis.name),
+  );
   if (!unused) return;
   const { binder } = unused;
   const { binders } = expression;

@@ -21,7 +21,7 @@ import { ScopeNode } from "./scopes.ts";
 import { boundTwice } from "./statements.ts";
 import { dimName, failDType, isDType, isStaticType, unknownPack } from "./types.ts";
 import { unbuiltFunction } from "./unbuilt.ts";
-import { childrenOf, expressionsOfType, namesOfDim, partsOf, statementsWithin, within } from "./walk.ts";
+import { childrenOf, expressionsOfType, namesOfDim, partsOf, statementsWithin } from "./walk.ts";
 
 /** Where consts and configs of a file are tried without a graph. */
 export function emptyFrame(check: Check, module: Module, builder = new GraphBuilder()): Frame {

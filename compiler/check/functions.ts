@@ -222,7 +222,7 @@ export function callDeclared(
       : frame.place.call(declaration.name.text, frame.builder.textOrder()),
     depth: frame.depth + 1,
   };
-  const misplaced = otherOrder(declaration, bound, entities, site, signatureText(declaration));
+  const misplaced = otherOrder(declaration, bound, entities, site, () => signatureText(declaration));
   if (misplaced) {
     if (isLayer) scope.node.isBroken = true;
     fail(frame, misplaced);

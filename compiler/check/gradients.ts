@@ -115,7 +115,8 @@ function gradient(frame: Frame, y: Given, x: Given, site: CallSite): Entity {
   const results = wrt.map((tensor, i): TensorEntity => {
     const value = gradients[i];
     if (value === undefined) return failIndependent(frame, of.value, tensor, y.span, items[i]?.span ?? x.span);
-    return { kind: "tensor", value, type: tensor.type, origin: site.span, ...labelsOf(tensor) };
+    const { type } = frame.builder.valueAt(value);
+    return { kind: "tensor", value, type, origin: site.span, ...labelsOf(tensor) };
   });
   const [only] = results;
   return isList || !only ? list(results) : only;
@@ -131,8 +132,7 @@ export function gradientsOf(
   wrt: readonly ValueId[],
   site: CallSite,
 ): readonly (ValueId | undefined)[] {
-  const { type } = frame.builder.valueAt(y);
-  const one = emitConstant(frame, type.dtype, [], [1], site.span);
+  const one = emitConstant(frame, "f32", [], [1], site.span);
   return differentiate(sourceOf(frame, site), [{ value: y, cotangent: one.value }], wrt);
 }
 
@@ -149,11 +149,21 @@ export function checkScalar(frame: Frame, type: TensorType, span: Span, spelling
 }
 
 function failInteger(frame: Frame, type: TensorType, span: Span, spelling: string): never {
+  const isStored = isFloat(type.dtype);
   return fail(frame, {
     code: "TFG0503",
-    message: `\`${spelling}\` needs floats, \`${spanText(span)}\` is ${formatType(type)}`,
-    primary: { span, text: `\`${type.dtype}\` does not change by small steps` },
-    helps: [{ text: "differentiate with respect to what is computed from it in floats" }],
+    message: `\`${spelling}\` needs f32, \`${spanText(span)}\` is ${formatType(type)}`,
+    primary: {
+      span,
+      text: isStored ? `\`${type.dtype}\` is a storage type` : `\`${type.dtype}\` does not change by small steps`,
+    },
+    helps: [
+      {
+        text: isStored
+          ? `\`${spanText(span)} as f32\``
+          : "differentiate with respect to what is computed from it in floats",
+      },
+    ],
   });
 }
 
@@ -205,8 +215,8 @@ function adjoint(frame: Frame, f: Given, x: Given, shape: Given, site: CallSite)
       primary: { span: f.span, text: "" },
     });
   const to = toTensor(frame, x.entity, x.span, "f32");
-  if (!isFloat(to.type.dtype)) failInteger(frame, to.type, x.span, site.spelling);
-  const type: TensorType = { dtype: to.type.dtype, shape: packDims(frame, shape.entity, shape.span) };
+  if (to.type.dtype !== "f32") failInteger(frame, to.type, x.span, site.spelling);
+  const type: TensorType = { dtype: "f32", shape: packDims(frame, shape.entity, shape.span) };
   const { builder } = frame;
   // It has a name that no input can have, and no reader is left when this is done.
   const argument = emitValue(frame, "input", [], { name: "" }, type, site.span);
@@ -240,11 +250,7 @@ function adjoint(frame: Frame, f: Given, x: Given, shape: Given, site: CallSite)
   const [transposed] = differentiate(source, seeds, [argument.value]);
   if (transposed !== undefined && isComputedFrom(valueAt, transposed, argument.value))
     failNonlinear(frame, f.span, f.span, "its gradient, given by hand, depends on the argument");
-  const value =
-    transposed ??
-    new GraphEmitter(frame, site).apply("broadcast", [emitConstant(frame, type.dtype, [], [0], site.span).value], {
-      shape: type.shape,
-    });
+  const value = transposed ?? new GraphEmitter(frame, site).zeros(type.shape);
   return { kind: "tensor", value, type: builder.valueAt(value).type, origin: site.span };
 }
 
@@ -272,14 +278,9 @@ export function checkGradientAttribute(frame: Frame, declaration: FunctionDeclar
   if (!attribute) return;
   const { reporter } = frame.check;
   const [rule, ...others] = attribute.args;
-  if (declaration.form === "layer")
-    reporter.report({
-      code: "TFG0402",
-      message: "`@gradient` on a layer",
-      primary: { span: attribute.span, text: "the variables of the layer would have no gradient" },
-      helps: [{ text: "put what has the rule into a `def`" }],
-    });
-  else if (!rule || rule.name || others.length > 0 || rule.value.kind !== "lambda")
+  // Before a layer it is refused with all attributes that mean nothing there.
+  if (declaration.form === "layer") return;
+  if (!rule || rule.name || others.length > 0 || rule.value.kind !== "lambda")
     reporter.report({
       code: "TFG0210",
       message: "`@gradient` takes one function",
@@ -320,15 +321,17 @@ export function withOwnGradient(
     entity.kind === "tensor" && isFloat(entity.type.dtype) ? [{ name, tensor: entity }] : [],
   );
   const site: CallSite = { span: attribute.span, callee: attribute.name.span, spelling: "@gradient" };
-  const pull: CallRule["pull"] = (cotangents) => {
+  const pull: CallRule["pull"] = (cotangents, of) => {
+    const renamed = (entity: Entity): Entity => (of ? withValues(entity, of) : entity);
     const call = inner.builder.openCall(`${declaration.name.text}_gradient`, site.span, undefined, undefined, []);
     const within: Frame = { ...inner, call };
     const emit = new GraphEmitter(within, site);
-    const handed = results.map(({ type }, i): TensorEntity => {
-      const value = cotangents[i] ?? emit.apply("broadcast", [emit.constant(0, type.dtype)], { shape: type.shape });
+    const handed = results.map(({ type: { shape } }, i): TensorEntity => {
+      const type: TensorType = { dtype: "f32", shape };
+      const value = cotangents[i] ?? emit.zeros(type.shape);
       return { kind: "tensor", value, type, origin: attribute.span };
     });
-    const supplied = [...params.map(({ entity }) => entity), ...results, ...handed].map(
+    const supplied = [...params.map(({ entity }) => renamed(entity)), ...results.map(renamed), ...handed].map(
       (entity): Supplied => ({ entity, span: attribute.span }),
     );
     const answer = callLambda(within, rule, inner, supplied, site);
@@ -341,6 +344,14 @@ export function withOwnGradient(
   };
   for (const { value } of results) inner.builder.rules.set(value, known);
   return own;
+}
+
+/** The same with other values. */
+function withValues(entity: Entity, of: (id: ValueId) => ValueId): Entity {
+  if (entity.kind === "tensor") return { ...entity, value: of(entity.value) };
+  if (entity.kind === "list") return { ...entity, items: entity.items.map((item) => withValues(item, of)) };
+  if (entity.kind !== "record") return entity;
+  return { ...entity, parts: entity.parts.map((part) => ({ ...part, entity: withValues(part.entity, of) })) };
 }
 
 function ownGradients(
@@ -367,7 +378,7 @@ function ownGradients(
   return operands.map(({ name, tensor }, i) => {
     const entity = parts[i] ?? BOTTOM;
     if (entity.kind === "bottom") throw new Failure();
-    const { type } = tensor;
+    const type: TensorType = { dtype: "f32", shape: tensor.type.shape };
     const given = toTensor(frame, entity, attribute.span, type.dtype);
     if (numberOf(entity) !== undefined) return emit.apply("broadcast", [given.value], { shape: type.shape });
     const fits =
@@ -388,26 +399,37 @@ function ownGradients(
 /** The graph under elaboration as what differentiation goes through. */
 function sourceOf(frame: Frame, site: CallSite): Source {
   const { builder } = frame;
-  const regions = new Map<CallId, CallId>();
+  const regions = new Map<CallId | string, CallId>();
   const outer = new Set<CallId>();
   for (let call = frame.call; call !== undefined; call = builder.callAt(call).parent) outer.add(call);
-  /** Beside the region of a call, one for its gradient. */
-  const regionOf = (call: CallId | undefined): CallId | undefined => {
-    if (call === undefined || outer.has(call)) return frame.call;
-    const known = regions.get(call);
-    if (known !== undefined) return known;
-    const { name, span, parent } = builder.callAt(call);
-    const made = builder.openCall(`${name}_gradient`, span, regionOf(parent), undefined, []);
-    regions.set(call, made);
+  const open = (key: CallId | string, name: string, span: Span, parent: CallId | undefined): CallId => {
+    const made = regions.get(key) ?? builder.openCall(`${name}_gradient`, span, parent, undefined, []);
+    regions.set(key, made);
     return made;
   };
+  /** Beside the region of a call, one for its gradient. */
+  const ofCall = (call: CallId | undefined): CallId | undefined => {
+    if (call === undefined || outer.has(call)) return frame.call;
+    const { name, span, parent } = builder.callAt(call);
+    return regions.get(call) ?? open(call, name, span, ofCall(parent));
+  };
+  // What stands in the graph itself has its primitive's name: kernels are named by regions.
+  const regionOf = ({ call, op, span }: Value): CallId | undefined =>
+    ofCall(call) ?? (op === "loop" ? undefined : open(op, op, span, undefined));
   return {
     valueAt: (id) => builder.valueAt(id),
     isBarrier: (id) => builder.barriers.has(id),
     ruleOf: (id) => builder.rules.get(id),
+    openLoop: () => builder.openLoop(),
+    replace: (id, value) => builder.replace(id, value, frame.facts),
+    copied: (id, of) => builder.copyRules(id, of),
+    emit: (like, value) => {
+      const call = regionOf(like);
+      return builder.emit({ ...value, span: like.span, ...(call === undefined ? {} : { call }) }, frame.facts);
+    },
     emitterFor: (value) => {
       const { call: _call, ...rest } = frame;
-      const region = regionOf(value.call);
+      const region = regionOf(value);
       const inner: Frame = region === undefined ? rest : { ...rest, call: region };
       return new GraphEmitter(inner, { ...site, span: value.span });
     },
@@ -470,6 +492,11 @@ class GraphEmitter implements Emitter {
 
   constant(value: number, dtype: DType): ValueId {
     return emitConstant(this.#frame, dtype, [], [value], this.#site.span).value;
+  }
+
+  zeros(shape: readonly Dim[]): ValueId {
+    const zero = this.constant(0, "f32");
+    return shape.length === 0 ? zero : this.apply("broadcast", [zero], { shape });
   }
 
   dim(dim: Dim, dtype: DType): ValueId {

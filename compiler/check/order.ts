@@ -23,7 +23,7 @@ export function otherOrder(
   bound: ReadonlyMap<string, Supplied>,
   entities: ReadonlyMap<string, Entity>,
   site: CallSite,
-  signature: string,
+  signature: () => string,
 ): Complaint | undefined {
   const generics = new Set(declaration.generics.map(({ name }) => name.text));
   const pairs = declaration.params.flatMap((param): Pair[] => {
@@ -53,7 +53,7 @@ export function otherOrder(
     code: "TFG0210",
     message: `the arguments of \`${declaration.name.text}\` are in another order`,
     primary: { span: first.arg.span, text: `this fits \`${taker}\`, not \`${first.param.name.text}\`` },
-    notes: [signature],
+    notes: [signature()],
     helps: [
       {
         text: `${declaration.name.text}(${[...(pairs.length < bound.size ? ["…"] : []), ...texts].join(", ")})`,

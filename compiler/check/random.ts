@@ -4,7 +4,7 @@
  * drawn again there, is made by the inverse of its distribution.
  */
 import type { Span } from "../../grammar/source.ts";
-import { type Dim, dimOf, mulDims, ONE, ZERO } from "../ir/dims.ts";
+import { type Dim, dimOf, formatDim, mulDims, ONE, ZERO } from "../ir/dims.ts";
 import type { Arguments } from "./apply.ts";
 import { type Entity, float, type InitialEntity, int, type TensorEntity } from "./entity.ts";
 import type { CallSite, Frame } from "./frame.ts";
@@ -12,7 +12,6 @@ import { ceilDiv } from "./numbers.ts";
 import { emitConstant, emitValue, fail } from "./operands.ts";
 import type { Place } from "./places.ts";
 import { Failure } from "./report.ts";
-import type { TextOrder } from "./scopes.ts";
 
 const UNIT = 2 ** -24;
 
@@ -53,9 +52,9 @@ class Sketch {
     return only;
   }
 
-  /** `from + x * by`, without what changes nothing. */
+  /** `from + x * by`, without what changes nothing; the product is rounded, so that every target has the same sum. */
   scaled(x: TensorEntity, by: number, from: number): TensorEntity {
-    const times = by === 1 ? x : this.apply("mul", [x, float(by)]);
+    const times = by === 1 ? x : this.apply("round_f32", [this.apply("mul", [x, float(by)])]);
     return from === 0 ? times : this.apply("add", [times, float(from)]);
   }
 
@@ -69,14 +68,15 @@ class Sketch {
 
 /** `random_bits(shape)`: the words themselves. */
 export function randomBits(frame: Frame, shape: readonly Dim[], site: CallSite): TensorEntity {
-  return inRegion(frame, "random_bits", frame.builder.textOrder(), site, (sketch) => sketch.bits(shape));
+  const order = frame.builder.textOrder();
+  return inRegion({ frame, name: "random_bits", order, site }, shape, (sketch) => sketch.bits(shape));
 }
 
 /** The node of a call in which no variable starts; one for each evaluation of the call. */
 export function randomTensor(entity: InitialEntity, span: Span): TensorEntity {
   const { node, init, shape } = entity;
-  const { frame, site, name, order } = node;
-  node.tensor ??= inRegion(frame, name, order, site, (sketch) => {
+  const { frame, name } = node;
+  node.tensor ??= inRegion(node, shape, (sketch) => {
     switch (init.fn) {
       case "random_uniform":
         return sketch.scaled(sketch.unit(sketch.bits(shape)), init.max - init.min, init.min);
@@ -98,12 +98,17 @@ export function randomTensor(entity: InitialEntity, span: Span): TensorEntity {
 
 /** A call of the graph around what `make` makes, which has a stream of its own. */
 function inRegion(
-  frame: Frame,
-  name: string,
-  order: TextOrder,
-  site: CallSite,
+  { frame, name, order, site }: Omit<InitialEntity["node"], "tensor">,
+  shape: readonly Dim[],
   make: (sketch: Sketch) => TensorEntity,
 ): TensorEntity {
+  for (const dim of shape)
+    if (!frame.builder.oblige(dim, 0, site.span, frame.facts))
+      fail(frame, {
+        code: "TFG0315",
+        message: "a dimension cannot be negative",
+        primary: { span: site.span, text: `this is ${formatDim(dim)}` },
+      });
   const { comprehension: _comprehension, ...outside } = frame;
   const { builder } = frame;
   const region = builder.openCall(name, site.span, frame.call, undefined, []);

@@ -1,7 +1,7 @@
 /** Steps; and training, of which what is certainly wrong is said and the rest is not built yet. */
 import type { Expression, StepStatement, TrainStatement } from "../../grammar/syntax.ts";
 import { type Span, spanText } from "../../grammar/source.ts";
-import { BOTTOM, type Entity, formatType } from "./entity.ts";
+import { BOTTOM, type Entity } from "./entity.ts";
 import { type Frame, Names } from "./frame.ts";
 import { barriersBehind, checkScalar } from "./gradients.ts";
 import { fail } from "./operands.ts";

@@ -8,13 +8,18 @@ import { isFloat } from "../ir/types.ts";
 import { numberOf } from "../ops/attributes.ts";
 import type { Emitter } from "../ops/primitive.ts";
 import { primitives } from "../ops/table.ts";
+import { carriesThatLead, pullLoop } from "./loops.ts";
 
 /** A gradient given by hand for a call: it stands for all values within. */
 export interface CallRule {
   readonly operands: readonly ValueId[];
   readonly results: readonly ValueId[];
   /** The cotangents of the operands from those of the results. */
-  pull(cotangents: readonly (ValueId | undefined)[]): readonly (ValueId | undefined)[];
+  pull(
+    cotangents: readonly (ValueId | undefined)[],
+    /** For a copy of the call: what stands in the place of the values that it was made of. */
+    of?: (id: ValueId) => ValueId,
+  ): readonly (ValueId | undefined)[];
 }
 
 /** The graph as far as it is made. */
@@ -24,6 +29,14 @@ export interface Source {
   isBarrier(id: ValueId): boolean;
   /** The rule that takes the place of the value's own. */
   ruleOf(id: ValueId): CallRule | undefined;
+  /** Appends a value that no type rule makes: of a loop, or a copy of one. `like` is where it comes from. */
+  emit(like: Value, value: Omit<Value, "span" | "call" | "name">): ValueId;
+  /** A number for a loop. */
+  openLoop(): number;
+  /** Puts a value with further results in the place of one; those that it had stay as they are. */
+  replace(id: ValueId, value: Value): void;
+  /** Told that a value was made again, with others in the place of those that `of` renames. */
+  copied(id: ValueId, of: (id: ValueId) => ValueId): void;
   /** An emitter for the gradient of a value, so that what it emits can be traced back to it. */
   emitterFor(value: Value): Emitter;
   /** There is no `vjp` to go on with. Never returns. */
@@ -72,7 +85,21 @@ class Reverse {
   #markLeading(last: ValueId): void {
     const wanted = new Set(this.#wrt);
     const first = Math.min(...this.#wrt);
-    for (let id = first; id <= last; id++) this.#leads[id] = wanted.has(id) || this.#dependsOnWanted(id);
+    const leads = (id: ValueId): boolean => this.#leads[id] ?? false;
+    // What a loop carries leads if its next value does, which is known only when the body was gone through.
+    for (let isSettled = false; !isSettled; ) {
+      isSettled = true;
+      for (let id = first; id <= last; id++) {
+        this.#leads[id] = wanted.has(id) || this.#dependsOnWanted(id);
+        const value = this.#source.valueAt(id);
+        if (value.op !== "loop") continue;
+        for (const leaf of carriesThatLead(value, leads)) {
+          if (this.#source.isBarrier(leaf)) continue;
+          wanted.add(leaf);
+          isSettled = false;
+        }
+      }
+    }
   }
 
   #dependsOnWanted(id: ValueId): boolean {
@@ -96,7 +123,7 @@ class Reverse {
   }
 
   #pull(id: ValueId): void {
-    const source = this.#source;
+    const source: Source = this.#source;
     // What it is differentiated with respect to need not lead further.
     if (!this.#leads[id] || source.isBarrier(id)) return;
     const value = source.valueAt(id);
@@ -122,16 +149,23 @@ class Reverse {
       this.#parts.set(of, known);
       return;
     }
+    if (value.op === "loop") {
+      const cotangents = [cotangent, ...(value.more ?? []).map((_, i) => parts?.get(i + 1))];
+      const pulled = pullLoop({ source, id, cotangents, leads: (other) => this.#leads[other] ?? false });
+      this.#hand(value, [...pulled.keys()], [...pulled.values()]);
+      return;
+    }
+    // Within an iteration, what comes from outside of it is given: a gradient does not lead into the one before.
+    if (value.op === "carry" || value.op === "element") return;
     const vjp = primitives[value.op]?.vjp;
     if (vjp === "zero") return;
-    if (!vjp) return source.fail(value);
+    if (!vjp) source.fail(value);
     const emit = source.emitterFor(value);
-    const { type } = value;
     const pulled = vjp({
       emit,
       value,
       id,
-      cotangent: cotangent ?? emit.apply("broadcast", [emit.constant(0, type.dtype)], { shape: type.shape }),
+      cotangent: cotangent ?? emit.zeros(value.type.shape),
       cotangents: [cotangent, ...(value.more ?? []).map((_, i) => parts?.get(i + 1))],
       wants: (k) => this.#leads[value.args[k] ?? -1] ?? false,
     });

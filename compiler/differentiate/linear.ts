@@ -18,7 +18,7 @@ export function dependenceOn(
   result: ValueId,
 ): Dependence | Nonlinear {
   const known = new Map<ValueId, Dependence>([[argument, "linear"]]);
-  for (const id of ancestors(valueAt, result)) {
+  for (const id of ancestors(valueAt, [result])) {
     if (known.has(id)) continue;
     const found = ofValue(valueAt(id), (arg) => known.get(arg) ?? "fixed");
     if (typeof found === "object") return found;
@@ -42,10 +42,10 @@ function ofValue(value: Value, of: (arg: ValueId) => Dependence): Dependence | N
   return record?.linear?.(value, asLinear) === true ? "zero" : "fixed";
 }
 
-/** What a value is computed from, and it, in order. */
-function ancestors(valueAt: (id: ValueId) => Value, result: ValueId): readonly ValueId[] {
+/** What values are computed from, and they, in order. */
+export function ancestors(valueAt: (id: ValueId) => Value, results: readonly ValueId[]): readonly ValueId[] {
   const found = new Set<ValueId>();
-  const pending = [result];
+  const pending = [...results];
   for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
     if (found.has(id)) continue;
     found.add(id);
@@ -56,4 +56,4 @@ function ancestors(valueAt: (id: ValueId) => Value, result: ValueId): readonly V
 
 /** Whether a value is computed from another one. */
 export const isComputedFrom = (valueAt: (id: ValueId) => Value, result: ValueId, argument: ValueId): boolean =>
-  ancestors(valueAt, result).includes(argument);
+  ancestors(valueAt, [result]).includes(argument);

@@ -155,37 +155,45 @@ export interface KernelProgram {
   readonly steps: readonly KernelCall[];
 }
 
-/** The axes on which a scalar varies. */
-export function dependsOn(nest: Pick<LoopNest, "scalars" | "reductions">, id: ScalarId): ReadonlySet<AxisId> {
+/** The axes on which a scalar varies. `known` holds what was found before, of the same nest. */
+export function dependsOn(
+  nest: Pick<LoopNest, "scalars" | "reductions">,
+  id: ScalarId,
+  known: Map<ScalarId, ReadonlySet<AxisId>> = new Map(),
+): ReadonlySet<AxisId> {
+  const before = known.get(id);
+  if (before) return before;
   const axes = new Set<AxisId>();
   const scalar = nest.scalars[id];
   const addAll = (from: Iterable<AxisId>): void => {
     for (const axis of from) axes.add(axis);
   };
+  const addScalar = (part: ScalarId): void => addAll(dependsOn(nest, part, known));
+  const addAffine = (at: Affine): void => {
+    addAll(at.terms.map((term) => term.axis));
+    for (const term of at.scalars) addScalar(term.scalar);
+  };
   switch (scalar?.op) {
     case "index":
-      addAll(scalar.at.terms.map((term) => term.axis));
-      for (const term of scalar.at.scalars) addAll(dependsOn(nest, term.scalar));
+      addAffine(scalar.at);
       break;
     case "load":
-      for (const at of scalar.at) {
-        addAll(at.terms.map((term) => term.axis));
-        for (const term of at.scalars) addAll(dependsOn(nest, term.scalar));
-      }
-      if (scalar.outside !== undefined) addAll(dependsOn(nest, scalar.outside));
+      scalar.at.forEach(addAffine);
+      if (scalar.outside !== undefined) addScalar(scalar.outside);
       break;
     case "apply":
-      for (const arg of scalar.args) addAll(dependsOn(nest, arg));
+      scalar.args.forEach(addScalar);
       break;
     case "reduced": {
       const reduction = nest.reductions[scalar.reduction];
       if (!reduction) break;
-      addAll(dependsOn(nest, reduction.value));
+      addScalar(reduction.value);
       for (const axis of reduction.over) axes.delete(axis);
       break;
     }
     default:
   }
+  known.set(id, axes);
   return axes;
 }
 

@@ -1,5 +1,5 @@
 /** The calls of a program as they nest in loops and branches. */
-import type { BufferId, KernelCall, KernelProgram, Region, RegionId } from "./loops.ts";
+import type { Buffer, BufferId, Flow, KernelCall, KernelProgram, Region, RegionId } from "./loops.ts";
 
 export type StepNode =
   | { readonly do: "call"; readonly call: KernelCall /** Position in the list of steps. */; readonly at: number }
@@ -63,4 +63,45 @@ export function conditionsOf(regions: readonly Region[], region: RegionId | unde
     const own = regions[id];
     return own && own.kind !== "test" && own.condition !== undefined ? [own.condition] : [];
   });
+}
+
+/** What a step touches. */
+export interface Touched {
+  readonly reads: readonly BufferId[];
+  readonly writes: readonly BufferId[];
+  readonly region?: RegionId;
+}
+
+/** Positions of the steps that these buffers need: what writes what is wanted, however far back, round the loops too. */
+export function stepsFor(
+  wanted: readonly BufferId[],
+  steps: readonly Touched[],
+  {
+    buffers,
+    regions,
+    flows,
+  }: { readonly buffers: readonly Buffer[]; readonly regions: readonly Region[]; readonly flows: readonly Flow[] },
+): ReadonlySet<number> {
+  const source = (id: BufferId): BufferId => buffers[id]?.alias ?? id;
+  const needed = new Set<number>();
+  const seen = new Set<BufferId>();
+  const pending: BufferId[] = [];
+  const want = (id: BufferId | undefined): void => {
+    if (id === undefined || seen.has(source(id))) return;
+    seen.add(source(id));
+    pending.push(source(id));
+  };
+  wanted.forEach(want);
+  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+    for (const flow of flows) if (source(flow.to) === id) want(flow.from);
+    // Where a part is written, the rest is what was there.
+    want(buffers[id]?.inPlaceOf);
+    for (const [i, step] of steps.entries()) {
+      if (needed.has(i) || !step.writes.some((other) => source(other) === id)) continue;
+      needed.add(i);
+      step.reads.forEach(want);
+      conditionsOf(regions, step.region).forEach(want);
+    }
+  }
+  return needed;
 }

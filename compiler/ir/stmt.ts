@@ -64,6 +64,7 @@ export type Arithmetic =
   | "cos"
   | "tanh"
   | "pow"
+  | "round_f32"
   | "round_f16"
   | "round_bf16";
 

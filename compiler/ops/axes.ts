@@ -56,7 +56,9 @@ export function resolveOver(dim: Dim, operand: Operand, span: Span, text: string
       axes.map((i) => `\`axis=${i}\``),
       "or",
     );
-  if (literalOf(dim) !== undefined)
+  // A config that no axis has is a dimension that is missing.
+  const isMissing = found.length === 0 && /^[A-Za-z_]\w*$/.test(text);
+  if (literalOf(dim) !== undefined && !isMissing)
     return fail({
       code: "TFG0308",
       message: `\`over=${text}\` names a size, not a dimension`,

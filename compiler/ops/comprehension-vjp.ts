@@ -6,7 +6,6 @@
  * a tensor of its own over the axes that it depends on, so that nothing is reduced again at every point.
  */
 import type { Comprehension, Scalar, Value, ValueId } from "../ir/graph.ts";
-import type { DType } from "../ir/types.ts";
 import { isFloat } from "../ir/types.ts";
 import { productOf } from "../ir/dims.ts";
 import { comprehensionOf } from "./attributes.ts";
@@ -145,31 +144,25 @@ class BodyPullback {
 
   // ---- rules -----------------------------------------------------------------------------------------------
 
-  #algebra(dtype: DType): Algebra<Scalar> {
+  #algebra(): Algebra<Scalar> {
     const writer = this.#writer;
-    return { apply: (fn, ...args) => writer.apply(fn, ...args), constant: (value) => writer.constant(value, dtype) };
+    return { apply: (fn, ...args) => writer.apply(fn, ...args), constant: (value) => writer.constant(value, "f32") };
   }
 
   #pullApply(scalar: Scalar & { kind: "apply" }, domain: readonly number[], total: Scalar): void {
     if (scalar.fn === "cast") {
       const [from] = scalar.args;
-      if (from) this.#handTo(from, domain, this.#cast(total, from.dtype));
+      if (from) this.#handTo(from, domain, total);
       return;
     }
     const { rule } = derivativeOf(scalar.fn);
     if (rule === "zero") return;
     const args = scalar.args.map((arg) => this.#primal(arg));
-    const made = rule(this.#algebra(scalar.dtype), args, () => this.#primal(scalar), total);
+    const made = rule(this.#algebra(), args, () => this.#primal(scalar), total);
     for (const [k, cotangent] of made.entries()) {
       const arg = scalar.args[k];
       if (arg && cotangent && this.#leads(arg)) this.#handTo(arg, domain, cotangent());
     }
-  }
-
-  #cast(scalar: Scalar, to: DType): Scalar {
-    return scalar.dtype === to
-      ? scalar
-      : { kind: "apply", fn: "cast", args: [scalar], dtype: to, span: this.#writer.span };
   }
 
   #pullReduce(scalar: Scalar & { kind: "reduce" }, domain: readonly number[], total: Scalar): void {
@@ -181,7 +174,7 @@ class BodyPullback {
         this.#handTo(body, inner, total);
         return;
       case "mean": {
-        const count = writer.size(productOf(axes.map((axis) => writer.extent(axis))), body.dtype);
+        const count = writer.size(productOf(axes.map((axis) => writer.extent(axis))), "f32");
         this.#handTo(body, inner, writer.apply("div", total, count));
         return;
       }
@@ -190,7 +183,7 @@ class BodyPullback {
         // All of it to the first that is the extremum.
         const winner = writer.reduce(monoid === "max" ? "argmax" : "argmin", axes, this.#primal(body));
         const isWinner = writer.apply("equal", this.#asTensor(winner), this.#position(axes));
-        this.#handTo(body, inner, writer.apply("select", isWinner, total, writer.constant(0, body.dtype)));
+        this.#handTo(body, inner, writer.apply("select", isWinner, total, writer.constant(0, "f32")));
         return;
       }
       case "prod": {

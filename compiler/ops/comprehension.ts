@@ -299,6 +299,7 @@ class Translation {
   /** The index as an affine function of axes, where it is one. */
   private affine(scalar: Scalar): Affine | undefined {
     const { build } = this;
+    if (scalar.dtype !== "i32") return undefined;
     if (scalar.kind === "axis") return this.axis(scalar.axis);
     if (scalar.kind === "constant") return build.literal(scalar.value);
     if (scalar.kind === "dim") return build.literal(scalar.dim);

@@ -77,6 +77,7 @@ export const derivatives: Readonly<Record<string, Derivative>> = {
   floor: ZERO,
   ceil: ZERO,
   round: ZERO,
+  round_f32: { rule: unary((_, __, ___, g) => g), linear: "jointly" },
   not: ZERO,
   add: {
     rule: binary(

@@ -20,9 +20,9 @@ function commonDType(call: PrimitiveCall, operands: readonly Operand[], takes: S
 }
 
 /** Derivatives of scalar functions on values of the graph. */
-const algebraOf = (emit: Emitter, dtype: DType): Algebra<ValueId> => ({
+const algebraOf = (emit: Emitter): Algebra<ValueId> => ({
   apply: (fn, ...args) => emit.apply(fn, args),
-  constant: (value) => emit.constant(value, dtype),
+  constant: (value) => emit.constant(value, "f32"),
 });
 
 /** The gradient of an element-wise primitive from the derivative of its scalar function. */
@@ -30,9 +30,7 @@ function scalarVjp(fn: string): Vjp | "zero" {
   const { rule } = derivativeOf(fn);
   if (rule === "zero") return "zero";
   return ({ emit, value, id, cotangent, wants }) =>
-    rule(algebraOf(emit, value.type.dtype), value.args, () => id, cotangent).map((made, k) =>
-      wants(k) ? made?.() : undefined,
-    );
+    rule(algebraOf(emit), value.args, () => id, cotangent).map((made, k) => (wants(k) ? made?.() : undefined));
 }
 
 /** The lift of a scalar function of one or two operands: element by element, broadcast by language.md 4.4. */
@@ -79,6 +77,7 @@ const OPERATORS = new Set([
   "bit_and",
   "bit_xor",
   "mulhi",
+  "round_f32",
 ]);
 
 const liftable = [...scalarFunctions.values()].filter(({ name }) => name !== "select" && name !== "cast");
@@ -134,7 +133,7 @@ export const integerPower: Primitive = {
     const [x] = value.args;
     const lower =
       exponent === 2 && x !== undefined ? x : emit.apply("integer_power", value.args, { exponent: exponent - 1 });
-    return [emit.apply("mul", [emit.apply("mul", [emit.constant(exponent, value.type.dtype), cotangent]), lower])];
+    return [emit.apply("mul", [emit.apply("mul", [emit.constant(exponent, "f32"), cotangent]), lower])];
   },
   linear: (value) => numberOf(value, "exponent") === 1,
 };
@@ -193,7 +192,7 @@ export const branch: Primitive = {
   vjp({ emit, value, cotangent, wants }) {
     const [condition] = value.args;
     if (condition === undefined) return [];
-    const none = emit.apply("broadcast", [emit.constant(0, value.type.dtype)], { shape: value.type.shape });
+    const none = emit.zeros(value.type.shape);
     return [
       undefined,
       wants(1) ? emit.apply("if", [condition, cotangent, none]) : undefined,
@@ -228,7 +227,7 @@ export const clamp: Primitive = {
   vjp({ emit, value, cotangent, wants }) {
     const [x, low, high] = value.args;
     if (x === undefined || low === undefined || high === undefined) return [];
-    const zero = emit.constant(0, value.type.dtype);
+    const zero = emit.constant(0, "f32");
     const raised = emit.apply("maximum", [x, low]);
     const isKept = emit.apply("less_equal", [raised, high]);
     const inner = emit.apply("select", [isKept, cotangent, zero]);
@@ -282,7 +281,7 @@ export const cast: Primitive = {
     const x = build.operand(0, at);
     return from === value.type.dtype ? x : build.apply("cast", value.type.dtype, x);
   },
-  vjp: ({ emit, value, cotangent }) =>
-    value.args.map((x) => emit.apply("cast", [cotangent], { to: emit.typeOf(x).dtype })),
+  // Between floats it is the identity, but for rounding.
+  vjp: ({ cotangent }) => [cotangent],
   linear: (value) => isFloat(value.type.dtype),
 };

@@ -358,7 +358,7 @@ class Transposition {
       this.#where(rest, value, writer.constant(0, value.dtype)),
     );
     const whole = [mulDims(...rows.map(extent)), ...columns.map(extent)];
-    const none = emit.apply("broadcast", [emit.constant(0, value.dtype)], { shape: whole });
+    const none = emit.zeros(whole);
     const added = emit.apply("scatter_add", [none, ids, values]);
     const order = [...rows, ...columns];
     const parted = emit.apply("reshape", [added], { shape: order.map(extent) });

@@ -294,8 +294,8 @@ export const updateSlice: Primitive = {
     if (v === undefined) return [];
     const axis = numberOf(value, "axis");
     const at = position.length > 0 ? {} : { at: dimOfAttribute(value, "at") };
-    const { shape, dtype } = emit.typeOf(v);
-    const none = () => emit.apply("broadcast", [emit.constant(0, dtype)], { shape });
+    const { shape } = emit.typeOf(v);
+    const none = () => emit.zeros(shape);
     const size = shape[axis] ?? ONE;
     return [
       wants(0) ? emit.apply("update_slice", [cotangent, none(), ...position], { axis, ...at }) : undefined,

@@ -104,7 +104,7 @@ export const cholesky: Primitive = {
     const index = emit.apply("iota", [], { n });
     const row = emit.apply("reshape", [index], { shape: [n, ONE] });
     const column = emit.apply("reshape", [index], { shape: [ONE, n] });
-    const number = (x: number): ValueId => emit.constant(x, value.type.dtype);
+    const number = (x: number): ValueId => emit.constant(x, "f32");
     const lowerOf = (x: ValueId, diagonal: ValueId): ValueId => {
       const below = emit.apply("select", [emit.apply("greater", [row, column]), x, number(0)]);
       return emit.apply("select", [emit.apply("equal", [row, column]), diagonal, below]);

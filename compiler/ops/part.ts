@@ -103,9 +103,9 @@ export const slice: Primitive = {
     const [x, ...position] = value.args;
     if (x === undefined) return [];
     const axis = numberOf(value, "axis");
-    const { shape, dtype } = emit.typeOf(x);
+    const { shape } = emit.typeOf(x);
     if (position.length > 0) {
-      const none = emit.apply("broadcast", [emit.constant(0, dtype)], { shape });
+      const none = emit.zeros(shape);
       return [emit.apply("update_slice", [none, cotangent, ...position], { axis })];
     }
     const before = dimOfAttribute(value, "at");
@@ -121,7 +121,7 @@ export const slice: Primitive = {
 
 /** The cotangents of all results put together again, zeros for those that nothing depends on. */
 function joined({ emit, value, cotangents }: Pullback, by: "concat" | "stack"): ValueId {
-  const none = () => emit.apply("broadcast", [emit.constant(0, value.type.dtype)], { shape: value.type.shape });
+  const none = () => emit.zeros(value.type.shape);
   return emit.apply(
     by,
     cotangents.map((cotangent) => cotangent ?? none()),

@@ -168,12 +168,13 @@ export interface RoutineBuilder {
 
 // ---- differentiation ------------------------------------------------------------------------------------
 
-/** Appends values to a graph, each typed by its primitive's rule: what gradients are written with. */
+/**
+ * Appends values to a graph, each typed by its primitive's rule: what gradients are written with. Gradients are f32,
+ * also those of values that are stored in fewer bits.
+ */
 export interface Emitter {
   /** A primitive by its name, with its arguments as the signature binds them. */
   apply(name: string, operands: readonly ValueId[], args?: Readonly<Record<string, Argument>>): ValueId;
-  /** A further result of a primitive with several, from 1. */
-  part(of: ValueId, index: number): ValueId;
   typeOf(value: ValueId): TensorType;
   /** A further result of a value, from 1. */
   part(value: ValueId, index: number): ValueId;
@@ -181,6 +182,8 @@ export interface Emitter {
   constant(value: number, dtype: DType): ValueId;
   /** A size as a scalar. */
   dim(dim: Dim, dtype: DType): ValueId;
+  /** Nothing to hand back: f32 zeros. */
+  zeros(shape: readonly Dim[]): ValueId;
   /** Proves from the facts in force; false means "cannot prove". */
   readonly facts: Pick<PrimitiveCall["facts"], "equal" | "atLeast">;
 }

@@ -232,10 +232,10 @@ function reductionVjp(monoid: Monoid): Vjp | "zero" {
     case "mean":
       return ({ emit, value, cotangent }) =>
         value.args.map((x) => {
-          const { shape, dtype } = emit.typeOf(x);
+          const { shape } = emit.typeOf(x);
           const axes = numbersOf(value, "axes");
           const kept = emit.apply("reshape", [cotangent], { shape: reducedShape(shape, axes, true) });
-          const count = () => emit.dim(productOf(shape.filter((_, i) => axes.includes(i))), dtype);
+          const count = () => emit.dim(productOf(shape.filter((_, i) => axes.includes(i))), "f32");
           const share = monoid === "mean" ? emit.apply("div", [kept, count()]) : kept;
           return emit.apply("broadcast", [share], { shape });
         });

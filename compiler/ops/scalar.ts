@@ -238,6 +238,12 @@ const list: readonly ScalarFunction[] = [
     laws: { idempotent: true },
     meaning: always(roundHalfEven),
   }),
+  unary({
+    name: "round_f32",
+    doc: "`x` as f32 holds it: where every target must give the same bits, whatever its floats can carry on.",
+    laws: { idempotent: true },
+    meaning: always(Math.fround),
+  }),
   unary({ name: "not", doc: "`!x`.", takes: "bool", laws: { involution: true }, meaning: always((a) => 1 - a) }),
 
   binary({

@@ -81,7 +81,7 @@ export const scatterAdd: Primitive = {
     ]);
     const mask = emit.apply("reshape", [isKept], { shape: [...shape, ...row.map(() => ONE)] });
     const rows = emit.apply("gather", [cotangent, ids]);
-    return [cotangent, undefined, emit.apply("select", [mask, rows, emit.constant(0, value.type.dtype)])];
+    return [cotangent, undefined, emit.apply("select", [mask, rows, emit.constant(0, "f32")])];
   },
   linear: (_, [x, ids, v]) => x !== "fixed" && ids !== "linear" && v !== "fixed",
   routine: addRows,

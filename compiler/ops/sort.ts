@@ -35,7 +35,7 @@ function keyAt(build: RoutineBuilder, dtype: DType, pointer: Expr): Expr {
 // ---- gradients -------------------------------------------------------------------------------------------
 
 /** Rows like those of `x` with each of `values` at its index along the last axis, and zeros elsewhere. */
-function atIndices(emit: Emitter, values: ValueId, indices: ValueId, { dtype, shape }: TensorType): ValueId {
+function atIndices(emit: Emitter, values: ValueId, indices: ValueId, { shape }: TensorType): ValueId {
   const extent = shape[shape.length - 1] ?? ONE;
   const taken = emit.typeOf(values).shape[shape.length - 1] ?? ONE;
   const rows = mulDims(...shape.slice(0, -1));
@@ -44,7 +44,7 @@ function atIndices(emit: Emitter, values: ValueId, indices: ValueId, { dtype, sh
     emit.apply("reshape", [indices], { shape: [rows, taken] }),
     emit.apply("reshape", [starts], { shape: [rows, ONE] }),
   ]);
-  const none = emit.apply("broadcast", [emit.constant(0, dtype)], { shape: [mulDims(rows, extent)] });
+  const none = emit.zeros([mulDims(rows, extent)]);
   const flat = (value: ValueId): ValueId => emit.apply("reshape", [value], { shape: [mulDims(rows, taken)] });
   return emit.apply("reshape", [emit.apply("scatter_add", [none, flat(positions), flat(values)])], { shape });
 }

@@ -5,8 +5,9 @@
  */
 import { affineKey } from "../ir/affine.ts";
 import { type Graph, type ValueId, valueOf } from "../ir/graph.ts";
-import { type Buffer, type BufferId, isWithin, type LoopProgram, type LoopStep } from "../ir/loops.ts";
+import { type Buffer, type BufferId, dependsOn, isWithin, type LoopProgram, type LoopStep } from "../ir/loops.ts";
 import { fetchNames, rootsOfFetch } from "../ir/needs.ts";
+import { stepsFor, type Touched } from "../ir/step-tree.ts";
 import { lowerPart } from "./lower.ts";
 
 /** A step that copies a new value over the old one. */
@@ -42,13 +43,29 @@ export function commitInPlace({ program, commits, bufferOf }: FormedProgram): Lo
     replaced.set(fresh, source);
   }
   const now = (id: BufferId): BufferId => replaced.get(id) ?? id;
-  return {
+  return dropUnneeded({
     ...program,
     buffers,
     steps: steps.filter((step) => step !== undefined),
     flows: program.flows.map(({ from, to }) => ({ from: now(from), to })),
     updates: program.updates.map(now),
-  };
+  });
+}
+
+/** Without the steps of carries that a loop takes along for nothing. */
+function dropUnneeded(program: LoopProgram): LoopProgram {
+  const touched = program.steps.map(
+    ({ nests, routine, region }): Touched => ({
+      reads: [
+        ...nests.flatMap(({ scalars }) => scalars.flatMap((scalar) => (scalar.op === "load" ? [scalar.buffer] : []))),
+        ...(routine?.reads ?? []),
+      ],
+      writes: [...nests.flatMap(({ stores }) => stores.map((store) => store.buffer)), ...(routine?.writes ?? [])],
+      ...(region === undefined ? {} : { region }),
+    }),
+  );
+  const needed = stepsFor([...program.outputs, ...program.updates], touched, program);
+  return { ...program, steps: program.steps.filter((_, i) => needed.has(i)) };
 }
 
 interface Candidate {
@@ -116,7 +133,8 @@ function inPlace(
     const only: LoopStep = { ...kernel, nests: [part.nest] };
     return readsOld(only) ? undefined : { writer, kernel: only };
   }
-  // A reduction may be stored before it is read again, by a template that finishes a tile later.
+  // A reduction for each element may be stored before it is read again, by a template that finishes a tile later; one
+  // for the whole nest is known before the first store.
   const [store] = nest.stores;
   const isOwnElement = nest.scalars.every(
     (scalar) =>
@@ -124,7 +142,16 @@ function inPlace(
       memoryOf(scalar.buffer) !== memoryOf(target) ||
       (scalar.buffer === target && scalar.at.map(affineKey).join() === store?.at.map(affineKey).join()),
   );
-  return isOwnElement && nest.reductions.length === 0 ? { writer, kernel } : undefined;
+  const isForAll = nest.scalars.every((scalar, id) => scalar.op !== "reduced" || dependsOn(nest, id).size === 0);
+  const readsInReduction = nest.reductions.some(({ over }) =>
+    nest.scalars.some(
+      (scalar) =>
+        scalar.op === "load" &&
+        memoryOf(scalar.buffer) === memoryOf(target) &&
+        scalar.at.some((at) => at.terms.some((term) => over.includes(term.axis))),
+    ),
+  );
+  return isOwnElement && isForAll && !readsInReduction ? { writer, kernel } : undefined;
 }
 
 /** Whether a value is computed in those runs only that its updates belong to. */

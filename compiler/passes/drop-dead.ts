@@ -1,24 +1,26 @@
 /** Drops what no output, update or assertion reads, inputs and variables included. An input that only says what a dim is stays. */
 import { dimOf } from "../ir/dims.ts";
-import type { Graph, Value } from "../ir/graph.ts";
+import type { Graph, Value, ValueId } from "../ir/graph.ts";
 import { needsOf, rootsOf } from "../ir/needs.ts";
+import { numbersOf } from "../ops/attributes.ts";
 import { rewriteGraph } from "./rewrite.ts";
 
-export function dropDead(graph: Graph): Graph {
+export function dropDead(given: Graph): Graph {
+  const graph = withoutUnreadStacks(given, liveValues(given, rootsOf(given)));
   const roots = rootsOf(graph);
   const needs = needsOf(graph, roots);
   const isUpdated = new Set(graph.updates.map((update) => update.variable));
   const isNeededLeaf = ({ op, attributes }: Value): boolean =>
     (op === "input" && needs.inputs.has(String(attributes.name))) ||
     (op === "variable" && (needs.variables.has(String(attributes.name)) || isUpdated.has(String(attributes.name))));
-  const isLive = graph.values.map(isNeededLeaf);
-  for (const root of roots) isLive[root] = true;
-  for (let id = graph.values.length - 1; id >= 0; id--)
-    if (isLive[id]) for (const arg of graph.values[id]?.args ?? []) isLive[arg] = true;
+  const isLive = liveValues(graph, roots);
   const live = rewriteGraph(
     graph,
     (value) => ({ value }),
-    (id) => isLive[id] ?? false,
+    (id) => {
+      const value = graph.values[id];
+      return (isLive[id] ?? false) || (value !== undefined && isNeededLeaf(value));
+    },
   );
   const inputs = graph.inputs.filter((input) => needs.inputs.has(input.name));
   const unread = inputs.filter(({ name }) => !live.values.some((v) => v.op === "input" && v.attributes.name === name));
@@ -45,4 +47,55 @@ export function dropDead(graph: Graph): Graph {
       ),
     ],
   };
+}
+
+/** Whether what is asked of the graph is computed from each value. */
+function liveValues(graph: Graph, roots: Iterable<ValueId>): readonly boolean[] {
+  const isLive = graph.values.map(() => false);
+  for (const root of roots) isLive[root] = true;
+  for (let id = graph.values.length - 1; id >= 0; id--)
+    if (isLive[id]) for (const arg of graph.values[id]?.args ?? []) isLive[arg] = true;
+  return isLive;
+}
+
+/**
+ * Loops stack what somebody reads: those whose gradient is asked for keep their carries (`differentiate/loops.ts`),
+ * which a run without it does not need.
+ */
+function withoutUnreadStacks(graph: Graph, isLive: readonly boolean[]): Graph {
+  const isRead = new Map<ValueId, Set<number>>();
+  for (const [id, { op, args, attributes }] of graph.values.entries())
+    if (isLive[id] && op === "part") {
+      const [of = -1] = args;
+      isRead.set(of, (isRead.get(of) ?? new Set()).add(Number(attributes.index)));
+    }
+  /** By loop, the new place of each result that stays. */
+  const places = new Map<ValueId, ReadonlyMap<number, number>>();
+  const values = graph.values.map((value, id): Value => {
+    if (value.op === "part") {
+      const index = places.get(value.args[0] ?? -1)?.get(Number(value.attributes.index));
+      return index === undefined ? value : { ...value, attributes: { ...value.attributes, index } };
+    }
+    // Without carries the first result is one that is stacked, and the value itself.
+    const carries = Number(value.attributes.carries);
+    if (value.op !== "loop" || carries === 0 || !isLive[id]) return value;
+    const axes = numbersOf(value, "axes");
+    const kept = axes.flatMap((_, k) => (isRead.get(id)?.has(carries + k) ? [k] : []));
+    if (kept.length === axes.length) return value;
+    const ofCarries = Array.from({ length: carries }, (_, i): [number, number] => [i, i]);
+    places.set(id, new Map([...ofCarries, ...kept.map((k, i): [number, number] => [carries + k, carries + i])]));
+    const { more = [], ...rest } = value;
+    const others = [...more.slice(0, carries - 1), ...kept.flatMap((k) => more[carries - 1 + k] ?? [])];
+    return {
+      ...rest,
+      args: [
+        ...value.args.slice(0, 2 * carries),
+        ...kept.map((k) => value.args[2 * carries + k] ?? -1),
+        ...value.args.slice(2 * carries + axes.length),
+      ],
+      attributes: { ...value.attributes, axes: kept.map((k) => axes[k] ?? 0) },
+      ...(others.length > 0 ? { more: others } : {}),
+    };
+  });
+  return places.size === 0 ? graph : { ...graph, values };
 }

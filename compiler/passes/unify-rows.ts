@@ -12,22 +12,43 @@ import type { Affine, AxisId, Reduction, ScalarId } from "../ir/nest.ts";
 export function unifyRows(nest: LoopNest): LoopNest {
   const stored = [...new Set(nest.stores.flatMap((store) => store.over))];
   const renamed = new Map<AxisId, AxisId>();
+  const known = new Map<ScalarId, ReadonlySet<AxisId>>();
   let row: readonly AxisId[] | undefined;
   nest.scalars.forEach((scalar, id) => {
     if (scalar.op !== "reduced") return;
-    const outer = dependsOn(nest, id);
+    const outer = dependsOn(nest, id, known);
     const over = nest.reductions[scalar.reduction]?.over ?? [];
     const inner = stored.filter((axis) => !outer.has(axis));
     row ??= inner.length > 0 ? inner : over;
     const isSame =
       row.length === over.length && row.every((axis, i) => equalDims(extent(nest, axis), extent(nest, over[i] ?? -1)));
-    if (!isSame) return;
+    if (!isSame || over.some((axis, i) => meets(axis, row?.[i] ?? axis))) return;
     over.forEach((axis, i) => {
       const to = row?.[i];
       if (to !== undefined && to !== axis) renamed.set(axis, to);
     });
   });
   return rebuild(nest, renamed);
+
+  /** Whether something varies with `axis` and with one of those that `to` already stands for: they are not one axis. */
+  function meets(axis: AxisId, to: AxisId): boolean {
+    if (axis === to || renamed.get(axis) === to) return false;
+    const others = [to, ...[...renamed].flatMap(([from, target]) => (target === to ? [from] : []))];
+    const mixes = (axes: ReadonlySet<AxisId>): boolean => axes.has(axis) && others.some((other) => axes.has(other));
+    // The loop of a store over a row comes after its reductions: none of them may wait for an index of the row.
+    const isAwaited =
+      stored.includes(to) &&
+      nest.scalars.some((scalar, id) => {
+        const axes = dependsOn(nest, id, known);
+        return scalar.op === "reduced" && (axes.has(to) || axes.has(axis));
+      });
+    return (
+      isAwaited ||
+      nest.scalars.some((_, id) => mixes(dependsOn(nest, id, known))) ||
+      // What is reduced over one axis may vary with the other alone.
+      nest.reductions.some(({ over, value }) => mixes(new Set([...over, ...dependsOn(nest, value, known)])))
+    );
+  }
 }
 
 const extent = (nest: LoopNest, axis: AxisId) => nest.axes[axis]?.extent ?? { terms: [], key: "none" };

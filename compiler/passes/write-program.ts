@@ -5,7 +5,7 @@ import { type Atom, type Dim, formatShape } from "../ir/dims.ts";
 import { type ConstantData, type Graph, type Initializer, type ValueId, valueOf } from "../ir/graph.ts";
 import type { BufferId, KernelCall, KernelProgram } from "../ir/loops.ts";
 import { fetchNames, needsOfFetch } from "../ir/needs.ts";
-import { conditionsOf, type StepNode, stepTree } from "../ir/step-tree.ts";
+import { type StepNode, stepsFor, stepTree, type Touched } from "../ir/step-tree.ts";
 import { toBase64 } from "./base64.ts";
 import { type MemoryPlan, WORD } from "./plan-memory.ts";
 
@@ -186,39 +186,22 @@ function locate(span: Span, withColumn: boolean): string {
   return withColumn ? `${name}:${line}:${column}` : `${name}:${line}`;
 }
 
-/** For each fetch the steps that it needs: what writes what it wants, however far back, round the loops too. */
+/** For each fetch the steps that it needs. */
 function neededSteps(program: KernelProgram): readonly ReadonlySet<number>[] {
-  const { graph, buffers, regions } = program;
-  const source = (id: BufferId): BufferId => buffers[id]?.alias ?? id;
-  return fetchNames(graph).map((name, k) => {
-    const needed = new Set<number>();
-    const wanted = new Set<BufferId>();
-    const pending: BufferId[] = [];
-    const want = (id: BufferId | undefined): void => {
-      if (id === undefined || wanted.has(source(id))) return;
-      wanted.add(source(id));
-      pending.push(source(id));
+  const { graph } = program;
+  const touched = program.steps.map((call): Touched => {
+    const side = (access: "read" | "write"): BufferId[] =>
+      call.operands.filter((_, i) => program.kernels[call.kernel]?.operands[i]?.access === access);
+    return {
+      reads: side("read"),
+      writes: side("write"),
+      ...(call.region === undefined ? {} : { region: call.region }),
     };
-    want(program.outputs[k]);
-    graph.updates.forEach(({ when }, i) => {
-      if (when.includes(name)) want(program.updates[i]);
-    });
-    for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-      for (const flow of program.flows) if (source(flow.to) === id) want(flow.from);
-      // Where a part is written, the rest is what was there.
-      want(buffers[id]?.inPlaceOf);
-      program.steps.forEach((call, i) => {
-        const kernel = program.kernels[call.kernel];
-        const isWriter = call.operands.some(
-          (other, o) => kernel?.operands[o]?.access === "write" && source(other) === id,
-        );
-        if (!isWriter || needed.has(i)) return;
-        needed.add(i);
-        call.operands.forEach(want);
-        conditionsOf(regions, call.region).forEach(want);
-      });
-    }
-    return needed;
+  });
+  return fetchNames(graph).map((name, k) => {
+    const output = program.outputs[k];
+    const updated = program.updates.filter((_, i) => graph.updates[i]?.when.includes(name));
+    return stepsFor([...(output === undefined ? [] : [output]), ...updated], touched, program);
   });
 }
 

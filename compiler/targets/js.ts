@@ -198,6 +198,8 @@ function operator(name: Operator, e: Expr & { readonly args: readonly Expr[] }):
       return call("nearest", a);
     case "mulhi_u":
       return call("mulHigh", a, b);
+    case "round_f32":
+      return call("Math.fround", a);
     case "round_f16":
     case "round_bf16":
       return call(name, a);

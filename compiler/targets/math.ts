@@ -228,6 +228,9 @@ class Lanes {
 
 /** `fn` by f32x4 arithmetic. */
 export function expandLanes(fn: string, args: readonly Expr[], code: CodeBuilder): Expr {
+  const [only] = args;
+  // Every f32 of WebAssembly is rounded already.
+  if (fn === "round_f32" && only) return only;
   const lanes = new Lanes(code);
   const isScalar = args.every((arg) => !isVector(arg.kind));
   const wide = args.map((arg) => (isVector(arg.kind) ? arg : lanes.keep(convert("splat", "f32x4", [arg]))));
@@ -271,6 +274,7 @@ export function expandDoubles(fn: string, args: readonly Expr[], code: CodeBuild
     case "cos":
     case "tanh":
     case "pow":
+    case "round_f32":
     case "round_f16":
     case "round_bf16":
       return op(fn, ...args);

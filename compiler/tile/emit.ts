@@ -337,10 +337,12 @@ export class NestEmitter {
       case "read": {
         const kind = varying ? vectorKind(scalar.dtype) : scalarKind(scalar.dtype);
         const { base, offset, key } = this.address(scalar.access, offsets);
-        let value = load(kind, base, offset);
+        // What varies may be the value outside alone: then all lanes read one element.
+        const isOne = varying && !scalar.access.address.terms.some(({ axis }) => axis === this.lane);
+        let value = load(kind, base, offset, isOne);
         if (scalar.guards.length === 0) {
           // Windows overlap: what a neighbour has read is read once.
-          const place = `${kind}[${key}+${offset}]`;
+          const place = `${kind}${isOne ? "*" : ""}[${key}+${offset}]`;
           const before = this.#known(this.dependencies(id), place);
           value = before ?? this.code.let(value, "x");
           this.at(this.dependencies(id), (values) => values.set(place, value));

@@ -25,10 +25,14 @@ export function emitLoops(frame: KernelFrame, nest: Nest): void {
   const emitter = new NestEmitter(frame, nest, lane);
   /** The places of a tile that is being emitted. */
   let places: readonly Offsets[] = [noOffsets];
-  emitter.onReduced = (scalar) => {
-    const [first] = places;
-    const isTiled = [...(first?.keys() ?? [])].every((axis) => emitter.dependencies(scalar).has(axis));
-    emitReduction(emitter, scalar, isTiled ? places : [noOffsets]);
+  emitter.onReduced = (scalar, offsets) => {
+    const axes = emitter.dependencies(scalar);
+    const own = new Map([...offsets].filter(([axis]) => axes.has(axis)));
+    const tiled = [...(places[0]?.keys() ?? [])];
+    // Of a reduction around it that is written out, this is one of its points.
+    const isPoint = [...own.keys()].some((axis) => !tiled.includes(axis));
+    const isTiled = tiled.every((axis) => axes.has(axis));
+    emitReduction(emitter, scalar, isPoint ? [own] : isTiled ? places : [noOffsets]);
   };
   const kept = keptBetweenPasses(nest);
   if (kept) {

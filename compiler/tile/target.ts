@@ -10,7 +10,7 @@ export interface Target {
   /** Register tile of a contraction: rows, columns, and how often its innermost loop is unrolled. */
   readonly tile: { readonly rows: number; readonly columns: number; readonly unroll: number };
   /**
-   * A function that is no operator of `stmt.ts` everywhere: `exp log sin cos tanh erf pow`, and `round_f16` and
+   * A function that is no operator of `stmt.ts` everywhere: `exp log sin cos tanh erf pow`, `round_f32`, `round_f16` and
    * `round_bf16`, the nearest value of that type. Arguments and result are f32 or f32x4; both give the same bits.
    */
   expand(fn: string, args: readonly Expr[], code: CodeBuilder): Expr;

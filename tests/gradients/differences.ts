@@ -22,6 +22,7 @@ export function emitterOf(builder: GraphBuilder): Emitter {
     typeOf: (value) => builder.type(value),
     constant: (value, dtype) => builder.constant([value], [], dtype),
     dim: (dim, dtype) => builder.dim(dim, dtype),
+    zeros: (shape) => builder.call("broadcast", [builder.constant([0])], { shape }),
     facts: { equal: equalDims, atLeast: (dim, minimum) => isNonNegative(subDims(dim, dimOf(minimum))) },
   };
 }
@@ -32,6 +33,10 @@ export function sourceOf(builder: GraphBuilder): Source {
     valueAt: (id) => builder.values[id] ?? missing(`no value ${id}`),
     isBarrier: () => false,
     ruleOf: () => undefined,
+    emit: (value) => missing(`there are no loops here, but \`${value.op}\``),
+    openLoop: () => missing("there are no loops here"),
+    replace: () => missing("there are no loops here"),
+    copied: () => missing("there are no loops here"),
     emitterFor: () => emitter,
     fail: (value) => missing(`\`${value.op}\` has no vjp`),
   };
@@ -65,7 +70,7 @@ export function checkGradients(
   const floats = results.filter((id) => isFloat(builder.type(id).dtype));
   const seeds = floats.map((value, i) => {
     const type = builder.type(value);
-    fed.set(`w${i}`, randomArray(type, next));
+    fed.set(`w${i}`, randomArray({ ...type, dtype: "f32" }, next));
     return { value, cotangent: builder.input(`w${i}`, type.shape) };
   });
   const wanted = [...inputs].filter(([, id]) => isFloat(builder.type(id).dtype));
@@ -83,7 +88,8 @@ export function checkGradients(
   }
   for (const [i, { value, cotangent }] of seeds.entries()) {
     const { shape } = builder.type(value);
-    const weighted = emit.apply("mul", [value, cotangent]);
+    const stored = builder.type(value).dtype === "f32" ? value : emit.apply("cast", [value], { to: "f32" });
+    const weighted = emit.apply("mul", [stored, cotangent]);
     builder.output(`y${i}`, emit.apply("reduce_sum", [weighted], { axis: shape.map((_, axis) => axis), keep: false }));
   }
   const graph = builder.graph();

@@ -74,7 +74,9 @@ function checkMessage(diagnostic: Diagnostic, files: readonly SourceFile[]): voi
   for (const { span } of related) inside(span, "a label");
   for (const { edits } of helps) for (const { span } of edits ?? []) inside(span, "an edit");
   const said = [message, primary.text, ...related.map(({ text }) => text), ...notes, ...helps.map(({ text }) => text)];
-  const strange = said.find((part) => /\bundefined\b|\[object |\bNaN\b(?! )/.test(part) && !/`[^`]*(undefined|NaN)/.test(part));
+  const strange = said.find(
+    (part) => /\bundefined\b|\[object |\bNaN\b(?! )/.test(part) && !/`[^`]*(undefined|NaN)/.test(part),
+  );
   if (strange !== undefined) throw new Error(`${code} says "${strange}"`);
   if (message === "" || /[.!]$/.test(message)) throw new Error(`${code} says "${message}"`);
   if (render(diagnostic) === "") throw new Error(`${code} is rendered as nothing`);

@@ -7,7 +7,7 @@ import type { BinaryExpression, Declaration, Expression, GraphItem } from "../..
 import { emptyFrame } from "../declarations.ts";
 import { literalInt } from "../entity.ts";
 import type { Check, Module } from "../frame.ts";
-import { expressionsOfDeclaration, namesBoundIn, within } from "../walk.ts";
+import { expressionsOfDeclaration, namesBoundIn } from "../walk.ts";
 import type { Lint } from "./names.ts";
 
 /** Consts that are defined by each other nest no deeper. */
@@ -129,11 +129,11 @@ function localValues(declaration: Declaration): ReadonlyMap<string, { readonly v
     found.set(name, value === undefined || found.has(name) ? {} : { value });
   };
   for (const { name, item } of namesBoundIn(declaration)) add(name.text, item && soleValue(item));
-  for (const expression of expressionsOfDeclaration(declaration))
-    for (const inner of within(expression)) {
-      if (inner.kind === "lambda") for (const { names } of inner.patterns) for (const { text } of names) add(text);
-      if (inner.kind === "comprehension") for (const { name } of inner.binders) add(name.text);
-    }
+  for (const expression of expressionsOfDeclaration(declaration)) {
+    if (expression.kind === "lambda")
+      for (const { names } of expression.patterns) for (const { text } of names) add(text);
+    if (expression.kind === "comprehension") for (const { name } of expression.binders) add(name.text);
+  }
   return found;
 }
 

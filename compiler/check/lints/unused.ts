@@ -1,6 +1,7 @@
 /** TFG0905, TFG0906 and TFG0908: names and statements that do nothing, or not what they seem to. */
 import type {
   Declaration,
+  Expression,
   FunctionDeclaration,
   GraphDeclaration,
   GraphItem,
@@ -117,11 +118,13 @@ function nameOfBound({ name, item }: BoundName, declaration: Declaration): strin
 /** What a declaration reads or updates by name; nodes that it exports by their names alone as well. */
 function namesReadIn(declaration: Declaration): ReadonlySet<string> {
   const found = new Set<string>();
-  const read = (expressions: Iterable<ReturnType<typeof partsOf>["expressions"][number]>): void => {
-    for (const root of expressions)
-      for (const expression of within(root)) if (expression.kind === "name") found.add(expression.name);
+  const read = (expression: Expression): void => {
+    if (expression.kind === "name") found.add(expression.name);
   };
-  read(expressionsOfDeclaration(declaration));
+  const readAll = (roots: readonly Expression[]): void => {
+    for (const root of roots) for (const expression of within(root)) read(expression);
+  };
+  for (const expression of expressionsOfDeclaration(declaration)) read(expression);
   const visit = (item: GraphItem): void => {
     if (item.kind === "update" || (item.kind === "output" && !item.value)) found.add(item.name.text);
     if (item.kind === "state" && "like" in item.type) found.add(item.type.like.text);
@@ -129,10 +132,10 @@ function namesReadIn(declaration: Declaration): ReadonlySet<string> {
   };
   if (declaration.kind === "graph") {
     declaration.items.forEach(visit);
-    read(declaration.where);
+    readAll(declaration.where);
   }
   if ("body" in declaration && declaration.body.kind === "block") declaration.body.statements.forEach(visit);
-  if (declaration.kind === "function") read(expressionsOfHead(declaration));
+  if (declaration.kind === "function") readAll(expressionsOfHead(declaration));
   return found;
 }
 

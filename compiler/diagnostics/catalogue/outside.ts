@@ -92,6 +92,11 @@ one is unknown, feed \`{ data, shape }\` or name them: \`{ dims: { N: 8 } }\`.`,
     code: "TFG0807",
     title: "two fetched steps that update one variable",
     text: "Both read the value from before the run, so one update would be lost. Fetch them in two runs.",
+    run: {
+      program: "graph g {\n  state n: i32 = 0\n  step up { n := n + 1 }\n  step reset { n := 0 }\n}",
+      wrong: 'await session.run(["up", "reset"])',
+      right: 'await session.run("up")\nawait session.run("reset")',
+    },
   },
   {
     code: "TFG0808",
@@ -133,5 +138,16 @@ one is unknown, feed \`{ data, shape }\` or name them: \`{ dims: { N: 8 } }\`.`,
     title: "an assertion that fails",
     text: `What an \`assert\` says of sizes and of integer states of rank 0 is checked before each run that it goes with. The
 run does not happen and the session is as it was.`,
+    run: {
+      program: `graph g[T] {
+  input x: f32[T]
+  state position: i32 = 0
+  assert position + T <= 8, "the window is full"
+  step advance { position := position + T }
+  output y = sum(x)
+}`,
+      wrong: 'await session.run(["y", "advance"], { x: new Float32Array(9) })',
+      right: 'await session.run(["y", "advance"], { x: new Float32Array(8) })',
+    },
   },
 ];

@@ -19,7 +19,7 @@
     }
   }
 
-  // std/losses.tfg:7
+  // std/losses.tfg
   function k_mse(in0, in1, out2, N) {
     const size = N;
     for (let i0 = 0; i0 < size; i0++) {
@@ -28,7 +28,7 @@
     }
   }
 
-  // std/losses.tfg:7
+  // std/losses.tfg
   function k_mse_1(in0, out1, N) {
     const size = N;
     let sum = 0;

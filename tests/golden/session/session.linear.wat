@@ -21,7 +21,7 @@
       (f32.store (i32.add (local.get $out3) (local.get $i0)) (f32.add (f32.demote_f64 (f64.add (f64x2.extract_lane 0 (local.get $pair)) (f64x2.extract_lane 1 (local.get $pair)))) (local.get $x_2)))
       (br_if $l0 (i32.lt_s (local.tee $i0 (i32.add (local.get $i0) (i32.const 4))) (local.get $span))))))
   )
-  ;; std/losses.tfg:7
+  ;; std/losses.tfg
   (func $k_mse (param $in0 i32) (param $in1 i32) (param $out2 i32) (param $N i32)
     (local $span i32) (local $i0 i32) (local $left i32) (local $sub v128) (local $mul v128)
     (local.set $span (i32.mul (local.get $N) (i32.const 4)))
@@ -44,7 +44,7 @@
       ))
       (br_if $l0 (i32.lt_s (local.tee $i0 (i32.add (local.get $i0) (i32.const 16))) (local.get $span))))))
   )
-  ;; std/losses.tfg:7
+  ;; std/losses.tfg
   (func $k_mse_1 (param $in0 i32) (param $out1 i32) (param $N i32)
     (local $size i32) (local $span i32) (local $chunk i32) (local $next i32) (local $chunk_end i32) (local $whole i32)
     (local $r0 i32) (local $r0_1 i32) (local $c v128) (local $sum v128) (local $sum_1 v128) (local $sum_2 v128)
