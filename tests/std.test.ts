@@ -101,7 +101,7 @@ std("attention goes without biases where that is asked for", () => {
   output a = attention(x, 2, use_bias=false)
   output m = masked_attention(x, tensor(b in 2, t in 3: t <= b), 2, use_bias=false)
   output c = cross_attention(x, 2.0 * x, 2, use_bias=false)
-  output k = cached_attention(x, 0, 2, 5, use_bias=false)
+  output k = attention_with_cache(x, 0, 2, 5, use_bias=false)
 }`;
   const { graphs } = checkProgram({ path: "g.tfg", read: () => text, library });
   const trained = graphs.flatMap(({ variables }) => variables.filter(({ trainable }) => trainable));
@@ -110,7 +110,7 @@ std("attention goes without biases where that is asked for", () => {
     [
       ...["attention", "masked_attention"].flatMap((name) => [`${name}/qkv/kernel`, `${name}/proj/kernel`]),
       ...["query", "key", "value", "proj"].map((part) => `cross_attention/${part}/kernel`),
-      ...["qkv", "proj"].map((part) => `cached_attention/${part}/kernel`),
+      ...["qkv", "proj"].map((part) => `attention_with_cache/${part}/kernel`),
     ],
   );
 });
