@@ -143,12 +143,15 @@ export interface Plan {
   }[];
 }
 
-/** The line of `model.tfg:2:20`. */
-const lineOf = (at: string): string | undefined => /:(\d+)(:\d+)?$/.exec(at)?.[1];
+/** `line 2` for `model.tfg:2:20`, and `line 2 of nn.tfg` for what another file than the graph's own says. */
+function placeOf(at: string, { source }: Program): string {
+  const [file, line] = at.split(":");
+  return source.split(":")[0] === file ? `line ${line}` : `line ${line} of ${file}`;
+}
 
 /** Throws TFG0802 for a `where` that does not hold. A dim that is 0 is one that nothing of this run depends on. */
 function checkDims(program: Program, set: FetchSet, dims: readonly number[]): void {
-  for (const { kind, difference, by, text, at } of program.checks) {
+  for (const { kind, difference, by, text, message, at } of program.checks) {
     const names = new Map<string, number>();
     const note = (dim: number) => names.set(String(program.dims[dim]), Number(dims[dim]));
     eachDim(difference, note);
@@ -162,7 +165,8 @@ function checkDims(program: Program, set: FetchSet, dims: readonly number[]): vo
     const advice =
       kind === "atLeast" && text.includes("<") ? " — split the batch, or raise the bound and recompile" : "";
     const where = { graph: program.name, fetch: set.names };
-    throw new TfgError("TFG0802", `where ${text} (line ${lineOf(at)}): ${values}${advice}`, where);
+    const said = message === undefined ? "" : `${message}: `;
+    throw new TfgError("TFG0802", `${said}where ${text} (${placeOf(at, program)}): ${values}${advice}`, where);
   }
 }
 
@@ -195,7 +199,7 @@ export function checkAssertions(
     const said = message === text ? "" : `${message}: `;
     const shown = Array.from(values, ([name, value]) => `${name} is ${value}`).join(", ");
     const where = { graph: program.name, fetch: set.names };
-    throw new TfgError("TFG0812", `${said}assert ${text} (line ${lineOf(at)})${shown && `: ${shown}`}`, where);
+    throw new TfgError("TFG0812", `${said}assert ${text} (${placeOf(at, program)})${shown && `: ${shown}`}`, where);
   }
 }
 

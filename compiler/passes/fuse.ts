@@ -14,7 +14,8 @@ import { type LoopId, loopOfLeaf, type Loops, loopsOf } from "../ir/regions.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
 import { primitives } from "../ops/table.ts";
 import { commitInPlace } from "./commit-in-place.ts";
-import { formKernels, isLoopResult } from "./form-kernels.ts";
+import { formKernels } from "./form-kernels.ts";
+import { isLoopResult } from "./place-values.ts";
 import { NeedsBuffer } from "./lower.ts";
 import { operandsOfRoutines } from "./routines.ts";
 
