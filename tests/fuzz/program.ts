@@ -81,7 +81,7 @@ function statement(block: Block): Expression {
     if (expression.text.length > MOST_TEXT || expression.type.shape.length > 5) throw new Unfit();
     return expression;
   };
-  if (!random.chance(0.25) || inner.text.length >= 80) return check(inner);
+  if (!random.chance(0.25) || inner.text.length >= 80 || inner.text.includes('name="')) return check(inner);
   // One inside of another, without a name between.
   const given = { ...inner, text: operand(inner.text) };
   block.values.push(given);
