@@ -157,7 +157,7 @@ function checkDims(program: Program, set: FetchSet, dims: readonly number[]): vo
     const values = Array.from(names, ([name, size]) => `${name} is ${size}`).join(", ");
     const advice =
       kind === "atLeast" && text.includes("<") ? " — split the batch, or raise the bound and recompile" : "";
-    const where = { graph: program.name, fetch: set.names };
+    const where = { at, graph: program.name, fetch: set.names };
     throw new TfgError("TFG0802", `where ${text} (line ${lineOf(at)}): ${values}${advice}`, where);
   }
 }
@@ -190,7 +190,7 @@ export function checkAssertions(
     const { message, text, at } = assertion;
     const said = message === text ? "" : `${message}: `;
     const shown = Array.from(values, ([name, value]) => `${name} is ${value}`).join(", ");
-    const where = { graph: program.name, fetch: set.names };
+    const where = { at, graph: program.name, fetch: set.names };
     throw new TfgError("TFG0812", `${said}assert ${text} (line ${lineOf(at)})${shown && `: ${shown}`}`, where);
   }
 }
