@@ -206,7 +206,10 @@ function checkWords(cli: CAC, command: Command): void {
       throw new UsageError(`${command.name} takes one file, and ${unguarded(second)} is another word`);
     return;
   }
-  if (first === undefined || /\.tfg$/.test(first)) return;
+  if (first === undefined || /\.tfg$/.test(first)) {
+    if (second !== undefined) throw new UsageError(`one program at a time: ${unguarded(second)} is another word`);
+    return;
+  }
   const word = unguarded(first);
   const hint = didYouMean(
     word,

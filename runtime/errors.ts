@@ -1,3 +1,10 @@
+/** A place in the source that the module was compiled from; lines and columns count from 1. */
+export interface SourceSpan {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number | undefined;
+}
+
 /** A failure at run time: its code, and a message that begins with the code. */
 export class TfgError extends Error {
   override readonly name = "TfgError";
@@ -5,15 +12,30 @@ export class TfgError extends Error {
   readonly code: string;
   /** The message without its code. */
   readonly text: string;
+  /** What of the source was violated: a `where`, an `assert`, an input. */
+  readonly span: SourceSpan | undefined;
   /** Name of the graph, where one was involved. */
   readonly graph: string | undefined;
   /** The fetches of the run that failed. */
   readonly fetch: string | undefined;
 
-  constructor(code: string, text: string, where: { graph?: string; fetch?: string; cause?: unknown } = {}) {
+  /** `where.at` is a place as `model.tfg:2:20` or `model.tfg:2`. */
+  constructor(
+    code: string,
+    text: string,
+    where: { at?: string; graph?: string; fetch?: string; cause?: unknown } = {},
+  ) {
     super(`${code} ${text}`, where.cause === undefined ? undefined : { cause: where.cause });
     this.code = code;
     this.text = text;
+    const place = /^(.*?):(\d+)(?::(\d+))?$/.exec(where.at ?? "");
+    this.span = place
+      ? {
+          file: String(place[1]),
+          line: Number(place[2]),
+          column: place[3] === undefined ? undefined : Number(place[3]),
+        }
+      : undefined;
     this.graph = where.graph;
     this.fetch = where.fetch;
   }

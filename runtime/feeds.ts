@@ -162,10 +162,14 @@ export function feedBinder(program: Program): FeedBinder {
   });
   let fetches: FetchSet;
 
-  const failure = (code: string, text: string): TfgError =>
-    new TfgError(code, text, { graph: program.name, fetch: fetches.names });
+  const failure = (code: string, text: string, at?: string): TfgError =>
+    new TfgError(code, text, { ...(at === undefined ? {} : { at }), graph: program.name, fetch: fetches.names });
   const ofFeed = ({ input }: Fed, code: string, text: string): TfgError =>
-    failure(code, `feed "${input.name}"${text} (line ${input.line})`);
+    failure(
+      code,
+      `feed "${input.name}"${text} (line ${input.line})`,
+      `${program.source.replace(/:\d+$/, "")}:${input.line}`,
+    );
   /** What was given, with a verb that agrees with it: `6 values fit f32[N, 3]`, `shape [2, 3] fits …`. */
   const given = ({ shape, ofLength, input }: Fed, verb: string, verbs: string): string =>
     `${shape ? `shape [${shape.join(", ")}] ${verbs}` : `${ofLength[0].target} values ${verb}`} ${input.type}`;

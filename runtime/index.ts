@@ -7,7 +7,7 @@ import type { AnySession, GraphTypes, SessionOf, SessionOptions } from "./signat
 
 export { ABI_VERSION, type Compiled, type DType, type Entry, type Kernels, type Program } from "./abi.ts";
 export type { ArrayOf, HostArray } from "./dtype.ts";
-export { TfgError } from "./errors.ts";
+export { type SourceSpan, TfgError } from "./errors.ts";
 export type { FileSet, FileSource, WeightsSource } from "./files.ts";
 export type { RestoreReport, StoredTensor, Weights, WeightsMap } from "./restore.ts";
 export { readWeights } from "./formats.ts";

@@ -164,7 +164,7 @@ function checkDims(program: Program, set: FetchSet, dims: readonly number[]): vo
     const values = Array.from(names, ([name, size]) => `${name} is ${size}`).join(", ");
     const advice =
       kind === "atLeast" && text.includes("<") ? " — split the batch, or raise the bound and recompile" : "";
-    const where = { graph: program.name, fetch: set.names };
+    const where = { at, graph: program.name, fetch: set.names };
     const said = message === undefined ? "" : `${message}: `;
     throw new TfgError("TFG0802", `${said}where ${text} (${placeOf(at, program)}): ${values}${advice}`, where);
   }
@@ -198,7 +198,7 @@ export function checkAssertions(
     const { message, text, at } = assertion;
     const said = message === text ? "" : `${message}: `;
     const shown = Array.from(values, ([name, value]) => `${name} is ${value}`).join(", ");
-    const where = { graph: program.name, fetch: set.names };
+    const where = { at, graph: program.name, fetch: set.names };
     throw new TfgError("TFG0812", `${said}assert ${text} (${placeOf(at, program)})${shown && `: ${shown}`}`, where);
   }
 }

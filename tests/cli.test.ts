@@ -466,6 +466,28 @@ cli("names lists the tensors of a safetensors file and of a checkpoint", async (
   assert.match(out, /^Variable_9 +f32\[10\] +10 +40 B$/m);
 });
 
+cli("what is no file of a program is refused, by every command, and never waited for", async () => {
+  writeFileSync(at("long.tfg"), "x ".repeat(2 ** 21 + 1));
+  const refused = [["/dev/null", "it is a pipe or a device, not a file"]];
+  if (spawnSync("mkfifo", [at("pipe.tfg")]).status === 0)
+    refused.push([at("pipe.tfg"), "it is a pipe or a device, not a file"]);
+  refused.push([at("long.tfg"), "it has 4194306 bytes, and a source at most 4194304"]);
+  for (const [path = "", reason] of refused)
+    for (const command of ["check", "fmt", "explain", "test"]) {
+      const { code, error } = await tfgc(command, path);
+      assert.is(code, 1);
+      assert.match(error, `error[TFG0601]: cannot read "${path}": ${reason}\n`);
+    }
+});
+
+cli("a second program is a wrong command line", async () => {
+  assert.equal(await tfgc(at("one.tfg"), at("two.tfg"), "-o", folder), {
+    code: 2,
+    out: "",
+    error: `tfgc: one program at a time: ${at("two.tfg")} is another word\n\`tfgc --help\` lists commands and options\n`,
+  });
+});
+
 cli("names of what cannot be read is an error", async () => {
   const { code, error } = await tfgc("names", at("none.safetensors"));
   assert.is(code, 1);

@@ -62,6 +62,43 @@ for (const form of [[], ["--js"], ["--standalone"], ["--js", "--standalone"]]) {
   });
 }
 
+const hasErrors = {
+  inside: 'import { createSession, type Session, TfgError } from "./program.js";',
+  apart: 'import { TfgError } from "tfgc/runtime";\nimport { createSession, type Session } from "./program.js";',
+};
+
+for (const form of [[], ["--js"], ["--standalone"], ["--js", "--standalone"]])
+  types(`steps, variables, loops and branches: ${form.join(" ") || "the default form"}`, () => {
+    const at = join(folder, `program${form.join("")}`);
+    mkdirSync(at);
+    tfgc("tests/types/program.tfg", "-o", at, ...form);
+    const use = readFileSync(join(root, "tests/types/use-program.ts"), "utf8")
+      .replace(/^import .*$/m, form.includes("--standalone") ? hasErrors.inside : hasErrors.apart)
+      .replace(/^declare const TfgError.*\n/m, "")
+      .replace("./program.js", form.includes("--js") ? "./program.js" : "./program.ts");
+    writeFileSync(join(at, "use.ts"), use);
+    writeFileSync(join(at, "main.ts"), 'import { main } from "./use.ts";\n\nvoid main();\n');
+    assert.is(compile(at, ["main.ts"]), "");
+    assert.equal(JSON.parse(execFileSync(process.execPath, [join(at, "main.ts")], { encoding: "utf8" })), {
+      nothing: {},
+      one: 1,
+      eight: 8,
+      chosen: 10,
+      told: [
+        "TFG0812 program chosen program.tfg:12: at most five runs: assert count < 5 (line 12): count is 5",
+        "TFG0802 program chosen program.tfg:2: where T % 2 == 0 (line 2): T is 1",
+      ],
+    });
+  });
+
+types("what the source says of a variable and a default stands in the module", () => {
+  const at = join(folder, "program");
+  const text = readFileSync(join(at, "program.ts"), "utf8");
+  assert.match(text, '  /** How many runs were counted. */\n  count: ["i32", readonly []];');
+  assert.match(text, "  /** One more run. */\n  advance: ");
+  assert.match(text, "  /** bool, true unless it is fed */\n  go: ");
+});
+
 types("the module itself is as strict as the project that holds it", () => {
   const at = join(folder, "strict");
   mkdirSync(at);

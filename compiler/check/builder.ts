@@ -32,6 +32,7 @@ export interface VariableDraft {
   readonly shape: readonly number[];
   readonly trainable: boolean;
   readonly init: Initializer;
+  readonly doc: string;
   readonly span: Span;
   readonly value: ValueId;
 }
@@ -347,8 +348,8 @@ export class GraphBuilder {
     });
     const variables: Variable[] = this.variables.flatMap((draft) => {
       if (!needed.has(draft.value)) return [];
-      const { dtype, shape, trainable, init } = draft;
-      return { name: fullName(draft), dtype, shape, trainable, init, span: draft.span };
+      const { dtype, shape, trainable, init, doc } = draft;
+      return { name: fullName(draft), dtype, shape, trainable, init, doc, span: draft.span };
     });
     return {
       name,

@@ -90,6 +90,7 @@ export function freshVariable(frame: Frame, statement: ParamStatement | StateSta
     shape,
     trainable: kind === "param",
     init,
+    doc: statement.doc,
     span: name.span,
     value: tensor.value,
   });

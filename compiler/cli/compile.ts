@@ -83,9 +83,10 @@ export async function compileCommand(path: string, options: Options, terminal: T
 
 /** The runtime to include: sources in TypeScript, declarations beside JavaScript. */
 async function runtimeText(form: "ts" | "js", checkpoints: boolean): Promise<string> {
-  if (form === "ts") return includeRuntime(await runtimeSources(checkpoints), ["openSession", ...importedTypes]);
+  const names = ["TfgError", ...importedTypes];
+  if (form === "ts") return includeRuntime(await runtimeSources(checkpoints), ["openSession", ...names]);
   return includeRuntime(
     await runtimeDeclarations(checkpoints),
-    importedTypes.filter((name) => name !== "Compiled"),
+    names.filter((name) => name !== "Compiled"),
   );
 }

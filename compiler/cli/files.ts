@@ -1,5 +1,5 @@
 /** The files that the commands read and write. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { chmod, mkdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -10,9 +10,22 @@ import { TfgError } from "../../runtime/errors.ts";
 /** A source, or the message why there is none (TFG0601). */
 export type Source = { readonly file: SourceFile } | { readonly problem: Diagnostic };
 
+/** More than a program has; what is longer was not meant for the compiler, and would keep it busy for minutes. */
+const longestSource = 4 * 2 ** 20;
+
 /** Read at once: to wait would be to start Node's pool of threads, which costs more than reading a source. */
 export async function readSource(path: string): Promise<Source> {
-  return readFrom(path, () => readFileSync(path));
+  return readFrom(path, () => {
+    const status = statSync(path);
+    // Opening a pipe waits for a writer, reading a device may never end.
+    if (!status.isFile() && !status.isDirectory()) throw new Error("it is a pipe or a device, not a file");
+    refuseLong(status.size);
+    return readFileSync(path);
+  });
+}
+
+function refuseLong(size: number): void {
+  if (size > longestSource) throw new Error(`it has ${size} bytes, and a source at most ${longestSource}`);
 }
 
 export async function readStandardInput(): Promise<Source> {
@@ -22,6 +35,7 @@ export async function readStandardInput(): Promise<Source> {
 async function readFrom(path: string, read: () => Uint8Array | Promise<Uint8Array>): Promise<Source> {
   try {
     const bytes = await read();
+    refuseLong(bytes.length);
     return { file: sourceFile(path, new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };
   } catch (error) {
     return { problem: unreadable(path, reasonOf(error)) };
@@ -50,6 +64,7 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: "permission denied",
   EROFS: "nothing can be written there",
   ENOSPC: "no space is left",
+  ELOOP: "it is a link that leads to itself",
   ERR_ENCODING_INVALID_ENCODED_DATA: "it is not UTF-8 text",
 };
 

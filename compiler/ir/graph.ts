@@ -107,6 +107,7 @@ export interface Variable {
   readonly shape: readonly number[];
   readonly trainable: boolean;
   readonly init: Initializer;
+  readonly doc: string;
   readonly span: Span;
 }
 

@@ -289,7 +289,8 @@ export function expandDoubles(fn: string, args: readonly Expr[], code: CodeBuild
         t,
         [-1.7285347e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1],
       );
-      const rest = keep(op("exp", op("sub", op("mul", tail, t), t)));
+      // From 4 on f32 has nothing next to 1. In double precision a rest would stay, and grow with what it is multiplied by.
+      const rest = keep(select(compare("lt", t, f(4)), op("exp", op("sub", op("mul", tail, t), t)), f(0)));
       const large = select(compare("lt", x, f(0)), op("sub", rest, f(1)), op("sub", f(1), rest));
       const p = polynomial(
         s,

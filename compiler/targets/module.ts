@@ -53,6 +53,9 @@ export async function printModule(graphs: readonly ModuleGraph[], options: Modul
   const names = new ExportNames(runtime);
   const parts = await Promise.all(graphs.map((graph) => printGraph(graph, graphs.length === 1, names)));
   const title = `// Compiled by ${options.compiler} from ${options.source}. Edit that file, not this one.\n`;
+  // With the runtime inside there is no other place to take its class of errors from.
+  const errors = runtime === "" || graphs.some(({ program }) => program.name === "TfgError") ? "" : "TfgError";
+  const exporting = errors && `export { ${errors} };\n`;
   const importing = (list: string): string =>
     runtime !== "" && form === "ts" ? "" : `import ${list} from ${stringLiteral(runtimeEntry)};\n`;
   const included = runtime === "" ? "" : `// ---- the runtime ${"-".repeat(90)}\n\n${runtime}\n`;
@@ -65,10 +68,15 @@ export async function printModule(graphs: readonly ModuleGraph[], options: Modul
   );
   const code = [
     title,
-    importing(isTyped ? `{ openSession, ${mentioned.map((name) => `type ${name}`).join(", ")} }` : "{ openSession }"),
+    importing(
+      isTyped
+        ? `{ openSession, ${mentioned.map((name) => `type ${name}`).join(", ")} }`
+        : `{ openSession${errors && `, ${errors}`} }`,
+    ),
     isTyped ? types : "",
     ...parts.map((part) => part.values(isTyped)),
     names.exportClause(isTyped),
+    exporting,
     ...parts.map((part) => part.data(isTyped)),
     isTyped ? included : "",
   ];
@@ -81,6 +89,7 @@ export async function printModule(graphs: readonly ModuleGraph[], options: Modul
     ...parts.map((part) => part.declared),
     // Even an empty clause keeps what is not exported from being visible.
     names.exportClause(true) || "export {};\n",
+    exporting,
     included,
   ];
   return { code: join(code), declarations: join(declarations) };
@@ -285,7 +294,7 @@ function typesOf(item: ModuleGraph, about: readonly string[], local: Local, inde
     program.inputs.map((input) => ({
       doc: [
         ...[documentation(graph.inputs, input.name)].filter((doc) => doc !== ""),
-        `${input.type}${input.default === undefined ? "" : `, ${typeof input.default === "number" ? input.default : "given values"} unless it is fed`}`,
+        `${input.type}${input.default === undefined ? "" : `, ${defaultText(input)} unless it is fed`}`,
       ],
       text: `${propertyName(input.name)}: FeedValue<"${input.dtype}", ${shape(input.shape)}${input.accepts === undefined ? "" : `, ${wideArray[input.accepts]}`}>`,
     })),
@@ -304,7 +313,7 @@ function typesOf(item: ModuleGraph, about: readonly string[], local: Local, inde
   );
   const variables = fields(
     program.variables.map((variable) => ({
-      doc: [],
+      doc: [documentation(graph.variables, variable.name)],
       text: `${propertyName(variable.name)}: ["${variable.dtype}", readonly [${variable.shape.join(", ")}]]`,
     })),
   );
@@ -326,6 +335,11 @@ function typesOf(item: ModuleGraph, about: readonly string[], local: Local, inde
   const session = face("Session", about, "{}", ` extends SessionOf<${all.own}>`);
   const fetch = alias("Fetch", ["The names that can be fetched."], `keyof ${needsName}`);
   return [...blocks, fetch, all, session].map(({ text }) => text).join("\n");
+}
+
+function defaultText({ default: value, dtype }: Program["inputs"][number]): string {
+  if (typeof value !== "number") return "given values";
+  return dtype === "bool" ? String(value !== 0) : String(value);
 }
 
 /** A literal size, a run dim with its name, or a size that is computed from them. */

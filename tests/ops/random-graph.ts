@@ -294,7 +294,15 @@ class Growth {
 
   private variable(shape: readonly number[]): ValueId {
     const name = `w${this.variables.length}`;
-    this.variables.push({ name, dtype: "f32", shape, trainable: true, init: { fn: "fill", value: 0 }, span: span() });
+    this.variables.push({
+      name,
+      dtype: "f32",
+      shape,
+      trainable: true,
+      init: { fn: "fill", value: 0 },
+      doc: "",
+      span: span(),
+    });
     return this.add("variable", [], { name }, { dtype: "f32", shape: shape.map(dimOf) });
   }
 

@@ -51,7 +51,7 @@ export class GraphBuilder {
   }
 
   variable(name: string, shape: readonly number[]): ValueId {
-    this.#variables.push({ name, dtype: "f32", shape, trainable: true, init: { fn: "fill", value: 0 }, span });
+    this.#variables.push({ name, dtype: "f32", shape, trainable: true, init: { fn: "fill", value: 0 }, doc: "", span });
     return this.#push({
       op: "variable",
       args: [],
