@@ -28,6 +28,7 @@ interface Use {
 }
 
 export function fuse(graph: Graph): LoopProgram {
+  checkParts(graph);
   const forced = new Set(operandsOfRoutines(graph));
   const loops = loopsOf(graph);
   const derived = derivedValues(graph, countReaders(graph));
@@ -49,6 +50,17 @@ export function fuse(graph: Graph): LoopProgram {
   }
 }
 
+/** Each further result is one value, which gets the buffer that is written: `share` has run. */
+function checkParts(graph: Graph): void {
+  const seen = new Set<string>();
+  for (const { op, args, attributes } of graph.values) {
+    if (op !== "part") continue;
+    const key = `${args[0]} ${attributes.index}`;
+    if (seen.has(key)) throw new Error(`two values stand for result ${attributes.index} of value ${args[0]}`);
+    seen.add(key);
+  }
+}
+
 // ---- classes ---------------------------------------------------------------------------------------
 
 /** Values of variables and constants only, that are worth a buffer of their own: computed when a variable changes. */
@@ -63,7 +75,11 @@ function derivedValues(graph: Graph, readers: readonly number[]): ReadonlySet<Va
     // An element is another one in every iteration, whatever it is of.
     isStatic[id] =
       isSource ||
-      (!isLeaf(value) && value.op !== "element" && isLiteralShape && value.args.length > 0 && value.args.every((arg) => isStatic[arg]));
+      (!isLeaf(value) &&
+        value.op !== "element" &&
+        isLiteralShape &&
+        value.args.length > 0 &&
+        value.args.every((arg) => isStatic[arg]));
     hasVariable[id] = value.op === "variable" || value.args.some((arg) => hasVariable[arg]);
   });
   const derived = new Set<ValueId>();

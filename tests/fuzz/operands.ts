@@ -168,8 +168,6 @@ export function condition(block: Block): Expression {
   return { text: `sum(${value.text}) ${random.of(["<", ">"])} ${random.of(["0.25", "-0.4"])}`, type, bound: 1 };
 }
 
-export const anySize = (block: Block): Size => block.random.of(block.dims);
-
 export function required<T>(value: T | undefined): T {
   if (value === undefined) throw new Unfit();
   return value;

@@ -17,10 +17,13 @@ import type { Random } from "./block.ts";
 const REWRITES = { simplify, "fold-constants": foldConstants, share, "drop-dead": dropDead } as const;
 export type Rewrite = keyof typeof REWRITES;
 
-/** Any sequence of rewrites: none, one many times, all of them twice. What nobody reads has to go before fusion. */
+/**
+ * Any sequence of rewrites: none, one many times, all of them twice. What nobody reads has to go before fusion, and equal parts of one value to
+ * be one.
+ */
 export function randomOrder(random: Random): readonly Rewrite[] {
   const names = Object.keys(REWRITES) as Rewrite[];
-  return [...Array.from({ length: random.below(7) }, () => random.of(names)), "drop-dead"];
+  return [...Array.from({ length: random.below(7) }, () => random.of(names)), "share", "drop-dead"];
 }
 
 export function planIn(order: readonly Rewrite[], graph: Graph): Planned {

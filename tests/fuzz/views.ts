@@ -138,7 +138,7 @@ const dynamic: Production = (block) => {
     block.least(whole) >= 3 && random.chance(0.5) ? Size.of(2) : block.least(whole) >= 2 ? whole.plus(-1) : whole;
   // A number of the compiler has to be inside; one of the run is clamped.
   const scalars = block.values.filter(
-    ({ text, type }) => type.dtype === "i32" && type.shape.length === 0 && !/^k\d/.test(text),
+    ({ text, type }) => type.dtype === "i32" && type.shape.length === 0 && !/\bk\d/.test(text),
   );
   const at = scalars.length > 0 && random.chance(0.7) ? random.of(scalars).text : random.of(["0", "1"]);
   if (at === "1" && size.equals(whole)) throw new Unfit();
