@@ -10,6 +10,7 @@ else {
   const code = await compileSample(name);
   process.exitCode =
     code === 0
-      ? (spawnSync(process.execPath, [join(root, "samples", name, "app.ts"), ...options], { stdio: "inherit" }).status ?? 1)
+      ? (spawnSync(process.execPath, [join(root, "samples", name, "app.ts"), ...options], { stdio: "inherit" })
+          .status ?? 1)
       : code;
 }

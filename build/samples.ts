@@ -31,7 +31,9 @@ export async function compileSample(name: string): Promise<number> {
 /** Says which samples there are, unless `name` is one. */
 export function isSample(name: string | undefined): name is string {
   if (name !== undefined && existsSync(join(root, "samples", name, "app.ts"))) return true;
-  process.stderr.write(`${name === undefined ? "which sample?" : `there is no sample ${name}:`} ${sampleNames.join(", ")}\n`);
+  process.stderr.write(
+    `${name === undefined ? "which sample?" : `there is no sample ${name}:`} ${sampleNames.join(", ")}\n`,
+  );
   return false;
 }
 

@@ -2,8 +2,8 @@
  * The reference interpreter: each value by the `meaning` of its primitive, in float64, one after another. It knows
  * neither nests nor layouts nor fusion, so what it agrees with is not checked against itself.
  */
-import { positionAt } from "../grammar/source.ts";
 import { TfgError } from "../runtime/errors.ts";
+import { placeOf, refusal } from "./ir/checks.ts";
 import { type Dim, dimSymbols, evaluateDim, formatDim, formatShape } from "./ir/dims.ts";
 import type { Assertion, DimCheck, Graph, Update, Value, ValueId } from "./ir/graph.ts";
 import type { TensorType } from "./ir/types.ts";
@@ -123,8 +123,7 @@ class Run {
     }
     const values = Array.from(read, ([name, value]) => `${name} is ${value}`).join(", ");
     const said = message === text ? "" : `${message}: `;
-    const { line } = positionAt(span.file, span.start);
-    throw new TfgError("TFG0812", `${said}assert ${text} (line ${line})${values && `: ${values}`}`, {
+    throw new TfgError("TFG0812", `${said}assert ${text} (${placeOf(this.#graph, span)})${values && `: ${values}`}`, {
       graph: this.#graph.name,
     });
   }
@@ -147,7 +146,7 @@ class Run {
           : difference % this.#size(holds.divisibleBy) === 0;
     if (isMet) return;
     const sizes = [...dimSymbols(check.difference)].map((name) => `${name} is ${this.#dimOf(name)}`);
-    throw new TfgError("TFG0802", `where ${check.text}: ${sizes.join(", ")}`);
+    throw new TfgError("TFG0802", refusal(this.#graph, check, sizes.join(", ")));
   }
 
   #result(id: ValueId, index = 0): NdArray {

@@ -27,6 +27,8 @@ export interface CheckSpec {
   readonly by?: Expr;
   /** As written: `N <= 1024`. */
   readonly text: string;
+  /** What an `assert` says about it. */
+  readonly message?: string;
   /** `model.tfg:2:20` */
   readonly at: string;
 }

@@ -100,11 +100,15 @@ export function fetchSetOf(program: Program, fetches: string | readonly string[]
   const inputs = program.inputs.flatMap((_, i) => (fetched.some((one) => one.inputs.includes(i)) ? i : []));
   const dims = new Set<number>();
   const visit = (expr: Expr): void => eachDim(expr, (dim) => void dims.add(dim));
-  for (const output of outputs) output.shape.forEach(visit);
-  for (const i of inputs) program.inputs[i]?.shape.forEach(visit);
   eachStep(program.steps, (step) => {
     if (isFor(step)) blockWordsOf(step).forEach(visit);
   });
+  // A dim of inputs that are all not needed is one of how buffers lie, for readers that do not run: any will do.
+  const told = new Set<number>();
+  for (const input of program.inputs) for (const expr of input.shape) eachDim(expr, (dim) => void told.add(dim));
+  for (const dim of told) dims.delete(dim);
+  for (const output of outputs) output.shape.forEach(visit);
+  for (const i of inputs) program.inputs[i]?.shape.forEach(visit);
   for (const assertion of program.assertions) if (isFor(assertion)) visit(assertion.condition);
   return {
     names: names.join(", "),
@@ -139,12 +143,15 @@ export interface Plan {
   }[];
 }
 
-/** The line of `model.tfg:2:20`. */
-const lineOf = (at: string): string | undefined => /:(\d+)(:\d+)?$/.exec(at)?.[1];
+/** `line 2` for `model.tfg:2:20`, and `line 2 of nn.tfg` for what another file than the graph's own says. */
+function placeOf(at: string, { source }: Program): string {
+  const [file, line] = at.split(":");
+  return source.split(":")[0] === file ? `line ${line}` : `line ${line} of ${file}`;
+}
 
 /** Throws TFG0802 for a `where` that does not hold. A dim that is 0 is one that nothing of this run depends on. */
 function checkDims(program: Program, set: FetchSet, dims: readonly number[]): void {
-  for (const { kind, difference, by, text, at } of program.checks) {
+  for (const { kind, difference, by, text, message, at } of program.checks) {
     const names = new Map<string, number>();
     const note = (dim: number) => names.set(String(program.dims[dim]), Number(dims[dim]));
     eachDim(difference, note);
@@ -158,7 +165,8 @@ function checkDims(program: Program, set: FetchSet, dims: readonly number[]): vo
     const advice =
       kind === "atLeast" && text.includes("<") ? " — split the batch, or raise the bound and recompile" : "";
     const where = { at, graph: program.name, fetch: set.names };
-    throw new TfgError("TFG0802", `where ${text} (line ${lineOf(at)}): ${values}${advice}`, where);
+    const said = message === undefined ? "" : `${message}: `;
+    throw new TfgError("TFG0802", `${said}where ${text} (${placeOf(at, program)}): ${values}${advice}`, where);
   }
 }
 
@@ -191,7 +199,7 @@ export function checkAssertions(
     const said = message === text ? "" : `${message}: `;
     const shown = Array.from(values, ([name, value]) => `${name} is ${value}`).join(", ");
     const where = { at, graph: program.name, fetch: set.names };
-    throw new TfgError("TFG0812", `${said}assert ${text} (line ${lineOf(at)})${shown && `: ${shown}`}`, where);
+    throw new TfgError("TFG0812", `${said}assert ${text} (${placeOf(at, program)})${shown && `: ${shown}`}`, where);
   }
 }
 

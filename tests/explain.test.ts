@@ -402,7 +402,7 @@ test("--dims makes numbers of sizes; a dim that a run would refuse is refused", 
   assert.equal(await tfgc("explain", path, "--dims", "N=65"), {
     code: 1,
     out: "",
-    error: "error[TFG0802]: where N <= 64: N is 65\n",
+    error: "error[TFG0802]: where N <= 64 (line 1): N is 65\n",
   });
   const unknown = await tfgc("explain", path, "--dims", "n=3");
   assert.is(unknown.code, 2);

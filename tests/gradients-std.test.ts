@@ -121,6 +121,16 @@ const programs: Readonly<Record<string, Program>> = {
     expression: "ys",
     params: ["w"],
   },
+  a_descent_in_a_loop: {
+    shape: [4, 2],
+    declarations: `param w0: f32[2] = random_normal
+  seen, w = scan(x, init=w0, over=T, fn(w, one) {
+    error = mean((tanh(one * w) - 0.5) ** 2)
+    return w - 0.3 * grad(error, w), error
+  })`,
+    expression: "sum(w) + sum(seen)",
+    params: ["w0"],
+  },
   a_branch: {
     shape: [3],
     declarations: "param w: f32 = 1.3\n  positive = sum(x) > 0.0",

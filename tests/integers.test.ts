@@ -37,7 +37,9 @@ const OPERATIONS: readonly (readonly [name: string, text: string, of: Meaning])[
   ["neg", "-a", (a) => -a],
   ["square", "a ** 2", (a) => a * a],
   ["fifth", "a ** 5", (a) => a ** 5n],
+  // biome-ignore lint/complexity/useMathMinMax: these are BigInts, which Math.max does not take
   ["greater", "max(a, b)", (a, b) => (a > b ? a : b)],
+  // biome-ignore lint/complexity/useMathMinMax: as above
   ["lesser", "min(a, b)", (a, b) => (a < b ? a : b)],
   ["size", "abs(a)", (a) => (a < 0n ? -a : a)],
   ["sign", "sign(a)", (a) => (a < 0n ? -1n : a > 0n ? 1n : 0n)],
@@ -76,8 +78,9 @@ function want(dtype: IntType, name: string, a: number, b: number): number {
 
 function graphOf(text: string): Graph {
   const { graphs, diagnostics } = checkProgram({ path: "g.tfg", read: () => text, library });
+  // That divisions of compile-time numbers round down is what is asked here.
   assert.equal(
-    diagnostics.map(({ code, message }) => `${code} ${message}`),
+    diagnostics.filter(({ code }) => code !== "TFG0904").map(({ code, message }) => `${code} ${message}`),
     [],
   );
   const [graph] = graphs;

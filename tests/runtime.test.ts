@@ -190,7 +190,7 @@ runtime("a wrong run says what is wrong, and no kernel has started", async () =>
   const session = await openSession(compiled);
   const wrong: readonly (readonly [Parameters<typeof session.run>, string])[] = [
     [["yy", {}], 'TFG0809 unknown fetch "yy"; did you mean "y"?'],
-    [[["y", "loss"], {}], 'TFG0809 unknown fetch "loss"; the outputs are y, total, even, kernel'],
+    [[["y", "loss"], {}], 'TFG0809 unknown fetch "loss"; there are y, total, even, kernel'],
     [["y", {}], 'TFG0803 feed "x" is missing: y needs f32[N, 3] (line 3)'],
     [["y", { x: ones(3), label: i32(1) }], 'TFG0804 feed "label" is not needed by y'],
     [["total", { lable: i32(1) }], 'TFG0804 feed "lable" is no input; did you mean "label"?'],
@@ -259,7 +259,7 @@ runtime("what TypeScript would refuse is refused in words too", async () => {
   for (const fetches of [undefined, "", []])
     assert.is(
       await run(fetches, {}),
-      `TFG0809 unknown fetch "${fetches}"; the outputs are y, total, even, kernel`,
+      `TFG0809 unknown fetch "${fetches}"; there are y, total, even, kernel`,
       JSON.stringify(fetches),
     );
   assert.is(

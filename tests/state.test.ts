@@ -162,5 +162,34 @@ state("a run that fails changes nothing: an assertion, a check of the feeds, a w
   }
 });
 
+const PAIRS = `graph pairs[N] {
+  input x: f32[N]
+  assert N % 2 == 0, "pairs"
+  assert N != 4, "not two of them"
+  assert N < 8
+  output y = reshape(x, [N / 2, 2])
+}`;
+
+state("an assertion on sizes says its message and its line, on every target and in the interpreter", async () => {
+  const graph = graphOf(PAIRS);
+  const said = [
+    [3, "TFG0802 pairs: where N % 2 == 0 (line 3): N is 3"],
+    [4, "TFG0812 not two of them: assert N != 4 (line 4): N is 4"],
+    [8, "TFG0802 where N < 8 (line 5): N is 8"],
+  ] as const;
+  for (const [size, message] of said) {
+    const feeds = new Map([["x", { dtype: "f32" as const, shape: [size], data: new Float64Array(size) }]]);
+    const textOf = (error: Error): string => error.message.replace(/ — .*/, "");
+    assert.is(
+      await Promise.resolve()
+        .then(() => interpretRun(graph, { feeds, variables: new Map(), fetches: ["y"] }))
+        .catch(textOf),
+      message,
+    );
+    for (const [target, session] of await openTargets(graph, new Map()))
+      assert.is(await session.run(feeds, ["y"]).catch(textOf), message, target);
+  }
+});
+
 console.log(`${count} random graphs with state, seeds ${first} to ${first + count - 1}`);
 state.run();

@@ -95,6 +95,26 @@ std("std/nn exports what belongs to it, and every name is found without an impor
   }
 });
 
+std("attention goes without biases where that is asked for", () => {
+  const text = `graph g {
+  input x: f32[2, 3, 4]
+  output a = attention(x, 2, use_bias=false)
+  output m = masked_attention(x, tensor(b in 2, t in 3: t <= b), 2, use_bias=false)
+  output c = cross_attention(x, 2.0 * x, 2, use_bias=false)
+  output k = attention_with_cache(x, 0, 2, 5, use_bias=false)
+}`;
+  const { graphs } = checkProgram({ path: "g.tfg", read: () => text, library });
+  const trained = graphs.flatMap(({ variables }) => variables.filter(({ trainable }) => trainable));
+  assert.equal(
+    trained.map(({ name }) => name),
+    [
+      ...["attention", "masked_attention"].flatMap((name) => [`${name}/qkv/kernel`, `${name}/proj/kernel`]),
+      ...["query", "key", "value", "proj"].map((part) => `cross_attention/${part}/kernel`),
+      ...["qkv", "proj"].map((part) => `attention_with_cache/${part}/kernel`),
+    ],
+  );
+});
+
 std("the reference in docs/std is that of the sources: npm run generate", () => {
   const folder = join(import.meta.dirname, "..", "docs", "std");
   const made = pages();

@@ -95,7 +95,9 @@ function gradient(frame: Frame, y: Given, x: Given, site: CallSite): Entity {
     x.entity.kind === "list"
       ? x.entity.items.map((entity, i) => ({ entity, span: itemSpan(x, i) }))
       : [{ entity: x.entity, span: x.span }];
-  const wrt = items.map(({ entity, span }): TensorEntity => {
+  const wrt = items.map(({ entity: given, span }): TensorEntity => {
+    // A random node is one once it is needed.
+    const entity = given.kind === "initial" ? toTensor(frame, given, span) : given;
     if (entity.kind === "bottom") throw new Failure();
     if (entity.kind !== "tensor")
       return fail(frame, {

@@ -71,6 +71,8 @@ class GraphElaboration {
   readonly #running: Use[] = [];
   /** Everything to do, in the order of the text. */
   readonly #tasks: (() => void)[] = [];
+  /** What says which branch of an `if` there is: done before everything else, since its names may be used above it. */
+  readonly #choices: (() => void)[] = [];
   readonly #items: LazyItem[] = [];
   readonly #assert: RunAssert;
 
@@ -83,6 +85,8 @@ class GraphElaboration {
 
   run(extra: ReadonlySet<string>): void {
     for (const item of this.declaration.items) this.#register(this.frame, item);
+    // A branch may hold further ones.
+    for (const choose of this.#choices) this.#guarded(choose);
     for (const task of this.#tasks) this.#guarded(task);
     for (const name of extra) this.#addNode(name);
   }
@@ -260,8 +264,12 @@ class GraphElaboration {
         for (const part of item.body.statements) this.#register(inner, part);
         return;
       }
-      case "if":
+      case "if": {
+        const tasks: (() => void)[] = [];
         this.#tasks.push(() => {
+          for (const task of tasks) this.#guarded(task);
+        });
+        this.#choices.push(() => {
           let branch: Block | IfStatement | undefined;
           try {
             branch = chosenBranch(frame, item);
@@ -274,9 +282,10 @@ class GraphElaboration {
           }
           const before = this.#tasks.length;
           for (const part of branch?.statements ?? []) this.#register(frame, part);
-          for (const task of this.#tasks.splice(before)) this.#guarded(task);
+          tasks.push(...this.#tasks.splice(before));
         });
         return;
+      }
       case "assert":
         this.#tasks.push(() => this.#at(start, () => this.#assert(frame, item)));
         return;

@@ -300,7 +300,7 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
   // A step's assertion is of the runs that fetch it, a check of the feeds of all.
   if (frame.builder.graph && frame.owner?.kind !== "step" && conditions.every(isCheckOfFeeds)) {
     for (const [i, condition] of conditions.entries())
-      if (condition) addSizeCheck(frame, condition, clauses[i] ?? statement.condition);
+      if (condition) addSizeCheck(frame, condition, clauses[i] ?? statement.condition, text);
     return;
   }
   const { span } = statement.condition;
@@ -336,31 +336,30 @@ const isCheckOfFeeds = (condition: SizeCondition | undefined): boolean =>
     ? literalOf(condition.by) !== undefined
     : condition !== undefined && condition.operator !== "!=";
 
-/** A condition on run dims as a check of the feeds, and as a fact from here on. */
-export function addSizeCheck(frame: Frame, condition: SizeCondition, clause: Expression): void {
+/** A condition on run dims as a check of the feeds, and as a fact from here on; `message` is an assertion's own. */
+export function addSizeCheck(frame: Frame, condition: SizeCondition, clause: Expression, message?: string): void {
   const { builder, facts } = frame;
-  const text = spanText(clause.span);
   const { span } = clause;
+  const check = { text: spanText(span), span, ...(message === undefined ? {} : { message }) };
   for (const fact of factsOfCondition(condition)) facts.assume(fact);
   if (condition.kind === "divisible") {
     builder.addCheck({
       difference: subDims(condition.left, condition.remainder),
       holds: { divisibleBy: condition.by },
-      text,
-      span,
+      ...check,
     });
     return;
   }
   const { left, right, operator } = condition;
   const [more, less] = operator === "<" || operator === "<=" ? [right, left] : [left, right];
   const difference = subDims(more, less);
-  if (operator === "==") builder.addCheck({ difference, holds: "== 0", text, span });
+  if (operator === "==") builder.addCheck({ difference, holds: "== 0", ...check });
   // Of integers that differ the square of the difference is at least 1.
   else if (operator === "!=")
-    builder.addCheck({ difference: subDims(mulDims(difference, difference), ONE), holds: ">= 0", text, span });
+    builder.addCheck({ difference: subDims(mulDims(difference, difference), ONE), holds: ">= 0", ...check });
   else {
     const isStrict = operator === "<" || operator === ">";
-    builder.addCheck({ difference: isStrict ? subDims(difference, ONE) : difference, holds: ">= 0", text, span });
+    builder.addCheck({ difference: isStrict ? subDims(difference, ONE) : difference, holds: ">= 0", ...check });
   }
 }
 

@@ -9,6 +9,7 @@ import {
   describe,
   type Entity,
   formatStatic,
+  formatType,
   isNumber,
   type ListEntity,
   numberOf,
@@ -20,6 +21,21 @@ import { Failure } from "./report.ts";
 
 export const fail = (frame: Frame, complaint: Complaint): never => frame.check.reporter.fail(complaint, frame);
 
+/** Kernels count bytes in 31 bits. */
+const MOST_ELEMENTS = 2 ** 29;
+
+/** TFG0210 for a tensor that no memory holds, whatever the run dims are: each of them is at least 1. */
+function checkElements(frame: Frame, type: TensorType, span: Span): void {
+  const sizes = type.shape.map((dim) => literalOf(dim) ?? 1);
+  if (sizes.reduce((a, b) => a * b, 1) <= MOST_ELEMENTS) return;
+  fail(frame, {
+    code: "TFG0210",
+    message: `${formatType(type)} is too large`,
+    primary: { span, text: "more than 2^29 elements" },
+    notes: ["a tensor has at most 2 GiB"],
+  });
+}
+
 /** Adds a value to the graph. */
 export function emitValue(
   frame: Frame,
@@ -30,6 +46,7 @@ export function emitValue(
   span: Span,
   more?: readonly TensorType[],
 ): TensorEntity {
+  checkElements(frame, type, span);
   const value = frame.builder.emit(
     {
       op,

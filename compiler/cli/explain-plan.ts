@@ -3,6 +3,7 @@ import { gzipSync } from "node:zlib";
 import picocolors from "picocolors";
 import { TfgError } from "../../runtime/errors.ts";
 import { compileGraph, type Graph } from "../index.ts";
+import { refusal } from "../ir/checks.ts";
 import { type Dim, DimOverflow, dimSymbols, evaluateDim, formatShape, literalOf } from "../ir/dims.ts";
 import { fetchNames } from "../ir/needs.ts";
 import {
@@ -70,7 +71,8 @@ function checkDims(graph: Graph, given: ReadonlyMap<string, number>): void {
       throw new UsageError(`--dims: there is no dim ${name}${didYouMean(name, names) || known}`);
     }
   const valueOf = (name: string): number => given.get(name) ?? 1;
-  for (const { difference, holds, text } of graph.checks) {
+  for (const check of graph.checks) {
+    const { difference, holds } = check;
     const symbols = dimSymbols(difference);
     if (typeof holds === "object") dimSymbols(holds.divisibleBy, symbols);
     if (![...symbols].every((name) => given.has(name))) continue;
@@ -83,7 +85,7 @@ function checkDims(graph: Graph, given: ReadonlyMap<string, number>): void {
           : value % evaluateDim(holds.divisibleBy, valueOf) === 0;
     if (isHeld) continue;
     const values = Array.from(symbols, (name) => `${name} is ${given.get(name)}`).join(", ");
-    throw new TfgError("TFG0802", `where ${text}: ${values}`, { graph: graph.name });
+    throw new TfgError("TFG0802", refusal(graph, check, values), { graph: graph.name });
   }
 }
 

@@ -155,6 +155,8 @@ class Reverse {
       this.#hand(value, [...pulled.keys()], [...pulled.values()]);
       return;
     }
+    // Within an iteration, what comes from outside of it is given: a gradient does not lead into the one before.
+    if (value.op === "carry" || value.op === "element") return;
     const vjp = primitives[value.op]?.vjp;
     if (vjp === "zero") return;
     if (!vjp) source.fail(value);

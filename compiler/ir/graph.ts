@@ -160,6 +160,8 @@ export interface DimCheck {
   readonly holds: "== 0" | ">= 0" | { readonly divisibleBy: Dim };
   /** As the user wrote it: `N <= 1024`. */
   readonly text: string;
+  /** What an `assert` says about it. */
+  readonly message?: string;
   readonly span: Span;
 }
 

@@ -30,15 +30,35 @@ export function broadcastShapes(a: readonly Dim[], b: readonly Dim[], equal: (a:
 
 /** The common shape of the operands; reports TFG0302 or TFG0311. */
 export function broadcastOperands(call: PrimitiveCall, operands: readonly Operand[]): readonly Dim[] {
+  const { equal } = call.facts;
+  // In whatever order three operands stand: `select(m, a, b)` of bool[M], f32[1, 1], f32[N, M] is f32[N, M], since
+  // those of one rank stretch each other before a shorter one is held against them.
+  const ranks = [...new Set(operands.map(({ type }) => type.shape.length))];
+  const ofRank = (rank: number): Broadcast =>
+    broadcastAll(
+      operands.flatMap(({ type }) => (type.shape.length === rank ? [type.shape] : [])),
+      equal,
+    );
+  const groups = ranks.map(ofRank).flatMap((group) => ("shape" in group ? [group.shape] : []));
+  const together = groups.length === ranks.length ? broadcastAll(groups, equal) : undefined;
+  if (together && "shape" in together) return together.shape;
+
   let shape: readonly Dim[] = [];
   let widest: Operand | undefined;
   for (const operand of operands) {
-    const result = broadcastShapes(shape, operand.type.shape, call.facts.equal);
+    const result = broadcastShapes(shape, operand.type.shape, equal);
     if ("disagree" in result) failBroadcast(call, widest ?? operand, operand, result.disagree);
     if (!widest || result.shape.length > widest.type.shape.length) widest = operand;
     shape = result.shape;
   }
   return shape;
+}
+
+function broadcastAll(shapes: readonly (readonly Dim[])[], equal: (a: Dim, b: Dim) => boolean): Broadcast {
+  return shapes.reduce<Broadcast>(
+    (all, shape) => ("shape" in all ? broadcastShapes(all.shape, shape, equal) : all),
+    { shape: [] },
+  );
 }
 
 /** The operand's element that belongs to the result's element at `at`. */

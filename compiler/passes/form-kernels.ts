@@ -4,7 +4,7 @@
  */
 import { affineOf } from "../ir/affine.ts";
 import { dimSymbol } from "../ir/dims.ts";
-import { type Graph, type Value, type ValueId, valueOf } from "../ir/graph.ts";
+import { type Graph, type ValueId, valueOf } from "../ir/graph.ts";
 import {
   type Buffer,
   type BufferId,
@@ -15,17 +15,13 @@ import {
   type Region,
   type RegionId,
 } from "../ir/loops.ts";
-import { guardsOf, type Loop, loopOfLeaf, type Loops } from "../ir/regions.ts";
-import { primitives } from "../ops/table.ts";
+import { type Branch, guardsOf, type Loop, loopOfLeaf, type Loops } from "../ir/regions.ts";
 import { copyNest } from "./choose-layout.ts";
 import type { Commit, FormedProgram } from "./commit-in-place.ts";
 import { counterName, lower, lowerCopy, type Lowered, NeedsBuffer } from "./lower.ts";
-import { operandsOfRoutines, routineOf, routineStep, withSiblings } from "./routines.ts";
+import { kernelName, type Placement, placeValues } from "./place-values.ts";
+import { routineOf, routineStep, withSiblings } from "./routines.ts";
 import { unifyRows } from "./unify-rows.ts";
-
-/** The results of a loop lie where its carries and stacks do: nothing computes them. */
-export const isLoopResult = (graph: Graph, value: Value): boolean =>
-  value.op === "loop" || (value.op === "part" && valueOf(graph, value.args[0] ?? -1).op === "loop");
 
 export function formKernels(
   graph: Graph,
@@ -34,229 +30,259 @@ export function formKernels(
   derived: ReadonlySet<ValueId>,
 ): FormedProgram {
   const isDerived = withSiblings(graph, withProducers(graph, roots, derived));
-  const { buffers, bufferOf, add } = placeValues(graph, loops, roots, isDerived);
-  const stepOf = (id: ValueId, { nest, inlined, owners }: Lowered, region?: RegionId): LoopStep => {
-    const unified = unifyRows(nest);
-    requireHoisted(unified, owners, id);
-    const values = [...inlined].sort((a, b) => a - b);
-    return {
-      name: kernelName(graph, id, inlined),
-      nests: [unified],
-      spans: values.map((value) => valueOf(graph, value).span),
-      values,
-      ...(region === undefined ? {} : { region }),
-    };
-  };
-  const copy = (
-    value: ValueId,
-    target: BufferId,
-    region: RegionId | undefined,
-    place?: Parameters<typeof lowerCopy>[4],
-  ): LoopStep => {
-    const lowered = lowerCopy(graph, value, (id) => bufferOf.get(id), target, place);
-    const step = stepOf(value, lowered, region);
-    return lowered.inlined.size === 0 ? { ...step, name: "copy", spans: [valueOf(graph, value).span] } : step;
-  };
-  const isKernel = (id: ValueId): boolean =>
-    roots.has(id) && buffers[bufferOf.get(id) ?? -1]?.alias === undefined && bufferOf.has(id);
-  const called = new Set<ValueId>();
-  /** None for a further result of a routine, which writes them all at once. */
-  const kernel = (id: ValueId, region?: RegionId): readonly LoopStep[] => {
-    const routine = routineOf(graph, id);
-    if (routine === undefined)
-      return [
-        stepOf(
-          id,
-          lower(graph, id, (value) => bufferOf.get(value)),
-          region,
-        ),
-      ];
-    if (called.has(routine)) return [];
-    called.add(routine);
-    const name = kernelName(graph, routine, new Set([routine]));
-    const place = isDerived.has(id) ? "derived" : "arena";
-    const step = routineStep(
-      graph,
-      routine,
-      name,
-      (value) => bufferOf.get(value),
-      (made) => add({ ...made, place }),
-    );
-    return [region === undefined ? step : { ...step, region }];
-  };
+  const former = new KernelFormer(graph, loops, roots, isDerived, placeValues(graph, loops, roots, isDerived));
+  const derive = [...roots].sort((a, b) => a - b).flatMap((id) => (isDerived.has(id) ? former.kernel(id) : []));
+  const outputs = former.outputs();
+  // What only updates need comes last, so that they find nothing left that reads the old values.
+  const fetched = new Set(graph.outputs.flatMap(({ value }) => [...neededFor(graph, value)]));
+  const outermost = loops.loopOf.flatMap((loop, id) => (loop === undefined ? [id] : []));
+  former.emit(outermost.filter((id) => fetched.has(id)));
+  former.emit(outermost.filter((id) => !fetched.has(id)));
+  const updates = former.updates();
+  const { steps, regions, flows, commits, buffers, bufferOf } = former;
+  return { program: { graph, buffers, derive, steps, regions, flows, outputs, updates }, commits, bufferOf };
+}
 
-  const derive = [...roots]
-    .sort((a, b) => a - b)
-    .filter((id) => isDerived.has(id) && isKernel(id))
-    .flatMap((id) => kernel(id));
-  const regions: Region[] = [];
-  const flows: Flow[] = [];
-  const commits: Commit[] = [];
-  const steps: LoopStep[] = [];
-  const guards = guardsOf(graph, loops);
+class KernelFormer {
+  readonly steps: LoopStep[] = [];
+  readonly regions: Region[] = [];
+  readonly flows: Flow[] = [];
+  readonly commits: Commit[] = [];
+  readonly buffers: Buffer[];
+  readonly bufferOf: Map<ValueId, BufferId>;
+  readonly #add: Placement["add"];
+  readonly #graph: Graph;
+  readonly #loops: Loops;
+  readonly #roots: ReadonlySet<ValueId>;
+  readonly #isDerived: ReadonlySet<ValueId>;
+  readonly #guards: readonly (readonly Branch[] | undefined)[];
+  readonly #called = new Set<ValueId>();
   /** The region of a branch within one, made when it is needed first. */
-  const branches = new Map<string, RegionId>();
-  const guarded = (id: ValueId, within: RegionId | undefined): RegionId | undefined =>
-    (guards[id] ?? []).reduce<RegionId | undefined>((parent, { node, isTaken }) => {
-      const key = `${parent} ${node} ${isTaken}`;
-      const condition = bufferOf.get(valueOf(graph, node).args[0] ?? -1);
-      let region = branches.get(key);
-      if (region === undefined && condition !== undefined) {
-        region = regions.push({ kind: "branch", condition, isTaken, ...(parent === undefined ? {} : { parent }) }) - 1;
-        branches.set(key, region);
-      }
-      return region ?? parent;
-    }, within);
+  readonly #branches = new Map<string, RegionId>();
 
-  const emit = (ids: readonly ValueId[], within: RegionId | undefined): void => {
+  constructor(
+    graph: Graph,
+    loops: Loops,
+    roots: ReadonlySet<ValueId>,
+    isDerived: ReadonlySet<ValueId>,
+    { buffers, bufferOf, add }: Placement,
+  ) {
+    this.#graph = graph;
+    this.#loops = loops;
+    this.#roots = roots;
+    this.#isDerived = isDerived;
+    this.#guards = guardsOf(graph, loops);
+    this.buffers = buffers;
+    this.bufferOf = bufferOf;
+    this.#add = add;
+  }
+
+  /** The kernel of a value that has a buffer of its own; none for a further result of a routine, which writes all at once. */
+  kernel(id: ValueId, region?: RegionId): readonly LoopStep[] {
+    const buffer = this.#bufferIn(id);
+    if (!this.#roots.has(id) || !buffer || buffer.alias !== undefined) return [];
+    const routine = routineOf(this.#graph, id);
+    const find = (value: ValueId): BufferId | undefined => this.bufferOf.get(value);
+    if (routine === undefined) return [this.#stepOf(id, lower(this.#graph, id, find), region)];
+    if (this.#called.has(routine)) return [];
+    this.#called.add(routine);
+    const name = kernelName(this.#graph, routine, new Set([routine]));
+    const place = this.#isDerived.has(id) ? "derived" : "arena";
+    const step = routineStep(this.#graph, routine, name, find, (made) => this.#add({ ...made, place }));
+    return [region === undefined ? step : { ...step, region }];
+  }
+
+  /** The buffers that are fetched. A variable is fetched as it was before the run. */
+  outputs(): readonly BufferId[] {
+    const isUpdated = new Set(this.#graph.updates.map((update) => update.variable));
+    return this.#graph.outputs.map((output) => {
+      const buffer = this.bufferOf.get(output.value);
+      if (buffer === undefined) throw new Error(`output \`${output.name}\` has no buffer`);
+      const { dtype, dims, name, alias } = this.#bufferAt(buffer);
+      const source = valueOf(this.#graph, this.#bufferAt(alias ?? buffer).value ?? -1);
+      if (source.op !== "variable" || !isUpdated.has(String(source.attributes.name))) return buffer;
+      const target = this.#add({ name: `${name}_fetched`, dtype, dims, place: "arena" });
+      this.#copy(output.value, target, undefined);
+      return target;
+    });
+  }
+
+  /** The new values of variables, each in a buffer that `commit-in-place` may then make one with the variable's. */
+  updates(): readonly BufferId[] {
+    const { updates, values } = this.#graph;
+    const targets = updates.map(({ variable }) =>
+      this.buffers.findIndex(
+        ({ place, value, alias }) =>
+          place === "variable" && values[value ?? -1]?.attributes.name === variable && alias === undefined,
+      ),
+    );
+    // A variable that another one becomes is kept before any of them changes.
+    const kept = updates.map(({ value }, i) => {
+      const from = this.bufferOf.get(value) ?? -1;
+      const source = this.buffers[from]?.alias ?? from;
+      return source !== targets[i] && targets.includes(source) ? this.#keep(value, undefined) : undefined;
+    });
+    return updates.map(({ value }, i) => this.#commit(targets[i] ?? -1, value, kept[i], undefined));
+  }
+
+  /** The kernels of these values, which one region or none encloses, and of the loops and branches among them. */
+  emit(ids: readonly ValueId[], within?: RegionId): void {
     const waiting = new Set(ids);
     const emitOne = (id: ValueId): void => {
       if (!waiting.delete(id)) return;
       // What decides whether it runs is known before.
-      for (const { node } of guards[routineOf(graph, id) ?? id] ?? [])
-        for (const needed of [...neededFor(graph, valueOf(graph, node).args[0] ?? -1)].sort((a, b) => a - b))
+      const guards = this.#guards[routineOf(this.#graph, id) ?? id] ?? [];
+      for (const { node } of guards)
+        for (const needed of [...neededFor(this.#graph, conditionOf(this.#graph, node))].sort((a, b) => a - b))
           emitOne(needed);
-      const value = valueOf(graph, id);
-      const region = guarded(routineOf(graph, id) ?? id, within);
-      const loop = value.op === "loop" ? loops.loops.get(loopOfLeaf(value)) : undefined;
-      if (loop) emitLoop(loop, region);
-      else if (isKernel(id) && !isDerived.has(id)) steps.push(...kernel(id, region));
+      const region = this.#branch(guards, within);
+      const value = valueOf(this.#graph, id);
+      const loop = value.op === "loop" ? this.#loops.loops.get(loopOfLeaf(value)) : undefined;
+      if (loop) this.#emitLoop(loop, region);
+      else if (!this.#isDerived.has(id)) this.steps.push(...this.kernel(id, region));
     };
     for (const id of ids) emitOne(id);
-  };
+  }
 
-  const emitLoop = (loop: Loop, parent: RegionId | undefined): void => {
-    const carried = loop.carries.map((leaf) => bufferOf.get(leaf) ?? -1);
-    loop.carries.forEach((leaf, i) => {
-      steps.push(copy(valueOf(graph, leaf).args[0] ?? -1, carried[i] ?? -1, parent));
+  #branch(guards: readonly Branch[], within: RegionId | undefined): RegionId | undefined {
+    let region = within;
+    for (const { node, isTaken } of guards) {
+      const key = `${region} ${node} ${isTaken}`;
+      const condition = this.bufferOf.get(conditionOf(this.#graph, node));
+      let branch = this.#branches.get(key);
+      if (branch === undefined && condition !== undefined) {
+        branch = this.#region({
+          kind: "branch",
+          condition,
+          isTaken,
+          ...(region === undefined ? {} : { parent: region }),
+        });
+        this.#branches.set(key, branch);
+      }
+      region = branch ?? region;
+    }
+    return region;
+  }
+
+  #emitLoop(loop: Loop, parent: RegionId | undefined): void {
+    loop.carries.forEach((leaf) => {
+      this.#copy(valueOf(this.#graph, leaf).args[0] ?? -1, this.bufferOf.get(leaf) ?? -1, parent);
     });
-    const condition = loop.condition === undefined ? undefined : bufferOf.get(loop.condition);
-    const around = parent === undefined ? {} : { parent };
-    const body =
-      regions.push({
-        kind: "loop",
-        times: loop.times,
-        counter: counterName(loop.id),
-        ...(condition === undefined ? {} : { condition }),
-        ...around,
-      }) - 1;
-    const own = graph.values.flatMap((_, id) => (loops.loopOf[id] === loop.id || isInner(loop, id) ? [id] : []));
-    const tested = loop.condition === undefined ? new Set<ValueId>() : neededFor(graph, loop.condition);
+    const condition = loop.condition === undefined ? undefined : this.bufferOf.get(loop.condition);
+    const body = this.#region({
+      kind: "loop",
+      times: loop.times,
+      counter: counterName(loop.id),
+      ...(condition === undefined ? {} : { condition }),
+      ...(parent === undefined ? {} : { parent }),
+    });
+    const own = this.#loops.loopOf.flatMap((around, id) => (around === loop.id ? [id] : []));
+    const tested = loop.condition === undefined ? new Set<ValueId>() : neededFor(this.#graph, loop.condition);
     if (loop.condition !== undefined)
-      emit(
+      this.emit(
         own.filter((id) => tested.has(id)),
-        regions.push({ kind: "test", parent: body }) - 1,
+        this.#region({ kind: "test", parent: body }),
       );
-    emit(
+    this.emit(
       own.filter((id) => !tested.has(id)),
       body,
     );
+    this.#stack(loop, body);
+    this.#advance(loop, body);
+  }
+
+  /** What an iteration stacks, at its place in the stacks that something reads. */
+  #stack(loop: Loop, body: RegionId): void {
     loop.stacked.forEach(({ value, axis }, i) => {
-      const result = stackOf(graph, loop, i);
-      const target = result === undefined ? undefined : bufferOf.get(result);
-      const now = affineOf(dimSymbol(counterName(loop.id)));
+      const target = this.bufferOf.get(stackOf(this.#graph, loop, i) ?? -1);
       if (target === undefined) return;
-      buffers[target] = { ...(buffers[target] ?? raise("no such buffer")), stackedIn: body };
-      steps.push(copy(value, target, body, (at) => [...at.slice(0, axis), now, ...at.slice(axis)]));
+      this.buffers[target] = { ...this.#bufferAt(target), stackedIn: body };
+      const now = affineOf(dimSymbol(counterName(loop.id)));
+      this.#copy(value, target, body, (at) => [...at.slice(0, axis), now, ...at.slice(axis)]);
     });
-    // A carry that becomes another carry: what that was is kept before any of them changes.
-    const sources = loop.next.map((value, i): ValueId | BufferId[] => {
-      const from = bufferOf.get(value);
-      const source = from === undefined ? -1 : (buffers[from]?.alias ?? from);
-      const isMoved = from === undefined ? readsAny(graph, value, bufferOf, carried) : carried.includes(source);
-      if (!isMoved || source === carried[i]) return value;
-      const { dtype, shape } = valueOf(graph, value).type;
-      const kept = add({ name: "kept", dtype, dims: shape, place: "arena" });
-      steps.push(copy(value, kept, body));
-      return [kept];
+  }
+
+  /** The carries of the next iteration. One that becomes another carry is kept before any of them changes. */
+  #advance(loop: Loop, body: RegionId): void {
+    const carried = loop.carries.map((leaf) => this.bufferOf.get(leaf) ?? -1);
+    const kept = loop.next.map((value, i) => {
+      const from = this.bufferOf.get(value);
+      const source = this.buffers[from ?? -1]?.alias ?? from ?? -1;
+      const isMoved = from === undefined ? this.#readsAny(value, carried) : carried.includes(source);
+      return isMoved && source !== carried[i] ? this.#keep(value, body) : undefined;
     });
-    sources.forEach((source, i) => {
+    loop.next.forEach((value, i) => {
       const target = carried[i] ?? -1;
-      if (!Array.isArray(source)) {
-        const from = bufferOf.get(source);
-        if (from !== undefined && from === target) return;
-      }
-      const old = buffers[target];
-      if (!old) return;
-      const { halo: _halo, value: _value, ...plain } = old;
-      const fresh = add({ ...plain, name: `${old.name}_next`, inPlaceOf: target });
-      const value = loop.next[i] ?? -1;
-      const step = Array.isArray(source)
-        ? { ...copyStep(buffers, source[0] ?? -1, fresh), region: body }
-        : copy(source, fresh, body);
-      flows.push({ from: fresh, to: target });
-      commits.push({ target, fresh, step: steps.push(step) - 1, value: Array.isArray(source) ? undefined : value });
+      if (kept[i] === undefined && this.bufferOf.get(value) === target) return;
+      this.flows.push({ from: this.#commit(target, value, kept[i], body), to: target });
     });
-  };
-  const isInner = (loop: Loop, id: ValueId): boolean => {
-    const value = valueOf(graph, id);
-    return value.op === "loop" && loops.loops.get(loopOfLeaf(value))?.parent === loop.id;
-  };
+  }
 
-  const isUpdated = new Set(graph.updates.map((update) => update.variable));
-  const outputs = graph.outputs.map((output) => {
-    const buffer = bufferOf.get(output.value);
-    if (buffer === undefined) throw new Error(`output \`${output.name}\` has no buffer`);
-    // A variable is fetched as it was before the run.
-    const source = valueOf(graph, buffers[buffers[buffer]?.alias ?? buffer]?.value ?? -1);
-    if (source.op !== "variable" || !isUpdated.has(String(source.attributes.name))) return buffer;
-    const { dtype, dims, name } = buffers[buffer] ?? raise("no such buffer");
-    const target = add({ name: `${name}_fetched`, dtype, dims, place: "arena" });
-    steps.push(copy(output.value, target, undefined));
-    return target;
-  });
-  // What only updates need comes last, so that they find nothing left that reads the old values.
-  const fetched = new Set(graph.outputs.flatMap(({ value }) => [...neededFor(graph, value)]));
-  const outermost = graph.values.flatMap((value, id) => {
-    const loop = value.op === "loop" ? loops.loops.get(loopOfLeaf(value))?.parent : loops.loopOf[id];
-    return loop === undefined ? [id] : [];
-  });
-  emit(
-    outermost.filter((id) => fetched.has(id)),
-    undefined,
-  );
-  emit(
-    outermost.filter((id) => !fetched.has(id)),
-    undefined,
-  );
-  const targets = graph.updates.map(({ variable }) =>
-    buffers.findIndex(
-      (buffer) =>
-        buffer.place === "variable" && graph.values[buffer.value ?? -1]?.attributes.name === variable && !buffer.alias,
-    ),
-  );
-  // As with carries: a variable that another one becomes is kept before any of them changes.
-  const kept = graph.updates.map(({ value }, i): BufferId | undefined => {
-    const from = bufferOf.get(value) ?? -1;
-    const source = buffers[from]?.alias ?? from;
-    if (source === targets[i] || !targets.includes(source)) return undefined;
-    const { dtype, shape } = valueOf(graph, value).type;
-    const buffer = add({ name: "kept", dtype, dims: shape, place: "arena" });
-    steps.push(copy(value, buffer, undefined));
+  /** A copy of a value that nothing changes. */
+  #keep(value: ValueId, region: RegionId | undefined): BufferId {
+    const { dtype, shape } = valueOf(this.#graph, value).type;
+    const buffer = this.#add({ name: "kept", dtype, dims: shape, place: "arena" });
+    this.#copy(value, buffer, region);
     return buffer;
-  });
-  const updates = graph.updates.map(({ variable, value }, i) => {
-    const target = targets[i] ?? -1;
-    const old = buffers[target];
-    if (!old) throw new Error(`the variable ${variable} has no buffer`);
-    const { value: _, ...plain } = old;
-    const fresh = add({ ...plain, name: `${old.name}_next`, inPlaceOf: target });
-    const source = kept[i];
-    const step = source === undefined ? copy(value, fresh, undefined) : copyStep(buffers, source, fresh);
-    commits.push({ target, fresh, step: steps.push(step) - 1, value: source === undefined ? value : undefined });
+  }
+
+  /** The new value of what can change, beside the old one. */
+  #commit(target: BufferId, value: ValueId, kept: BufferId | undefined, region: RegionId | undefined): BufferId {
+    const { halo: _halo, value: _value, ...old } = this.#bufferAt(target);
+    const fresh = this.#add({ ...old, name: `${old.name}_next`, inPlaceOf: target });
+    if (kept === undefined) this.#copy(value, fresh, region);
+    else {
+      const nests = [copyNest(this.#bufferAt(kept), kept, fresh)];
+      this.steps.push({ name: "copy", nests, spans: [], values: [], ...(region === undefined ? {} : { region }) });
+    }
+    const step = this.steps.length - 1;
+    this.commits.push({ target, fresh, step, value: kept === undefined ? value : undefined });
     return fresh;
-  });
-  return { program: { graph, buffers, derive, steps, regions, flows, outputs, updates }, commits, bufferOf };
+  }
+
+  #copy(value: ValueId, target: BufferId, region: RegionId | undefined, place?: Parameters<typeof lowerCopy>[4]): void {
+    const lowered = lowerCopy(this.#graph, value, (id) => this.bufferOf.get(id), target, place);
+    const step = this.#stepOf(value, lowered, region);
+    const isPlain = lowered.inlined.size === 0;
+    this.steps.push(isPlain ? { ...step, name: "copy", spans: [valueOf(this.#graph, value).span] } : step);
+  }
+
+  #stepOf(id: ValueId, { nest, inlined, owners }: Lowered, region: RegionId | undefined): LoopStep {
+    const unified = unifyRows(nest);
+    requireHoisted(unified, owners, id);
+    const values = [...inlined].sort((a, b) => a - b);
+    return {
+      name: kernelName(this.#graph, id, inlined),
+      nests: [unified],
+      spans: values.map((value) => valueOf(this.#graph, value).span),
+      values,
+      ...(region === undefined ? {} : { region }),
+    };
+  }
+
+  #region(region: Region): RegionId {
+    return this.regions.push(region) - 1;
+  }
+
+  #bufferIn(id: ValueId): Buffer | undefined {
+    return this.buffers[this.bufferOf.get(id) ?? -1];
+  }
+
+  #bufferAt(id: BufferId): Buffer {
+    const buffer = this.buffers[id];
+    if (!buffer) throw new Error(`there is no buffer ${id}`);
+    return buffer;
+  }
+
+  /** Whether a value without a buffer (a view) shows one of these buffers. */
+  #readsAny(value: ValueId, buffers: readonly BufferId[]): boolean {
+    const own = this.bufferOf.get(value);
+    if (own !== undefined) return buffers.includes(own);
+    return valueOf(this.#graph, value).args.some((arg) => this.#readsAny(arg, buffers));
+  }
 }
 
-const raise = (message: string): never => {
-  throw new Error(message);
-};
-
-function copyStep(buffers: readonly Buffer[], from: BufferId, to: BufferId): LoopStep {
-  const source = buffers[from] ?? raise("no such buffer");
-  return { name: "copy", nests: [copyNest(source, from, to)], spans: [], values: [] };
-}
+const conditionOf = (graph: Graph, branch: ValueId): ValueId => valueOf(graph, branch).args[0] ?? -1;
 
 /** Every value that a value is computed from, itself included. */
 function neededFor(graph: Graph, target: ValueId): ReadonlySet<ValueId> {
@@ -270,18 +296,6 @@ function neededFor(graph: Graph, target: ValueId): ReadonlySet<ValueId> {
   return needed;
 }
 
-/** Whether a value without a buffer (a view) shows one of these buffers. */
-function readsAny(
-  graph: Graph,
-  value: ValueId,
-  bufferOf: ReadonlyMap<ValueId, BufferId>,
-  buffers: readonly BufferId[],
-): boolean {
-  const own = bufferOf.get(value);
-  if (own !== undefined) return buffers.includes(own);
-  return valueOf(graph, value).args.some((arg) => readsAny(graph, arg, bufferOf, buffers));
-}
-
 /** The value that is the `i`-th stack of a loop, if anything reads it. */
 function stackOf(graph: Graph, loop: Loop, i: number): ValueId | undefined {
   const index = loop.carries.length + i;
@@ -289,54 +303,6 @@ function stackOf(graph: Graph, loop: Loop, i: number): ValueId | undefined {
     (value) => value.op === "part" && value.args[0] === loop.node && value.attributes.index === index,
   );
   return found < 0 ? undefined : found;
-}
-
-/** Where every value lies that lies anywhere. */
-function placeValues(graph: Graph, { loops }: Loops, roots: ReadonlySet<ValueId>, isDerived: ReadonlySet<ValueId>) {
-  const buffers: Buffer[] = [];
-  const bufferOf = new Map<ValueId, BufferId>();
-  const names = new Set<string>();
-  const unique = (wanted: string): string => {
-    let name = wanted;
-    for (let n = 1; names.has(name); n++) name = `${wanted}_${n}`;
-    names.add(name);
-    return name;
-  };
-  const add = (buffer: Buffer): BufferId => buffers.push({ ...buffer, name: unique(buffer.name) }) - 1;
-  const isOutput = new Set(graph.outputs.map((output) => output.value));
-  const inRoutines = operandsOfRoutines(graph);
-  const isUpdated = new Set(graph.updates.map((update) => update.variable));
-  graph.values.forEach((value, id) => {
-    const { dtype, shape: dims } = value.type;
-    const place = (buffer: Buffer): void => void bufferOf.set(id, add(buffer));
-    const name = String(value.attributes.name ?? value.attributes.path ?? value.name ?? value.op);
-    const common = { dtype, dims, value: id };
-    const isResult = value.op === "part" && graph.values[value.args[0] ?? -1]?.op === "loop";
-    if (value.op === "input" || value.op === "random_key") place({ ...common, name, place: "feed" });
-    else if (value.op === "variable")
-      place({ ...common, name, place: "variable", ...(isUpdated.has(name) ? { isMutable: true } : {}) });
-    else if (value.op === "carry") place({ ...common, name, place: "arena", isMutable: true });
-    else if (value.op === "loop" || isResult) {
-      const loop = loops.get(loopOfLeaf(graph.values[value.op === "loop" ? id : (value.args[0] ?? -1)] ?? value));
-      const index = isResult ? Number(value.attributes.index) : 0;
-      const carry = bufferOf.get(loop?.carries[index] ?? -1);
-      if (carry !== undefined) bufferOf.set(id, carry);
-      else place({ ...common, name: value.name ?? "stack", place: "arena" });
-    } else if (value.op === "constant" && (dims.length > 0 || isOutput.has(id) || inRoutines.has(id))) {
-      const data = value.attributes.data as NonNullable<Buffer["data"]>;
-      place({ ...common, name: value.name ?? "constant", place: "constant", data });
-    } else if (roots.has(id)) {
-      const source = primitives[value.op]?.keepsOrder ? bufferOf.get(value.args[0] ?? -1) : undefined;
-      place({
-        ...common,
-        name: value.name ?? kernelName(graph, id, new Set([id])),
-        place: source === undefined ? (isDerived.has(id) ? "derived" : "arena") : (buffers[source]?.place ?? "arena"),
-        ...(source === undefined ? {} : { alias: buffers[source]?.alias ?? source }),
-        ...(source !== undefined && buffers[source]?.isMutable ? { isMutable: true } : {}),
-      });
-    }
-  });
-  return { buffers, bufferOf, add };
 }
 
 /** The derived values, and the roots that are computed for them alone. */
@@ -370,19 +336,4 @@ function requireHoisted(nest: LoopNest, owners: readonly ValueId[], root: ValueI
     const isHoisted = axes.join() === last?.axes.join() && axes.every((axis) => store.has(axis));
     if (!isHoisted && owner !== undefined && owner !== root) throw new NeedsBuffer(owner);
   }
-}
-
-/** From the outermost library calls it holds, `conv2d_relu`, or from the primitives at graph level, `add`. */
-function kernelName(graph: Graph, root: ValueId, inlined: ReadonlySet<ValueId>): string {
-  const parts: string[] = [];
-  for (const id of [...inlined].sort((a, b) => a - b)) {
-    const value = valueOf(graph, id);
-    const path: string[] = [];
-    for (let call = value.call; call !== undefined; call = graph.calls[call]?.parent)
-      path.unshift(graph.calls[call]?.name ?? "");
-    const part = path[0] ?? value.op;
-    if (!parts.includes(part) && (primitives[value.op]?.class !== "view" || inlined.size === 1)) parts.push(part);
-  }
-  const name = parts.slice(0, 4).join("_") || valueOf(graph, root).op;
-  return name.replace(/[^A-Za-z0-9_]/g, "_");
 }

@@ -14,7 +14,8 @@ import { type LoopId, loopOfLeaf, type Loops, loopsOf } from "../ir/regions.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
 import { primitives } from "../ops/table.ts";
 import { commitInPlace } from "./commit-in-place.ts";
-import { formKernels, isLoopResult } from "./form-kernels.ts";
+import { formKernels } from "./form-kernels.ts";
+import { isLoopResult } from "./place-values.ts";
 import { NeedsBuffer } from "./lower.ts";
 import { operandsOfRoutines } from "./routines.ts";
 
@@ -59,9 +60,10 @@ function derivedValues(graph: Graph, readers: readonly number[]): ReadonlySet<Va
     const isLiteralShape = value.type.shape.every((dim) => literalOf(dim) !== undefined);
     const isSource =
       value.op === "constant" || (value.op === "variable" && !isUpdated.has(String(value.attributes.name)));
+    // An element is another one in every iteration, whatever it is of.
     isStatic[id] =
       isSource ||
-      (!isLeaf(value) && isLiteralShape && value.args.length > 0 && value.args.every((arg) => isStatic[arg]));
+      (!isLeaf(value) && value.op !== "element" && isLiteralShape && value.args.length > 0 && value.args.every((arg) => isStatic[arg]));
     hasVariable[id] = value.op === "variable" || value.args.some((arg) => hasVariable[arg]);
   });
   const derived = new Set<ValueId>();

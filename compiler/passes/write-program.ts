@@ -96,10 +96,12 @@ export function writeProgram(program: KernelProgram, plan: MemoryPlan): Program 
     source: locate(graph.span, false),
     dims,
     checks: graph.checks.map((check): CheckSpec => {
-      const text = { text: check.text, at: locate(check.span, true), difference: expr(check.difference) };
-      if (check.holds === "== 0") return { kind: "equal", ...text };
-      if (check.holds === ">= 0") return { kind: "atLeast", ...text };
-      return { kind: "divisible", by: expr(check.holds.divisibleBy), ...text };
+      const { text, message } = check;
+      const said = { text, ...(message === undefined ? {} : { message }), at: locate(check.span, true) };
+      const difference = expr(check.difference);
+      if (check.holds === "== 0") return { kind: "equal", ...said, difference };
+      if (check.holds === ">= 0") return { kind: "atLeast", ...said, difference };
+      return { kind: "divisible", by: expr(check.holds.divisibleBy), ...said, difference };
     }),
     assertions: graph.assertions.map(({ condition, message, text, when, span }) => ({
       condition: hostExpr(graph, condition, dims),

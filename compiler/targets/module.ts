@@ -286,7 +286,7 @@ function typesOf(item: ModuleGraph, about: readonly string[], local: Local, inde
     program.dims.map((name) => ({
       doc: program.checks
         .filter(({ text }) => new RegExp(`\\b${name}\\b`).test(text))
-        .map(({ text }) => `Checked at each run: ${text}`),
+        .map(({ text, message }) => `Checked at each run: ${text}${message === undefined ? "" : ` (${message})`}`),
       text: `${name}: number`,
     })),
   );

@@ -1,6 +1,6 @@
 /** What the generator writes into: statements, the typed values that are at hand, and the choices of one seed. */
 import { randomNumbers } from "../ops/cases.ts";
-import { type Numbers, Size } from "./sizes.ts";
+import type { Size } from "./sizes.ts";
 
 export type Kind = "f32" | "i32" | "u32" | "bool" | "u8" | "i8" | "f16" | "bf16";
 
@@ -156,5 +156,3 @@ export const RANGES: Readonly<Record<Kind, number>> = {
   f16: 4,
   bf16: 4,
 };
-
-export type { Numbers };

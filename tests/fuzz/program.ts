@@ -54,33 +54,40 @@ function anyProduction(random: Random): Production {
 
 const MOST_TEXT = 1200;
 
+/** Undefined where there is nothing of the kind. */
+function attempt<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (problem) {
+    if (problem instanceof Unfit) return undefined;
+    throw problem;
+  }
+}
+
 /** Adds statements; what cannot be written here is left for something else. */
 function grow(block: Block, statements: number): void {
-  const { random } = block;
   for (let done = 0, tried = 0; done < statements && tried < 40 * statements; tried++) {
-    const before = { lines: block.lines.length, values: block.values.length };
-    try {
-      let expression = anyProduction(random)(block);
-      // One inside of another, without a name between.
-      if (random.chance(0.25) && expression.text.length < 80) {
-        const inner = { ...expression, text: operand(expression.text) };
-        block.values.push(inner);
-        try {
-          const outer = anyProduction(random)(block);
-          if (outer.text.includes(inner.text)) expression = outer;
-        } finally {
-          block.values.splice(block.values.indexOf(inner), 1);
-        }
-      }
-      if (expression.text.length > MOST_TEXT || expression.type.shape.length > 5) throw new Unfit();
-      block.bind(expression);
-      done++;
-    } catch (problem) {
-      if (!(problem instanceof Unfit)) throw problem;
-      // A function whose dims did not fit leaves no statement; what was asked of the feeds may stay.
-      void before;
-    }
+    const expression = attempt(() => statement(block));
+    if (!expression) continue;
+    block.bind(expression);
+    done++;
   }
+}
+
+function statement(block: Block): Expression {
+  const { random } = block;
+  const inner = anyProduction(random)(block);
+  const check = (expression: Expression): Expression => {
+    if (expression.text.length > MOST_TEXT || expression.type.shape.length > 5) throw new Unfit();
+    return expression;
+  };
+  if (!random.chance(0.25) || inner.text.length >= 80 || inner.text.includes('name="')) return check(inner);
+  // One inside of another, without a name between.
+  const given = { ...inner, text: operand(inner.text) };
+  block.values.push(given);
+  const outer = attempt(() => anyProduction(random)(block));
+  block.values.splice(block.values.indexOf(given), 1);
+  return check(outer?.text.includes(given.text) ? outer : inner);
 }
 
 interface DimOf {
@@ -208,11 +215,14 @@ export function write(seed: number, statements?: number): Written {
   }
   for (const state of states) {
     if (random.chance(0.2)) continue;
-    block.count("step");
-    const update = `${state.text} := ${ofType(block, state.type).text}`;
     const other = states.find((candidate) => candidate !== state && random.chance(0.3));
-    const both = other ? `${update}  ${other.text} := ${ofType(block, other.type).text}` : update;
-    tail.push(`step ${block.name("step")} { ${both} }`);
+    const updates = (other ? [state, other] : [state]).flatMap(({ text, type }): string[] => {
+      const value = attempt(() => ofType(block, type));
+      return value ? [`${text} := ${value.text}`] : [];
+    });
+    if (updates.length === 0) continue;
+    block.count("step");
+    tail.push(`step ${block.name("step")} { ${updates.join("  ")} }`);
   }
 
   // Every input and every node that nothing reads is fetched, and a few of the others.

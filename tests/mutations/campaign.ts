@@ -23,21 +23,21 @@ export async function tryMutants(programs: Work["programs"], first: number, coun
   const counts = { refused: 0, correct: 0, failed: 0, large: 0 };
   let slowest = { seed: first, milliseconds: 0 };
   const end = first + count;
-  const tell = (told: Told): void => {
-    counts[told.outcome]++;
-    if (told.isLarge) counts.large++;
-    for (const code of new Set(told.codes)) codes.set(code, (codes.get(code) ?? 0) + 1);
-    if (told.milliseconds > slowest.milliseconds) slowest = { seed: told.seed, milliseconds: told.milliseconds };
-    if (told.problem) failures.push(told.problem);
-    else if (told.milliseconds > MOST_MILLISECONDS) {
-      const { path, text, how } = mutantOf(programs, told.seed);
-      failures.push(
-        `seed ${told.seed}, ${path}, ${how}: took ${Math.round(told.milliseconds)} ms\n---- the program\n${text}\n----`,
-      );
+  const take = (mutant: Told): void => {
+    const { seed, milliseconds } = mutant;
+    counts[mutant.outcome]++;
+    if (mutant.isLarge) counts.large++;
+    for (const code of new Set(mutant.codes)) codes.set(code, (codes.get(code) ?? 0) + 1);
+    if (milliseconds > slowest.milliseconds) slowest = { seed, milliseconds };
+    if (mutant.problem) failures.push(mutant.problem);
+    else if (milliseconds > MOST_MILLISECONDS) {
+      const { path, text, how } = mutantOf(programs, seed);
+      const took = `took ${Math.round(milliseconds)} ms`;
+      failures.push(`seed ${seed}, ${path}, ${how}: ${took}\n---- the program\n${text}\n----`);
     }
   };
   for (let at = first; at < end; ) {
-    const stopped = await runThread(programs, at, end, tell);
+    const stopped = await runThread(programs, at, end, take);
     if (!stopped) break;
     const { path, text, how } = mutantOf(programs, stopped.seed);
     failures.push(`seed ${stopped.seed}, ${path}, ${how}: ${stopped.why}\n---- the program\n${text}\n----`);
@@ -51,7 +51,7 @@ function runThread(
   programs: Work["programs"],
   first: number,
   end: number,
-  tell: (told: Told) => void,
+  take: (mutant: Told) => void,
 ): Promise<{ readonly seed: number; readonly why: string } | undefined> {
   const at = new SharedArrayBuffer(4);
   const place = new Int32Array(at);
@@ -75,8 +75,19 @@ function runThread(
       clearInterval(watch);
       done(stopped);
     };
-    worker.on("message", tell);
+    worker.on("message", take);
     worker.on("error", (error) => finish({ seed: Atomics.load(place, 0), why: `ends the thread: ${error}` }));
     worker.on("exit", () => finish());
   });
+}
+
+/** What came of a campaign, in two lines. */
+export function told(result: Result, programs: number, first: number, count: number): string {
+  const { refused, correct, large, codes, slowest } = result;
+  const common = [...codes].sort(([, a], [, b]) => b - a).map(([code, times]) => `${code} ${times}`);
+  return (
+    `${count} mutants of ${programs} programs, seeds ${first} to ${first + count - 1}: ${refused} refused, ${correct} correct ` +
+    `(${large} too large to compile), slowest ${Math.round(slowest.milliseconds)} ms (seed ${slowest.seed})\n` +
+    `${codes.size} codes: ${common.join(", ")}`
+  );
 }

@@ -23,10 +23,15 @@ export interface Told {
   readonly problem?: string;
 }
 
-/** The mutant of a seed. */
+/** The mutant of a seed; short programs, which take little time, are mutated more often. */
 export function mutantOf(programs: Work["programs"], seed: number) {
   const next = randomNumbers(seed);
-  const [path, text] = programs[Math.floor(next() * programs.length)] ?? ["empty.tfg", ""];
+  const weightOf = (text: string): number => 1 / (text.length + 500);
+  let at = next() * programs.reduce((sum, [, text]) => sum + weightOf(text), 0);
+  const [path, text] = programs.find(([, own]) => {
+    at -= weightOf(own);
+    return at < 0;
+  }) ?? ["empty.tfg", ""];
   return { path, ...mutate(text, next) };
 }
 

@@ -2,7 +2,7 @@
   const F = new Float32Array(memory);
   const I = new Int32Array(memory);
 
-  // samples/session/session.tfg:21
+  // samples/session/session.tfg:22
   function k_matmul_add(in0, in1, in2, out3, N) {
     const size = N;
     const x_1 = F[in1];

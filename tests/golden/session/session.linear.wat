@@ -1,6 +1,6 @@
 (module
   (import "m" "m" (memory 1))
-  ;; samples/session/session.tfg:21
+  ;; samples/session/session.tfg:22
   (func $k_matmul_add (param $in0 i32) (param $in1 i32) (param $in2 i32) (param $out3 i32) (param $N i32)
     (local $x_2 f32) (local $span i32) (local $i0 i32) (local $k i32) (local $p0 i32) (local $c v128)
     (local $sum v128) (local $lanes v128) (local $mul v128) (local $pair v128)
