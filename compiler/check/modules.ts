@@ -297,7 +297,7 @@ export class Modules {
       this.#reporter.report({
         code: text === undefined ? "TFG0601" : "TFG0603",
         message: text === undefined ? `cannot read \`${path}\`` : `\`${path}\` is empty`,
-        primary: { span, text: text === undefined ? "" : "imported here" },
+        primary: { span, text: text === undefined ? "no such file, or none that can be read" : "imported here" },
         helps:
           text === undefined && !file.endsWith(".tfg")
             ? [{ text: `"${file}.tfg"`, edits: [{ span, text: `"${file}.tfg"` }] }]
