@@ -108,7 +108,8 @@ function compute(e: Expression, at: Assignment): number {
     case "ceil":
       return Math.ceil(compute(e.a, at) / e.by);
     case "over":
-      return Math.floor(compute(e.a, at) / (e.times * (at[e.name] ?? 1)));
+      // What is substituted for a size may be 0: of that nothing is promised.
+      return at[e.name] === 0 ? Number.NaN : Math.floor(compute(e.a, at) / (e.times * (at[e.name] ?? 1)));
     case "%": {
       const a = compute(e.a, at);
       return a - e.by * Math.floor(a / e.by);

@@ -196,7 +196,17 @@ export function factsOf(given: readonly Fact[]): Facts {
   let all = known();
 
   return {
-    normal: (dim) => (substitution.size === 0 || literalOf(dim) !== undefined ? dim : restored(reduced(dim))),
+    normal(dim) {
+      if (substitution.size === 0 || literalOf(dim) !== undefined) return dim;
+      // Restored divisions may be exact only by facts that were learned later: those go away the second time.
+      let last = dim;
+      for (let round = 0; round < 8; round++) {
+        const next = restored(reduced(last));
+        if (next.key === last.key) break;
+        last = next;
+      }
+      return last;
+    },
     equal(a, b) {
       if (a.key === b.key) return true;
       const difference = reduced(subDims(a, b));
