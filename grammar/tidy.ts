@@ -189,6 +189,18 @@ class Tidier {
     const [before, after] = [this.out.at(-1), this.words[this.at + 1]];
     const isJoined = (before && t.endOf(before) === span.start) || after?.startOffset === span.end;
     if (isJoined) this.damage.push({ at: span.start, toEnd: false });
+    if (before && /^\.\d+$/.test(text) && t.endOf(before) === span.start && endsValue(before)) {
+      const help = "take several results apart by name: `a, b = …`";
+      this.say(
+        "TFG0101",
+        "results are not selected by number",
+        span,
+        "a result has a name, an element stands in `[ ]`",
+        help,
+      );
+      this.replace(word, t.FloatLiteral);
+      return;
+    }
     const [message, right] = ((): [string, string | undefined] => {
       if (text.includes("_")) return ["a number has no `_` between its digits", text.replaceAll("_", "")];
       if (/^0x/i.test(text)) return ["expected digits after `0x`", undefined];

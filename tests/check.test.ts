@@ -341,6 +341,22 @@ values("of configs are set from outside, and must fit", () => {
   assert.equal(codesOf(text, { set: new Map([["UNIT", "4"]]) }), ["TFG0201"]);
 });
 
+values("a const is known to the compiler; a node of a run is none", () => {
+  const program = (value: string): string => `const T = iota(3)
+    graph g[N] { input x: f32[N]  param w: f32[3] = zeros  const k = ${value}  output y = k as f32  output z = x * w[0] }`;
+  for (const value of [
+    "N * 2 + 1",
+    "iota(N)",
+    "T * 2",
+    "sqrt(2.0) + T as f32",
+    "one_hot(T, 4)",
+    "while(0, max=2, fn(c) => c + 1)",
+  ])
+    assert.equal(codesOf(program(value)), [], value);
+  for (const value of ["x", "sum(w)", "2.0 * x[0]", "random_uniform([2]) * 1.0", "while(x[0], max=2, fn(c) => c + 1)"])
+    assert.equal(codesOf(program(value)), ["TFG0210"], value);
+});
+
 values("adapt to the tensor they meet, and a size can be a number of it", () => {
   const graph = graphOf(`graph g[N, D] where D % 4 == 0 {
     input x: f32[N, D]

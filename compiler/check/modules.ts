@@ -47,6 +47,9 @@ export class Modules {
   /** By path, and by path and settings where an import sets configs. */
   readonly #loaded = new Map<string, MutableModule>();
   readonly #reporter: Reporter;
+  readonly #prelude = new Map<string, ModuleItem | undefined>();
+  /** How many files of the library are being read: until then names may be missing that they define further on. */
+  #reading = 0;
 
   constructor(sources: Sources, reporter: Reporter) {
     this.#sources = sources;
@@ -85,12 +88,23 @@ export class Modules {
     const known = this.#loaded.get(path);
     if (known) return known;
     const text = this.#sources.library.get(name);
-    return text === undefined ? undefined : this.#loadLibrary(path, text);
+    if (text === undefined) return undefined;
+    this.#reading++;
+    const module = this.#loadLibrary(path, text);
+    this.#reading--;
+    return module;
   }
 
   /** A name that every file sees without an import. */
   preludeItem(name: string): ModuleItem | undefined {
     if (name.startsWith("_")) return undefined;
+    if (this.#prelude.has(name)) return this.#prelude.get(name);
+    const found = this.#findInPrelude(name);
+    if (this.#reading === 0) this.#prelude.set(name, found);
+    return found;
+  }
+
+  #findInPrelude(name: string): ModuleItem | undefined {
     for (const part of PRELUDE) {
       const item = this.library(part)?.items.get(name);
       if (item?.kind === "declaration" && item.module.path === `${part}.tfg` && item.declaration.kind !== "graph")
@@ -297,7 +311,7 @@ export class Modules {
       this.#reporter.report({
         code: text === undefined ? "TFG0601" : "TFG0603",
         message: text === undefined ? `cannot read \`${path}\`` : `\`${path}\` is empty`,
-        primary: { span, text: text === undefined ? "" : "imported here" },
+        primary: { span, text: text === undefined ? "no such file, or none that can be read" : "imported here" },
         helps:
           text === undefined && !file.endsWith(".tfg")
             ? [{ text: `"${file}.tfg"`, edits: [{ span, text: `"${file}.tfg"` }] }]

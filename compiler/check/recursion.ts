@@ -41,7 +41,7 @@ export function checkRecursion(check: Check, modules: readonly Module[]): void {
                 .map((name) => `\`${name}\``)
                 .join(" and ")} call each other`,
         primary: { span, text: names.join(" -> ") },
-        notes: ["functions are elaborated in place, so recursion would not end"],
+        notes: ["a call is written out when compiling, and this one would never end"],
         helps: [{ text: "`repeat(x, n, fn(h, i) => …)` unrolls a fixed number of steps" }],
       });
     }

@@ -12,6 +12,7 @@ import type {
   TypeSyntax,
 } from "../../grammar/syntax.ts";
 import { formatDim, literalOf } from "../ir/dims.ts";
+import type { ValueId } from "../ir/graph.ts";
 import { runUpdate } from "./effects.ts";
 import { BOTTOM, describe, type Entity, isNumber } from "./entity.ts";
 import type { Frame } from "./frame.ts";
@@ -323,9 +324,37 @@ export function annotated(frame: Frame, entity: Entity, type: TypeSyntax, span: 
   return isNumber(given) ? { ...given, dtype: declared.dtype } : given;
 }
 
-/** A compile-time value: numbers, strings, lists, functions; or a tensor, which then is a node like any other. */
+/** What a value depends on if it differs from run to run. */
+const ofRuns: ReadonlySet<string> = new Set(["input", "variable", "random_key"]);
+
+/** A compile-time value: numbers, strings, lists, functions; or a tensor of such, which then is a node like any other. */
 export function constValue(frame: Frame, statement: ConstStatement): Entity {
   const entity = frame.check.evaluate({ ...frame, place: frame.place.binding(statement.name.text) }, statement.value);
   if (entity.kind === "bottom") return BOTTOM;
+  if (entity.kind === "tensor" && differsByRun(frame, entity.value)) {
+    const { name, span, value } = statement;
+    const start = span.file.text.lastIndexOf("const", name.span.start);
+    const keyword = { ...span, start, end: name.span.start };
+    fail(frame, {
+      code: "TFG0210",
+      message: `\`${name.text}\` is a \`const\`, and its value is not known before a run`,
+      primary: { span: value.span, text: describe(entity) },
+      related: [{ span: { ...keyword, end: start + "const".length }, text: "a `const` is known to the compiler" }],
+      helps: [{ text: `${name.text} = ${spanText(value.span)}`, edits: [{ span: keyword, text: "" }] }],
+    });
+  }
   return statement.type ? annotated(frame, entity, statement.type, statement.value.span) : entity;
+}
+
+function differsByRun(frame: Frame, value: ValueId): boolean {
+  const seen = new Set<ValueId>();
+  const open = [value];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (seen.has(id)) continue;
+    seen.add(id);
+    const { op, args } = frame.builder.valueAt(id);
+    if (ofRuns.has(op)) return true;
+    open.push(...args);
+  }
+  return false;
 }

@@ -1,5 +1,5 @@
 /** The front of the compiler as the commands use it: a path in, graphs out, messages on stderr. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import picocolors from "picocolors";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { printSyntax as printTree } from "../../grammar/print.ts";
@@ -11,21 +11,13 @@ import { render as renderText } from "../diagnostics/render.ts";
 import type { Graph } from "../ir/graph.ts";
 import { nodeNames, selectOutputs, UnknownNode } from "../passes/select-outputs.ts";
 import { library } from "../std/sources.ts";
-import { readSource } from "./files.ts";
+import { readImported, readSource } from "./files.ts";
 import { resolvePackage } from "./imports.ts";
 import type { Terminal } from "./terminal.ts";
 import { didYouMean, UsageError } from "./usage.ts";
 
 export const render = (diagnostic: Diagnostic): string =>
   renderText(diagnostic, { color: process.stderr.isTTY === true && picocolors.isColorSupported });
-
-function readOrUndefined(path: string): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
-  } catch {
-    return undefined;
-  }
-}
 
 export interface Checked {
   readonly graphs: readonly Graph[];
@@ -56,7 +48,7 @@ export async function diagnose(path: string, settings: CheckSettings): Promise<C
     if ("problem" in source) return { graphs: [], tests: [], diagnostics: [source.problem] };
   }
   const given = text ?? (isOfLibrary ? ofLibrary : undefined);
-  const read = (other: string): string | undefined => (other === path ? given : undefined) ?? readOrUndefined(other);
+  const read = (other: string): string | undefined => (other === path ? given : undefined) ?? readImported(other);
   return checkProgram({ path, read, resolve: resolvePackage, library, set, nodes: new Set(nodes), bounds, tests });
 }
 

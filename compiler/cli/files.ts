@@ -15,14 +15,27 @@ const longestSource = 4 * 2 ** 20;
 
 /** Read at once: to wait would be to start Node's pool of threads, which costs more than reading a source. */
 export async function readSource(path: string): Promise<Source> {
-  return readFrom(path, () => {
-    const status = statSync(path);
-    // Opening a pipe waits for a writer, reading a device may never end.
-    if (!status.isFile() && !status.isDirectory()) throw new Error("it is a pipe or a device, not a file");
-    refuseLong(status.size);
-    return readFileSync(path);
-  });
+  return readFrom(path, () => readBytes(path));
 }
+
+/** The text of an imported file; undefined if it cannot be read. */
+export function readImported(path: string): string | undefined {
+  try {
+    return textOf(readBytes(path));
+  } catch {
+    return undefined;
+  }
+}
+
+function readBytes(path: string): Uint8Array {
+  const status = statSync(path);
+  // Opening a pipe waits for a writer, reading a device may never end.
+  if (!status.isFile() && !status.isDirectory()) throw new Error("it is a pipe or a device, not a file");
+  refuseLong(status.size);
+  return readFileSync(path);
+}
+
+const textOf = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 
 function refuseLong(size: number): void {
   if (size > longestSource) throw new Error(`it has ${size} bytes, and a source at most ${longestSource}`);
@@ -36,7 +49,7 @@ async function readFrom(path: string, read: () => Uint8Array | Promise<Uint8Arra
   try {
     const bytes = await read();
     refuseLong(bytes.length);
-    return { file: sourceFile(path, new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };
+    return { file: sourceFile(path, textOf(bytes)) };
   } catch (error) {
     return { problem: unreadable(path, reasonOf(error)) };
   }

@@ -216,12 +216,14 @@ function operator(name: Operator, e: Expr & { readonly args: readonly Expr[] }):
     case "min":
     case "max":
       return call(`Math.${name}`, ...parts);
-    case "float":
     case "promote":
     case "demote":
       return a;
+    // Beyond 2^24 f32 does not have every integer. What compares such a number, or converts it back, sees that.
+    case "float":
+      return call("Math.fround", a);
     case "float_u":
-      return unsigned(a);
+      return call("Math.fround", unsigned(a));
     case "int":
       return wrapped(call("Math.max", atom("-2147483648"), call("Math.min", atom("2147483647"), a)));
     case "int_u":

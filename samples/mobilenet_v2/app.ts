@@ -12,7 +12,7 @@ const image = Float32Array.from({ length: side * side * 3 }, (_, i) => {
 
 await using session = await createSession({ seed: 2 });
 // Nobody has trained these weights, so the classes mean nothing. Initial values are meant for training, where the batch
-// normalises; with the variances at 1 the signal would fade on its way through 52 layers.
+// normalises; with the variances at 1 the signal would fade on its way through 52 convolutions.
 for (const [name, param] of Object.entries(session.params))
   if (name.endsWith("gamma")) await param.set(new Float32Array(param.shape[0]).fill(3));
 const { probs } = await session.run("probs", { image });

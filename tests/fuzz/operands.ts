@@ -14,7 +14,6 @@ import {
   type Type,
   Unfit,
 } from "./block.ts";
-import type { Size } from "./sizes.ts";
 
 /** Beyond this an operand is drawn together before it is used. */
 const CALM = 40;

@@ -121,7 +121,8 @@ one is unknown, feed \`{ data, shape }\` or name them: \`{ dims: { N: 8 } }\`.`,
   {
     code: "TFG0810",
     title: "a session that is closed",
-    text: "A session is closed by `close`, or at the end of the block of its `using`. Its memory is gone then.",
+    text: `A session is closed at the end of the block of its \`await using\` or \`using\`, or by \`session[Symbol.dispose]()\`.
+Nothing runs in it then.`,
     run: {
       program: fed,
       wrong: 'session[Symbol.dispose]()\nawait session.run("y", { x: new Float32Array(8) })',

@@ -140,7 +140,8 @@ checked when the inputs are fed. Or change one of the shapes.`,
   {
     code: "TFG0317",
     title: "an `assert` that is false or cannot be evaluated",
-    text: "An `assert` is checked when compiling, or before a run from dimensions and host scalars; never on a device.",
+    text: `An \`assert\` is checked when compiling, or before a run from dimensions and integer states of rank 0. What kernels
+compute is not known then.`,
     wrong: `config D: int = 10
 config HEADS: int = 4
 graph g[N] {

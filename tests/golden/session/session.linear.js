@@ -35,7 +35,7 @@
     for (let r0 = 0; r0 < size; r0++) {
       sum = sum + F[in0 + r0];
     }
-    F[out1] = sum / size;
+    F[out1] = sum / Math.fround(size);
   }
   return {
     run(block) {
