@@ -154,4 +154,21 @@ test("a scalar has the bits that a vector lane has", async () => {
   }
 });
 
+test("every NaN stays one, whatever its bits are", async () => {
+  const bits = [0x7fc00000, 0xffc00000, 0x7fffffff, 0xffffffff, 0x7fc00001, 0x7fc000ff, 0xffd5aaaa, 0x7fc12345];
+  const nans = new Float32Array(Uint32Array.from(bits).buffer);
+  for (const fn of ["exp", "log", "sqrt", "rsqrt", "sin", "cos", "tanh", "erf", "floor", "ceil", "round", "abs", "neg"])
+    for (const [target, result] of await apply(fn, nans))
+      result.forEach((x, i) => {
+        assert.ok(Number.isNaN(x), `${target}: ${fn} of the NaN ${bits[i]?.toString(16)} is ${x}`);
+      });
+  const ones = new Float32Array(nans.length).fill(1.5);
+  for (const fn of ["add", "mul", "div", "mod", "pow", "minimum", "maximum"])
+    for (const operands of [[nans, ones] as const, [ones, nans] as const])
+      for (const [target, result] of await apply(fn, ...operands))
+        result.forEach((x, i) => {
+          assert.ok(Number.isNaN(x), `${target}: ${fn} with the NaN ${bits[i]?.toString(16)} is ${x}`);
+        });
+});
+
 test.run();

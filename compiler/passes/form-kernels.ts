@@ -299,6 +299,8 @@ function neededFor(graph: Graph, target: ValueId): ReadonlySet<ValueId> {
 /** The value that is the `i`-th stack of a loop, if anything reads it. */
 function stackOf(graph: Graph, loop: Loop, i: number): ValueId | undefined {
   const index = loop.carries.length + i;
+  // The first result is the loop itself: of one without carries, that is a stack.
+  if (index === 0) return loop.node;
   const found = graph.values.findIndex(
     (value) => value.op === "part" && value.args[0] === loop.node && value.attributes.index === index,
   );

@@ -66,7 +66,9 @@ class Lanes {
     const shifted = this.madd(inside, this.f(Math.LOG2E), this.f(12582912));
     const n = this.keep(op("sub", shifted, this.f(12582912)));
     const r = this.madd(n, this.f(2.1219444e-4), this.madd(n, this.f(-0.693359375), inside));
-    return this.scaled(this.expReduced(r), this.keep(op("sub", this.asInt(shifted), this.i(0x4b400000))));
+    const result = this.scaled(this.expReduced(r), this.keep(op("sub", this.asInt(shifted), this.i(0x4b400000))));
+    // What a NaN has in its low bits would be taken for a power of two, and make a number of it.
+    return this.keep(this.asFloat(op("or", this.asInt(result), compare("ne", x, x))));
   }
 
   /** `x = m 2^e` with m within sqrt(1/2) .. sqrt(2); x is positive and finite, subnormals included. */

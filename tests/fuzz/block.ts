@@ -59,6 +59,8 @@ export interface Program {
   /** The least value of each dim that is in scope somewhere. */
   readonly least: Record<string, number>;
   names: number;
+  /** Layers of the library that other calls can share: the call without its operand, the size it takes, the one it gives. */
+  readonly instances: { readonly call: string; readonly takes: number; readonly gives: number }[];
   /** Whether steps off the safe path (division by what may be 0, logarithms of anything) are taken. */
   readonly isWild: boolean;
 }
@@ -117,7 +119,10 @@ export class Block {
     const name = this.name(stem);
     const annotation = this.random.chance(0.1) ? `: ${typeText(expression.type)}` : "";
     if (annotation) this.count("annotation");
-    this.lines.push(`${name}${annotation} = ${expression.text}`);
+    const statement = `${name}${annotation} = ${expression.text}`;
+    const isScoped = this.where === "graph" && this.random.chance(0.05);
+    if (isScoped) this.count("scope");
+    this.lines.push(isScoped ? `scope "${this.name("scope")}" { ${statement} }` : statement);
     const bound = { ...expression, text: name };
     this.values.push(bound);
     return bound;

@@ -14,7 +14,9 @@ function inside(block: Block, values: readonly Expression[]): Block {
   const { random } = block;
   // Some of what is outside is read in the body too.
   const outer = block.values.filter(() => random.chance(0.4));
-  return new Block(block.program, "loop", block.dims, [...outer, ...values], block.depth + 1);
+  // A loop of a `def` calls no layers either.
+  const where = block.where === "def" ? "def" : "loop";
+  return new Block(block.program, where, block.dims, [...outer, ...values], block.depth + 1);
 }
 
 /** What a carried value becomes: it must not run away over the iterations. */

@@ -45,14 +45,15 @@ export const feedsOf = (graph: Graph, sizes: Numbers, seed: number): Map<string,
     }),
   );
 
-/** Each float moved by about one unit in its last place. */
+/** Each float moved by one to sixteen units in its last place: less than results may differ by. */
 export function nudged(arrays: ReadonlyMap<string, NdArray>, seed: number): Map<string, NdArray> {
   const next = randomNumbers(seed);
+  const by = 2 ** -(22 - 2 * (seed % 3));
   return new Map(
     [...arrays].map(([name, array]): [string, NdArray] => [
       name,
       array.dtype === "f32"
-        ? { ...array, data: array.data.map((x) => x * (1 + (next() - 0.5) * 2 ** -22) + (next() - 0.5) * 2 ** -24) }
+        ? { ...array, data: array.data.map((x) => x * (1 + (next() - 0.5) * by) + (next() - 0.5) * by * 0.25) }
         : array,
     ]),
   );

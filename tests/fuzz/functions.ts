@@ -241,12 +241,35 @@ function layerCall(block: Block, text: string, feature: string): string {
 }
 
 const dense: Production = (block) => {
-  const { random } = block;
+  const { random, program } = block;
   const x = lastKnown(block, 1);
+  const takes = required(x.type.shape.at(-1)?.literal);
+  const rows = x.type.shape.slice(0, -1);
+  const typed = (text: string, units: number): Expression => ({
+    text,
+    type: { dtype: "f32", shape: [...rows, Size.of(units)] },
+    bound: 2 * x.bound,
+  });
+  const shared = program.instances.filter((own) => own.takes === takes);
+  if (block.where === "graph" && shared.length > 0 && random.chance(0.6)) {
+    const own = random.of(shared);
+    block.count("reuse=");
+    return typed(`dense(${x.text}, ${own.call.replace("name=", "reuse=")})`, own.gives);
+  }
   const units = 1 + random.below(9);
   const extra = random.of(["", ", relu", ", act=tanh", ", use_bias=false", ", sigmoid"]);
-  const text = layerCall(block, `dense(${x.text}, ${units}${extra})`, "dense");
-  return { text, type: { dtype: "f32", shape: [...x.type.shape.slice(0, -1), Size.of(units)] }, bound: 2 * x.bound };
+  if (block.where === "graph" && random.chance(0.3)) {
+    // In a statement of its own: what is not written after all cannot be shared.
+    const call = `${units}${extra}, name="${block.name("own")}"`;
+    const named = block.name("v");
+    block.lines.push(`${named} = dense(${x.text}, ${call})`);
+    block.count("library: dense");
+    program.instances.push({ call, takes, gives: units });
+    const made = typed(named, units);
+    block.values.push(made);
+    return made;
+  }
+  return typed(layerCall(block, `dense(${x.text}, ${units}${extra})`, "dense"), units);
 };
 
 const norms: Production = (block) => {

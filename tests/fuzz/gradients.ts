@@ -58,7 +58,7 @@ const gradient: Production = (block) => {
 const second: Production = (block) => {
   if (block.where !== "graph") throw new Unfit();
   const x = block.find((type) => isFloat(type) && type.shape.length <= 2);
-  if (!/^\w+$/.test(x.text)) throw new Unfit();
+  if (!/^[a-jl-z]\w*$/.test(x.text)) throw new Unfit();
   const [inner, slope] = [block.name("e"), block.name("d")];
   block.count("grad of a grad");
   block.lines.push(`${inner} = sum(sin(${x.text}) * tanh(${x.text}))`, `${slope} = grad(${inner}, ${x.text})`);

@@ -139,6 +139,7 @@ export function write(seed: number, statements?: number): Written {
     library: [],
     least: {},
     names: 0,
+    instances: [],
     isWild: random.chance(0.12),
   };
   const dims = dimsOf(random);
