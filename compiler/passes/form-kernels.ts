@@ -35,7 +35,18 @@ export function formKernels(
 ): FormedProgram {
   const isDerived = withSiblings(graph, withProducers(graph, roots, derived));
   const { buffers, bufferOf, add } = placeValues(graph, loops, roots, isDerived);
-  const stepOf = (id: ValueId, { nest, inlined, owners }: Lowered, region?: RegionId): LoopStep => {
+  const needed = new Set<ValueId>();
+  /** The step of a kernel, or an empty one if something that it reads needs a buffer first: all that do are found. */
+  const stepOf = (id: ValueId, lowered: () => Lowered, region?: RegionId): LoopStep => {
+    try {
+      return loweredStep(id, lowered(), region);
+    } catch (problem) {
+      if (!(problem instanceof NeedsBuffer)) throw problem;
+      for (const value of problem.values) needed.add(value);
+      return { name: "waiting", nests: [], spans: [], values: [] };
+    }
+  };
+  const loweredStep = (id: ValueId, { nest, inlined, owners }: Lowered, region?: RegionId): LoopStep => {
     const unified = unifyRows(nest);
     requireHoisted(unified, owners, id);
     const values = [...inlined].sort((a, b) => a - b);
@@ -53,9 +64,8 @@ export function formKernels(
     region: RegionId | undefined,
     place?: Parameters<typeof lowerCopy>[4],
   ): LoopStep => {
-    const lowered = lowerCopy(graph, value, (id) => bufferOf.get(id), target, place);
-    const step = stepOf(value, lowered, region);
-    return lowered.inlined.size === 0 ? { ...step, name: "copy", spans: [valueOf(graph, value).span] } : step;
+    const step = stepOf(value, () => lowerCopy(graph, value, (id) => bufferOf.get(id), target, place), region);
+    return step.values.length === 0 ? { ...step, name: "copy", spans: [valueOf(graph, value).span] } : step;
   };
   const isKernel = (id: ValueId): boolean =>
     roots.has(id) && buffers[bufferOf.get(id) ?? -1]?.alias === undefined && bufferOf.has(id);
@@ -63,14 +73,7 @@ export function formKernels(
   /** None for a further result of a routine, which writes them all at once. */
   const kernel = (id: ValueId, region?: RegionId): readonly LoopStep[] => {
     const routine = routineOf(graph, id);
-    if (routine === undefined)
-      return [
-        stepOf(
-          id,
-          lower(graph, id, (value) => bufferOf.get(value)),
-          region,
-        ),
-      ];
+    if (routine === undefined) return [stepOf(id, () => lower(graph, id, (value) => bufferOf.get(value)), region)];
     if (called.has(routine)) return [];
     called.add(routine);
     const name = kernelName(graph, routine, new Set([routine]));
@@ -246,6 +249,7 @@ export function formKernels(
     commits.push({ target, fresh, step: steps.push(step) - 1, value: source === undefined ? value : undefined });
     return fresh;
   });
+  if (needed.size > 0) throw new NeedsBuffer(...needed);
   return { program: { graph, buffers, derive, steps, regions, flows, outputs, updates }, commits, bufferOf };
 }
 
@@ -258,10 +262,10 @@ function copyStep(buffers: readonly Buffer[], from: BufferId, to: BufferId): Loo
   return { name: "copy", nests: [copyNest(source, from, to)], spans: [], values: [] };
 }
 
-/** Every value that a value is computed from, itself included. */
-function neededFor(graph: Graph, target: ValueId): ReadonlySet<ValueId> {
+/** Every value that these are computed from, themselves included. */
+function neededFor(graph: Graph, ...targets: readonly ValueId[]): ReadonlySet<ValueId> {
   const needed = new Set<ValueId>();
-  const pending = [target];
+  const pending = [...targets];
   for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
     if (needed.has(id)) continue;
     needed.add(id);
@@ -342,13 +346,7 @@ function placeValues(graph: Graph, { loops }: Loops, roots: ReadonlySet<ValueId>
 /** The derived values, and the roots that are computed for them alone. */
 function withProducers(graph: Graph, roots: ReadonlySet<ValueId>, derived: ReadonlySet<ValueId>): ReadonlySet<ValueId> {
   const all = new Set(derived);
-  const visit = (id: ValueId): void => {
-    for (const arg of valueOf(graph, id).args) {
-      if (roots.has(arg)) all.add(arg);
-      visit(arg);
-    }
-  };
-  for (const id of derived) visit(id);
+  for (const id of neededFor(graph, ...derived)) if (roots.has(id)) all.add(id);
   return all;
 }
 
