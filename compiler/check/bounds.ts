@@ -2,6 +2,7 @@
 import { addDims, type Dim, dimOf, literalOf, mulDims, ONE, scaleDim, subDims, ZERO } from "../ir/dims.ts";
 import type { Scalar } from "../ir/graph.ts";
 import type { Facts } from "./facts.ts";
+import { folding } from "../ops/scalars.ts";
 import { extremeDim, floorDiv } from "./numbers.ts";
 
 export interface AxisRange {
@@ -15,30 +16,32 @@ export interface AffineIndex {
 }
 
 /** The index as an affine function of the axes, where it is one. */
-export function affineIndex(scalar: Scalar): AffineIndex | undefined {
+export const affineIndex = (scalar: Scalar): AffineIndex | undefined => affine(scalar) || undefined;
+
+const affine = folding<AffineIndex | false>((scalar, within) => {
   switch (scalar.kind) {
     case "axis":
       return { times: new Map([[scalar.axis, ONE]]), plus: ZERO };
     case "constant":
-      return Number.isInteger(scalar.value) ? { times: new Map(), plus: dimOf(scalar.value) } : undefined;
+      return Number.isInteger(scalar.value) ? { times: new Map(), plus: dimOf(scalar.value) } : false;
     case "dim":
       return { times: new Map(), plus: scalar.dim };
     case "apply": {
-      const [a, b] = scalar.args.map(affineIndex);
-      if (!a) return undefined;
+      const [a, b] = scalar.args.map(within);
+      if (!a) return false;
       if (scalar.fn === "neg") return combine(a, dimOf(-1), { times: new Map(), plus: ZERO }, ONE);
-      if (!b) return undefined;
+      if (!b) return false;
       if (scalar.fn === "add") return combine(a, ONE, b, ONE);
       if (scalar.fn === "sub") return combine(a, ONE, b, dimOf(-1));
-      if (scalar.fn !== "mul") return undefined;
+      if (scalar.fn !== "mul") return false;
       const nothing = { times: new Map(), plus: ZERO };
       if (b.times.size === 0) return combine(a, b.plus, nothing, ONE);
-      return a.times.size === 0 ? combine(b, a.plus, nothing, ONE) : undefined;
+      return a.times.size === 0 ? combine(b, a.plus, nothing, ONE) : false;
     }
     default:
-      return undefined;
+      return false;
   }
-}
+});
 
 function combine(a: AffineIndex, p: Dim, b: AffineIndex, q: Dim): AffineIndex {
   const times = new Map<number, Dim>();
@@ -58,17 +61,36 @@ export interface IndexRange {
   readonly high?: Dim;
 }
 
+/** A bound that takes more letters to write is none: choices between products of choices grow with every step. */
+const LONGEST = 400;
+const isShort = (bound: Dim): boolean => bound.key.length <= LONGEST;
+
 const range = (low: Dim | undefined, high: Dim | undefined): IndexRange => ({
-  ...(low ? { low } : {}),
-  ...(high ? { high } : {}),
+  ...(low && isShort(low) ? { low } : {}),
+  ...(high && isShort(high) ? { high } : {}),
 });
 
+/** Of two bounds on one side, both of which hold: the closer one, or the simpler one where that is a long choice. */
+function closer(x: Dim, y: Dim, choose: (x: Dim, y: Dim) => Dim): Dim {
+  const closest = choose(x, y);
+  if (closest.key.length <= 2 * Math.min(x.key.length, y.key.length) + LONGEST / 8) return closest;
+  return x.key.length < y.key.length ? x : y;
+}
+
 /** All values that an index takes lie in this range. */
-export function indexRange(scalar: Scalar, axes: readonly AxisRange[], facts: Facts): IndexRange {
-  const affine = affineIndex(scalar);
-  if (affine) return affineRange(affine, axes, facts);
+export const indexRange = (scalar: Scalar, axes: readonly AxisRange[], facts: Facts): IndexRange =>
+  folding<IndexRange>((part, within) => rangeOf(part, within, axes, facts))(scalar);
+
+function rangeOf(
+  scalar: Scalar,
+  within: (part: Scalar) => IndexRange,
+  axes: readonly AxisRange[],
+  facts: Facts,
+): IndexRange {
+  const sum = affineIndex(scalar);
+  if (sum) return affineRange(sum, axes, facts);
   if (scalar.kind !== "apply") return scalar.dtype === "u32" ? { low: ZERO } : {};
-  const parts = scalar.args.map((arg) => indexRange(arg, axes, facts));
+  const parts = scalar.args.map(within);
   const [a, b, c] = parts;
   if (!a) return {};
   const both = (x: Dim | undefined, y: Dim | undefined, join: (x: Dim, y: Dim) => Dim): Dim | undefined =>
@@ -96,9 +118,12 @@ export function indexRange(scalar: Scalar, axes: readonly AxisRange[], facts: Fa
     }
     case "maximum":
       // max(a, b) is at least whichever bound is known.
-      return range(a.low && b?.low ? greater(a.low, b.low) : (a.low ?? b?.low), both(a.high, b?.high, greater));
+      return range(a.low && b?.low ? closer(a.low, b.low, greater) : (a.low ?? b?.low), both(a.high, b?.high, greater));
     case "minimum":
-      return range(both(a.low, b?.low, lesser), a.high && b?.high ? lesser(a.high, b.high) : (a.high ?? b?.high));
+      return range(
+        both(a.low, b?.low, lesser),
+        a.high && b?.high ? closer(a.high, b.high, lesser) : (a.high ?? b?.high),
+      );
     case "select":
       return range(both(b?.low, c?.low, lesser), both(b?.high, c?.high, greater));
     case "div": {

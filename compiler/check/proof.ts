@@ -26,8 +26,11 @@ import {
 
 /** How deep a proof may nest; what people write needs two or three. */
 const DEPTH = 7;
-/** How many sizes one search looks at. */
+/** How many sizes one search looks at; a long one counts as several. */
 const STEPS = 600;
+const TERMS_OF_A_STEP = 6;
+/** Sizes with more terms than this are not reasoned about: products of products, which no array has. */
+const TERMS = 64;
 /** Into how many cases a size may be split by remainders. */
 const CASES = 144;
 
@@ -190,8 +193,10 @@ class Proof {
   /** Proves `dim >= 0` from `facts >= 0`. */
   nonNegative(whole: Dim, facts: readonly Dim[] = this.#known.inequalities, depth = DEPTH): boolean {
     const { bounds } = this.#known;
+    if (whole.terms.length > TERMS) return false;
     if (bounds.ofDim(whole)[0] >= 0) return true;
-    if (depth === 0 || whole.terms.length === 0 || this.#steps-- <= 0) return false;
+    if (depth === 0 || whole.terms.length === 0 || this.#steps <= 0) return false;
+    this.#steps -= Math.ceil(whole.terms.length / TERMS_OF_A_STEP);
     const dim = tightened(whole);
     if (dim !== whole && bounds.ofDim(dim)[0] >= 0) return true;
     const attempt = `${depth} ${facts.length} ${dim.key}`;
@@ -246,6 +251,7 @@ class Proof {
         if (term.atoms.length === 0) continue;
         for (const same of fact.terms) {
           if (same.atoms.length === 0 || Math.sign(same.coefficient) !== Math.sign(term.coefficient)) continue;
+          if (this.#steps <= 0) return false;
           const monomial = quotient(term.atoms, same.atoms);
           if (!monomial || !uses(monomial)) continue;
           const times = dimOfTerm(1, monomial);

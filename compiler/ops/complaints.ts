@@ -35,15 +35,21 @@ export function castText(operand: Operand, to: DType): string {
   return `${needsParentheses(text) ? `(${text})` : text} as ${to}`;
 }
 
-/** The text of `whole` with the operand cast, and the edit that makes it so. */
-function castHelp(whole: Span, operand: Operand, to: DType): NonNullable<Complaint["helps"]>[number] {
-  const { span } = operand;
-  const cast = castText(operand, to);
-  const inside = whole.file === span.file && whole.start <= span.start && span.end <= whole.end;
-  const text = inside
-    ? whole.file.text.slice(whole.start, span.start) + cast + whole.file.text.slice(span.end, whole.end)
-    : cast;
-  return { text: text.includes("\n") || text.length > 60 ? cast : text, edits: [{ span, text: cast }] };
+/** The text of `whole` with the operands cast, and the edits that make it so. */
+function castHelp(whole: Span, operands: readonly Operand[], to: DType): NonNullable<Complaint["helps"]>[number] {
+  const edits = operands
+    .map((operand) => ({ span: operand.span, text: castText(operand, to) }))
+    .sort((a, b) => b.span.start - a.span.start);
+  const isInside = edits.every(
+    ({ span }) => whole.file === span.file && whole.start <= span.start && span.end <= whole.end,
+  );
+  // From the last to the first, so that positions before it stay.
+  const text = edits.reduce(
+    (now, { span, text }) => now.slice(0, span.start - whole.start) + text + now.slice(span.end - whole.start),
+    isInside ? spanText(whole) : "",
+  );
+  const isShort = isInside && !text.includes("\n") && text.length <= 60;
+  return { text: isShort ? text : edits.map((edit) => edit.text).join(", "), edits: edits.reverse() };
 }
 
 /** TFG0304 for operands of two dtypes; the less general one is to be cast. */
@@ -56,7 +62,7 @@ export function failMixed(call: PrimitiveCall, a: Operand, b: Operand): never {
     message: `\`${a.type.dtype}\` and \`${b.type.dtype}\` do not mix in \`${call.spelling}\``,
     primary: { span: call.operator, text: "" },
     related: [typeLabel(a), typeLabel(b)],
-    helps: canCast(from.type.dtype, to.type.dtype) ? [castHelp(call.span, from, to.type.dtype)] : [],
+    helps: canCast(from.type.dtype, to.type.dtype) ? [castHelp(call.span, [from], to.type.dtype)] : [],
   });
 }
 
@@ -68,15 +74,23 @@ const CLASS_NAMES: Readonly<Record<DTypeClass, string>> = {
   any: "numbers or bools",
 };
 
-/** TFG0304 for an operand of a dtype that the operation does not take. */
-export function failClass(call: PrimitiveCall, operand: Operand, takes: DTypeClass): never {
+/** TFG0304 for an operand of a dtype that the operation does not take; `together` are those that must be of one dtype. */
+export function failClass(
+  call: PrimitiveCall,
+  operand: Operand,
+  takes: DTypeClass,
+  together: readonly Operand[] = [operand],
+): never {
   const { dtype } = operand.type;
   const isStorage = isStorageOnly(dtype);
+  // `image + image`: one cast alone would leave two dtypes that do not mix. Numbers adapt.
+  const isNumber = ({ span }: Operand): boolean => /^-?[\d.]/.test(spanText(span));
+  const alike = together.filter((other) => other === operand || (other.type.dtype === dtype && !isNumber(other)));
   const to: DType | undefined =
     takes === "float" ? "f32" : takes === "bool" ? undefined : takes === "int" ? "i32" : "f32";
   const helps: Complaint["helps"] =
     to !== undefined && canCast(dtype, to)
-      ? [castHelp(call.span, operand, to)]
+      ? [castHelp(call.span, alike, to)]
       : takes === "bool"
         ? [
             {

@@ -12,7 +12,7 @@ import { comprehensionOf } from "./attributes.ts";
 import { type Algebra, derivativeOf, isLinearFunction } from "./derivatives.ts";
 import { transposeRead } from "./index-maps.ts";
 import type { Dependence, Pullback, Vjp } from "./primitive.ts";
-import { folding, freeAxes, partsOf, rewriting, ScalarWriter, scalarText, withParts } from "./scalars.ts";
+import { folding, freeAxes, partsOf, rewriting, scalarNumbers, ScalarWriter, withParts } from "./scalars.ts";
 
 /** The vjp of a value that is `comprehension` of its operands. */
 export function pullComprehension(pullback: Pullback, comprehension: Comprehension): readonly (ValueId | undefined)[] {
@@ -77,6 +77,7 @@ class BodyPullback {
     const order = this.#ordered(body);
     const indices = this.#spatial.map((axis) => this.#writer.axis(axis));
     this.#handTo(body, this.#spatial, this.#writer.read(cotangent, indices));
+    const numberOf = scalarNumbers();
     const reads = new Map<string, Visit & { readonly scalar: { readonly kind: "read" } }>();
     for (const visit of order) {
       const { scalar, domain, cotangents } = visit;
@@ -89,7 +90,7 @@ class BodyPullback {
           this.#handTo(scalar.outside, domain, this.#whereOutside(scalar, total));
         if (!this.#pullback.wants(scalar.operand)) continue;
         // Reads of one element are one read.
-        const key = `${scalarText(scalar)}|${domain.join()}`;
+        const key = `${numberOf(scalar)}|${domain.join()}`;
         const before = reads.get(key);
         if (before) before.cotangents.push(total);
         else reads.set(key, { scalar, domain, cotangents: [total] });

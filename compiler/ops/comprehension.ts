@@ -34,6 +34,7 @@ class Evaluation {
   private readonly size: MeaningContext["size"];
   private readonly compiled = new Map<Scalar, Evaluate>();
   private readonly uses = new Map<Scalar, number>();
+  private readonly sums = new Map<Scalar, { readonly sum: Linear | undefined }>();
 
   constructor(comprehension: Comprehension, args: readonly NdArray[], size: MeaningContext["size"]) {
     this.comprehension = comprehension;
@@ -215,6 +216,14 @@ class Evaluation {
 
   /** The index as a sum over axes, where it is one. */
   private linear(scalar: Scalar): Linear | undefined {
+    const known = this.sums.get(scalar);
+    if (known) return known.sum;
+    const sum = this.linearOf(scalar);
+    this.sums.set(scalar, { sum });
+    return sum;
+  }
+
+  private linearOf(scalar: Scalar): Linear | undefined {
     const none = this.extents.map(() => 0);
     if (scalar.kind === "axis") return { plus: 0, times: none.map((_, axis) => (axis === scalar.axis ? 1 : 0)) };
     if (scalar.kind === "constant") return { plus: scalar.value, times: none };
@@ -244,6 +253,7 @@ class Translation {
   /** Index expression of each axis: given for the spatial ones, opened by its reduction for the others. */
   private readonly indices: Affine[];
   private readonly known = new Map<Scalar, ScalarId>();
+  private readonly positions = new Map<Scalar, { readonly at: Affine | undefined }>();
 
   constructor(build: NestBuilder, comprehension: Comprehension, at: readonly Affine[]) {
     this.build = build;
@@ -298,6 +308,14 @@ class Translation {
 
   /** The index as an affine function of axes, where it is one. */
   private affine(scalar: Scalar): Affine | undefined {
+    const known = this.positions.get(scalar);
+    if (known) return known.at;
+    const at = this.affineOf(scalar);
+    this.positions.set(scalar, { at });
+    return at;
+  }
+
+  private affineOf(scalar: Scalar): Affine | undefined {
     const { build } = this;
     if (scalar.dtype !== "i32") return undefined;
     if (scalar.kind === "axis") return this.axis(scalar.axis);

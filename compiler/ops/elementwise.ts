@@ -15,7 +15,7 @@ function commonDType(call: PrimitiveCall, operands: readonly Operand[], takes: S
   const [first, ...others] = operands;
   if (!first) throw new Error(`\`${call.spelling}\` has no operands`);
   for (const other of others) if (other.type.dtype !== first.type.dtype) failMixed(call, first, other);
-  for (const operand of operands) if (!belongsTo(operand.type.dtype, takes)) failClass(call, operand, takes);
+  for (const operand of operands) if (!belongsTo(operand.type.dtype, takes)) failClass(call, operand, takes, operands);
   return first.type.dtype;
 }
 

@@ -72,24 +72,37 @@ export const freeAxes = folding<ReadonlySet<number>>((scalar, parts) => {
   return axes;
 });
 
-/** Equal keys, equal values at every point. */
-export const scalarText = folding<string>((scalar, parts) => {
-  const inner = partsOf(scalar).map(parts).join(",");
+/**
+ * Numbers that are equal for scalars of equal values at every point, among those of one call. What is shared is named by
+ * its number: spelt out, `h * h + h` of `h` of `h` would double with every step.
+ */
+export function scalarNumbers(): (scalar: Scalar) => number {
+  const numbers = new Map<string, number>();
+  return folding<number>((scalar, parts) => {
+    const key = `${scalarText(scalar)}(${partsOf(scalar).map(parts).join()})`;
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
+    return number;
+  });
+}
+
+/** What a scalar does with its parts. */
+function scalarText(scalar: Scalar): string {
   switch (scalar.kind) {
     case "axis":
       return `a${scalar.axis}`;
     case "constant":
       return `${Object.is(scalar.value, -0) ? "-0" : scalar.value}:${scalar.dtype}`;
     case "dim":
-      return `d(${scalar.dim.key}):${scalar.dtype}`;
+      return `d${scalar.dim.key}:${scalar.dtype}`;
     case "read":
-      return `r${scalar.operand}${scalar.outside ? "?" : ""}[${inner}]`;
+      return `r${scalar.operand}:${scalar.dtype}${scalar.outside ? "?" : ""}`;
     case "apply":
-      return `${scalar.fn}:${scalar.dtype}(${inner})`;
+      return `${scalar.fn}:${scalar.dtype}`;
     case "reduce":
-      return `${scalar.monoid}{${scalar.axes.join()}}(${inner})`;
+      return `${scalar.monoid}{${scalar.axes.join()}}:${scalar.dtype}`;
   }
-});
+}
 
 /** An index as a sum of multiples of axes, where it is one. */
 export const affineScalar = folding<Affine | false>((scalar, parts) => {

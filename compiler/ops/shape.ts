@@ -150,20 +150,20 @@ export const transpose: Primitive = {
   doc: "`transpose(x, [perm])`: axis i of the result is axis perm[i] of `x`. Without `perm` a matrix is flipped.",
   signature: [
     { name: "x", kind: "tensor" },
-    { name: "perm", kind: "ints", default: [] },
+    { name: "perm", kind: "ints", default: [1, 0] },
   ],
   class: "view",
   infer(call) {
     const x = firstOf(call.operands);
     const { shape, dtype } = x.type;
     const given = argNumbers(call, "perm");
-    if (given.length === 0 && shape.length !== 2)
+    if (given.join() === "1,0" && shape.length !== 2)
       failRank(
         call,
         x,
-        `two dimensions, or an order of the axes as \`[${shape.map((_, i) => (i < 2 ? 1 - i : i)).join(", ")}]\``,
+        `two dimensions, or an order of the axes as \`[${shape.map((_, i) => (i < 2 && shape.length > 1 ? 1 - i : i)).join(", ")}]\``,
       );
-    const perm = given.length === 0 ? [1, 0] : given.map((axis) => (axis < 0 ? axis + shape.length : axis));
+    const perm = given.map((axis) => (axis < 0 ? axis + shape.length : axis));
     const isPermutation = perm.length === shape.length && shape.every((_, i) => perm.includes(i));
     if (!isPermutation)
       failArgument(

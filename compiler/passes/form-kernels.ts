@@ -34,11 +34,12 @@ export function formKernels(
   const derive = [...roots].sort((a, b) => a - b).flatMap((id) => (isDerived.has(id) ? former.kernel(id) : []));
   const outputs = former.outputs();
   // What only updates need comes last, so that they find nothing left that reads the old values.
-  const fetched = new Set(graph.outputs.flatMap(({ value }) => [...neededFor(graph, value)]));
+  const fetched = neededFor(graph, ...graph.outputs.map(({ value }) => value));
   const outermost = loops.loopOf.flatMap((loop, id) => (loop === undefined ? [id] : []));
   former.emit(outermost.filter((id) => fetched.has(id)));
   former.emit(outermost.filter((id) => !fetched.has(id)));
   const updates = former.updates();
+  if (former.waiting.size > 0) throw new NeedsBuffer(...former.waiting);
   const { steps, regions, flows, commits, buffers, bufferOf } = former;
   return { program: { graph, buffers, derive, steps, regions, flows, outputs, updates }, commits, bufferOf };
 }
@@ -50,6 +51,8 @@ class KernelFormer {
   readonly commits: Commit[] = [];
   readonly buffers: Buffer[];
   readonly bufferOf: Map<ValueId, BufferId>;
+  /** What needs a buffer before the kernels that read it can be formed: all such values are found in one go. */
+  readonly waiting = new Set<ValueId>();
   readonly #add: Placement["add"];
   readonly #graph: Graph;
   readonly #loops: Loops;
@@ -83,7 +86,7 @@ class KernelFormer {
     if (!this.#roots.has(id) || !buffer || buffer.alias !== undefined) return [];
     const routine = routineOf(this.#graph, id);
     const find = (value: ValueId): BufferId | undefined => this.bufferOf.get(value);
-    if (routine === undefined) return [this.#stepOf(id, lower(this.#graph, id, find), region)];
+    if (routine === undefined) return [this.#stepOf(id, () => lower(this.#graph, id, find), region)];
     if (this.#called.has(routine)) return [];
     this.#called.add(routine);
     const name = kernelName(this.#graph, routine, new Set([routine]));
@@ -241,13 +244,24 @@ class KernelFormer {
   }
 
   #copy(value: ValueId, target: BufferId, region: RegionId | undefined, place?: Parameters<typeof lowerCopy>[4]): void {
-    const lowered = lowerCopy(this.#graph, value, (id) => this.bufferOf.get(id), target, place);
+    const lowered = (): Lowered => lowerCopy(this.#graph, value, (id) => this.bufferOf.get(id), target, place);
     const step = this.#stepOf(value, lowered, region);
-    const isPlain = lowered.inlined.size === 0;
+    const isPlain = step.values.length === 0;
     this.steps.push(isPlain ? { ...step, name: "copy", spans: [valueOf(this.#graph, value).span] } : step);
   }
 
-  #stepOf(id: ValueId, { nest, inlined, owners }: Lowered, region: RegionId | undefined): LoopStep {
+  /** The step of a kernel, or an empty one if something that it reads needs a buffer first. */
+  #stepOf(id: ValueId, lowered: () => Lowered, region: RegionId | undefined): LoopStep {
+    try {
+      return this.#loweredStep(id, lowered(), region);
+    } catch (problem) {
+      if (!(problem instanceof NeedsBuffer)) throw problem;
+      for (const value of problem.values) this.waiting.add(value);
+      return { name: "waiting", nests: [], spans: [], values: [] };
+    }
+  }
+
+  #loweredStep(id: ValueId, { nest, inlined, owners }: Lowered, region: RegionId | undefined): LoopStep {
     const unified = unifyRows(nest);
     requireHoisted(unified, owners, id);
     const values = [...inlined].sort((a, b) => a - b);
@@ -284,10 +298,10 @@ class KernelFormer {
 
 const conditionOf = (graph: Graph, branch: ValueId): ValueId => valueOf(graph, branch).args[0] ?? -1;
 
-/** Every value that a value is computed from, itself included. */
-function neededFor(graph: Graph, target: ValueId): ReadonlySet<ValueId> {
+/** Every value that these are computed from, themselves included. */
+function neededFor(graph: Graph, ...targets: readonly ValueId[]): ReadonlySet<ValueId> {
   const needed = new Set<ValueId>();
-  const pending = [target];
+  const pending = [...targets];
   for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
     if (needed.has(id)) continue;
     needed.add(id);
@@ -310,13 +324,7 @@ function stackOf(graph: Graph, loop: Loop, i: number): ValueId | undefined {
 /** The derived values, and the roots that are computed for them alone. */
 function withProducers(graph: Graph, roots: ReadonlySet<ValueId>, derived: ReadonlySet<ValueId>): ReadonlySet<ValueId> {
   const all = new Set(derived);
-  const visit = (id: ValueId): void => {
-    for (const arg of valueOf(graph, id).args) {
-      if (roots.has(arg)) all.add(arg);
-      visit(arg);
-    }
-  };
-  for (const id of derived) visit(id);
+  for (const id of neededFor(graph, ...derived)) if (roots.has(id)) all.add(id);
   return all;
 }
 

@@ -12,6 +12,7 @@ import { type Comprehension, type Graph, type Scalar, type Value, type ValueId, 
 import type { LoopProgram } from "../ir/loops.ts";
 import { type LoopId, loopOfLeaf, type Loops, loopsOf } from "../ir/regions.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
+import { folding, partsOf } from "../ops/scalars.ts";
 import { primitives } from "../ops/table.ts";
 import { commitInPlace } from "./commit-in-place.ts";
 import { formKernels } from "./form-kernels.ts";
@@ -26,6 +27,18 @@ interface Use {
   /** The loop in which the root is computed. */
   readonly loop: LoopId | undefined;
 }
+/** How often one kernel computes an element of a value, at most: once for what reads it at its own index together. */
+interface Reads {
+  together: number;
+  apart: number;
+}
+
+/** Longer chains of inlined values are cut by a buffer: they are lowered by recursion. */
+const MAX_DEPTH = 150;
+/** So often at most one kernel computes a value at different indices; what differences of differences would double. */
+const MAX_READS = 16;
+/** So many cheap values in a row at most are computed again in each of several kernels. */
+const MAX_AGAIN = 4;
 
 export function fuse(graph: Graph): LoopProgram {
   checkParts(graph);
@@ -40,12 +53,14 @@ export function fuse(graph: Graph): LoopProgram {
       return commitInPlace(formKernels(graph, loops, roots, derived));
     } catch (problem) {
       if (!(problem instanceof NeedsBuffer)) throw problem;
-      // A reshape with a buffer that no axes can be split for is the buffer of what it shows, which needs one then.
-      const { op, args } = valueOf(graph, problem.value);
-      const isShown = forced.has(problem.value) && primitives[op]?.keepsOrder;
-      const needed = isShown ? (args[0] ?? problem.value) : problem.value;
-      if (forced.has(needed)) throw problem;
-      forced.add(needed);
+      const before = forced.size;
+      for (const value of problem.values) {
+        // A reshape with a buffer that no axes can be split for is the buffer of what it shows, which needs one then.
+        const { op, args } = valueOf(graph, value);
+        const isShown = forced.has(value) && primitives[op]?.keepsOrder;
+        forced.add(isShown ? (args[0] ?? value) : value);
+      }
+      if (forced.size === before) throw problem;
     }
   }
 }
@@ -103,11 +118,8 @@ function sourceOf(graph: Graph, id: ValueId): Value {
   return value.op === "part" ? { ...valueOf(graph, value.args[0] ?? -1), type: value.type } : value;
 }
 
-const hasReduction = (scalar: Scalar): boolean =>
-  scalar.kind === "reduce" ||
-  (scalar.kind === "apply" && scalar.args.some(hasReduction)) ||
-  (scalar.kind === "read" &&
-    (scalar.at.some(hasReduction) || (scalar.outside !== undefined && hasReduction(scalar.outside))));
+const hasReduction = (body: Scalar): boolean =>
+  folding<boolean>((scalar, within) => scalar.kind === "reduce" || partsOf(scalar).some(within))(body);
 
 const comprehensionOf = (value: Value): Comprehension | undefined =>
   primitives[value.op]?.class === "comprehension" ? (value.attributes.body as Comprehension) : undefined;
@@ -140,6 +152,18 @@ function howOperand(graph: Graph, value: Value, k: number): How {
   return isReducing(value) || kind === "branch" || kind === "routine" ? "repeated" : "inner";
 }
 
+/** How many reads of its operand `k` the body of a comprehension holds; everything else reads an operand once. */
+function readsInBody(value: Value, k: number): number {
+  const body = comprehensionOf(value);
+  if (!body) return 1;
+  let count = 0;
+  folding<boolean>((scalar, within) => {
+    if (scalar.kind === "read" && scalar.operand === k) count++;
+    return partsOf(scalar).map(within).length > 0;
+  })(body.body);
+  return count;
+}
+
 const compose = (outer: How, inner: How): How =>
   outer === "repeated" || inner === "repeated" ? "repeated" : outer === "same" ? inner : "inner";
 
@@ -152,18 +176,25 @@ function decideRoots(graph: Graph, { loops, loopOf }: Loops, forced: ReadonlySet
   const readers = countReaders(graph);
   const carries = reductionsCarried(graph, readers);
   const outputs = new Set([...graph.outputs, ...graph.updates].map(({ value }) => value));
-  const uses: Use[][] = graph.values.map(() => []);
+  const uses: Map<string, Use>[] = graph.values.map(() => new Map());
+  const reads: Map<ValueId, Reads>[] = graph.values.map(() => new Map());
+  /** The longest way of inlined values to the store of a kernel, and that of values which several kernels compute. */
+  const depth: number[] = graph.values.map(() => 0);
+  const again: number[] = graph.values.map(() => 0);
   const roots = new Set<ValueId>();
   /** Of a kernel: whether it holds a contraction or window, or else how many leading dims its rows have. */
   const holds = new Map<ValueId, "contraction" | number>();
 
   const decide = (id: ValueId, value: Value): boolean => {
-    const mine = uses[id] ?? [];
+    const mine = [...(uses[id]?.values() ?? [])];
     const [first] = mine;
     if (outputs.has(id) || forced.has(id) || !first) return true;
     const kind = primitives[value.op]?.class;
     if (kind === "routine") return true;
-    if (kind === "view" || value.op === "element") return false;
+    if ((depth[id] ?? 0) >= MAX_DEPTH) return true;
+    const isView = kind === "view" || value.op === "element";
+    if (timesRead(id) > (isView ? MAX_READS * MAX_READS : MAX_READS)) return true;
+    if (isView) return false;
     // What stands outside of a loop is computed once, not in every iteration.
     const isInvariant = mine.some((use) => use.loop !== loopOf[id]);
     if (isInvariant && (!isCheap(value) || (carries[id] ?? false))) return true;
@@ -173,7 +204,7 @@ function decideRoots(graph: Graph, { loops, loopOf }: Loops, forced: ReadonlySet
     // At another index than its own it may be read more than once: by a broadcast, or by each pass over a row.
     if (primitives[value.op]?.isCostly && mine.some((use) => use.how !== "same")) return true;
     if (!isReducing(value)) {
-      if (root === undefined) return !isCheap(value) || (carries[id] ?? false);
+      if (root === undefined) return !isCheap(value) || (carries[id] ?? false) || (again[id] ?? 0) >= MAX_AGAIN;
       // What a reduction becomes part of it stays with it: at the index of the store, or once per row.
       const rank = valueOf(graph, root).type.shape.length;
       return (
@@ -199,7 +230,32 @@ function decideRoots(graph: Graph, { loops, loopOf }: Loops, forced: ReadonlySet
   };
 
   const use = (value: ValueId | undefined, root: ValueId, how: How, loop: LoopId | undefined): void => {
-    if (value !== undefined) uses[value]?.push({ root, how, loop });
+    if (value !== undefined) uses[value]?.set(`${root} ${how} ${loop}`, { root, how, loop });
+  };
+  const timesRead = (id: ValueId): number =>
+    Math.max(...[...(reads[id]?.values() ?? [])].map(({ together, apart }) => together + apart));
+  /** Notes how the operands of a value are read by the kernels that compute it. */
+  const read = (id: ValueId, value: Value, isRoot: boolean): void => {
+    const kernels = isRoot
+      ? [[id, 1] as const]
+      : [...(reads[id] ?? [])].map(([k, { together, apart }]) => [k, together + apart] as const);
+    const isAgain = !isRoot && kernels.length > 1 && primitives[value.op]?.class !== "view";
+    value.args.forEach((arg, k) => {
+      if (isLeaf(valueOf(graph, arg))) return;
+      depth[arg] = Math.max(depth[arg] ?? 0, isRoot ? 1 : (depth[id] ?? 0) + 1);
+      again[arg] = Math.max(again[arg] ?? 0, isRoot ? 0 : (again[id] ?? 0) + (isAgain ? 1 : 0));
+      const isSame = howOperand(graph, value, k) === "same";
+      const known = reads[arg] ?? new Map<ValueId, Reads>();
+      for (const [kernel, times] of kernels) {
+        const { together, apart } = known.get(kernel) ?? { together: 0, apart: 0 };
+        known.set(
+          kernel,
+          isSame
+            ? { together: Math.max(together, times), apart }
+            : { together, apart: apart + times * readsInBody(value, k) },
+        );
+      }
+    });
   };
   for (let id = graph.values.length - 1; id >= 0; id--) {
     const own = valueOf(graph, id);
@@ -226,10 +282,13 @@ function decideRoots(graph: Graph, { loops, loopOf }: Loops, forced: ReadonlySet
       }
       if (isReducing(value)) holds.set(id, ownRows(graph, value));
     }
+    read(id, value, isRoot);
     value.args.forEach((arg, k) => {
       const how = howOperand(graph, value, k);
       if (isRoot) use(arg, id, how, loopOf[id]);
-      else for (const { root, how: outer, loop: around } of uses[id] ?? []) use(arg, root, compose(outer, how), around);
+      else
+        for (const { root, how: outer, loop: around } of uses[id]?.values() ?? [])
+          use(arg, root, compose(outer, how), around);
     });
   }
   return roots;

@@ -23,12 +23,12 @@ import type { DType, TensorType } from "../ir/types.ts";
 import type { NestBuilder } from "../ops/primitive.ts";
 import { primitives } from "../ops/table.ts";
 
-/** The value has to be in a buffer for its reader to be lowered; `fuse` materialises it and lowers again. */
+/** These values have to be in buffers for their readers to be lowered; `fuse` materialises them and lowers again. */
 export class NeedsBuffer extends Error {
-  readonly value: ValueId;
-  constructor(value: ValueId) {
-    super(`value ${value} needs a buffer`);
-    this.value = value;
+  readonly values: readonly ValueId[];
+  constructor(...values: readonly ValueId[]) {
+    super(`values ${values.join(", ")} need buffers`);
+    this.values = values;
   }
 }
 
