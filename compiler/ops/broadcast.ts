@@ -55,10 +55,9 @@ export function broadcastOperands(call: PrimitiveCall, operands: readonly Operan
 }
 
 function broadcastAll(shapes: readonly (readonly Dim[])[], equal: (a: Dim, b: Dim) => boolean): Broadcast {
-  return shapes.reduce<Broadcast>(
-    (all, shape) => ("shape" in all ? broadcastShapes(all.shape, shape, equal) : all),
-    { shape: [] },
-  );
+  return shapes.reduce<Broadcast>((all, shape) => ("shape" in all ? broadcastShapes(all.shape, shape, equal) : all), {
+    shape: [],
+  });
 }
 
 /** The operand's element that belongs to the result's element at `at`. */

@@ -63,7 +63,11 @@ function derivedValues(graph: Graph, readers: readonly number[]): ReadonlySet<Va
     // An element is another one in every iteration, whatever it is of.
     isStatic[id] =
       isSource ||
-      (!isLeaf(value) && value.op !== "element" && isLiteralShape && value.args.length > 0 && value.args.every((arg) => isStatic[arg]));
+      (!isLeaf(value) &&
+        value.op !== "element" &&
+        isLiteralShape &&
+        value.args.length > 0 &&
+        value.args.every((arg) => isStatic[arg]));
     hasVariable[id] = value.op === "variable" || value.args.some((arg) => hasVariable[arg]);
   });
   const derived = new Set<ValueId>();
