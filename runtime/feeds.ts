@@ -88,7 +88,7 @@ function takeFeed(feed: AnyFeed, fed: Fed): string | undefined {
   fed.ofLength[0].target = 1;
   const isNumber = typeof feed === "number" || (typeof feed === "boolean" && dtype === "bool");
   if (typeof feed !== "object" || feed === null) {
-    if (shape.length || !isNumber) return `a ${typeof feed} for ${type}`;
+    if (shape.length || !isNumber) return `${feed === null ? "null" : `a ${typeof feed}`} for ${type}`;
     fed.data = Number(feed);
     return isFloat(dtype) || round(fed.data) === fed.data ? undefined : `${feed} is no ${dtype}`;
   }

@@ -23,7 +23,7 @@ export function isFileSet(from: WeightsSource): from is FileSet {
 
 interface NodeModules {
   "node:fs/promises": {
-    stat(path: string | URL): Promise<{ readonly size: number; isFile(): boolean }>;
+    stat(path: string | URL): Promise<{ readonly size: number; isFile(): boolean; isDirectory(): boolean }>;
     open(path: string | URL): Promise<{
       read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
       close(): Promise<void>;
@@ -43,7 +43,7 @@ export const truncated = (name: string, what: string): TfgError =>
 
 async function openPath(fs: NodeModules["node:fs/promises"], name: string, path: string | URL): Promise<ByteSource> {
   const stat = await fs.stat(path);
-  if (!stat.isFile()) throw new Error("not a file");
+  if (!stat.isFile()) throw new Error(stat.isDirectory() ? "it is a folder" : "it is no file");
   const read: ByteSource["read"] = async (from, to) => {
     const bytes = new Uint8Array(to - from);
     const handle = await fs.open(path);

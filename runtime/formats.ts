@@ -79,7 +79,7 @@ export async function readWeights(from: WeightsSource): Promise<Weights> {
   // What the system says, if it says more than that.
   await openFile(path).catch((error: unknown) => {
     if (!(error instanceof TfgError)) return;
-    if (/EISDIR|not a file/.test(error.text))
+    if (/EISDIR|it is a folder/.test(error.text))
       tried = 'it is a folder without "variables/variables.index", "variables.index" or "checkpoint"';
     else if (!/ENOENT|404/.test(error.text)) throw error;
   });

@@ -77,8 +77,12 @@ export interface FetchSet {
 
 /** Throws TFG0809 for a name that cannot be fetched, TFG0807 for two steps that write one variable. */
 export function fetchSetOf(program: Program, fetches: string | readonly string[]): FetchSet {
-  const names = Array.isArray(fetches) && fetches.length ? [...new Set(fetches)] : [String(fetches)];
   const all = [...program.outputs, ...program.actions];
+  const names = Array.isArray(fetches) ? [...new Set(fetches)] : [String(fetches)];
+  if (!names.length)
+    throw new TfgError("TFG0809", `nothing is fetched; there are ${all.map(({ name }) => name).join(", ")}`, {
+      graph: program.name,
+    });
   const positions = names.map((name) => {
     const at = all.findIndex((one) => one.name === name);
     if (at >= 0) return at;

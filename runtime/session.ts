@@ -114,7 +114,7 @@ export async function openSessionWith(compiled: Compiled, options: SessionOption
   ): AnyResults => {
     options.signal?.throwIfAborted();
     if (options.seed !== undefined) checkSeed(options.seed);
-    const key = String(fetches);
+    const key = Array.isArray(fetches) ? fetches.join("\0") : String(fetches);
     let set = fetchSets.get(key);
     if (!set) {
       set = fetchSetOf(program, fetches);

@@ -341,6 +341,26 @@ values("of configs are set from outside, and must fit", () => {
   assert.equal(codesOf(text, { set: new Map([["UNIT", "4"]]) }), ["TFG0201"]);
 });
 
+values("what a call lacks, or takes otherwise, is said by the name that it has", () => {
+  for (const [line, message] of [
+    ["output y = scan(x, over=N, fn(h, v) { return h + v, h }).ys", "`scan` needs `init`"],
+    ["output y = x + while(0.0, fn(c) => c + 1.0)", "`while` needs `max`"],
+    ["output y = x + while(0.0, max=2)", "`while` needs `fn`"],
+    ["output y = x + repeat(0.0, fn(c, i) => c + 1.0)", "`repeat` needs `n`"],
+    [
+      "output y = while([x, 0], max=3, fn((c, i)) => [c + 1.0])",
+      "the function of `while` returns 1 value (f32[N]), the carries are 2",
+    ],
+    ["output y = x + random_normal(3)", "a shape is a list of sizes, not an int"],
+    ["output y = x + random_uniform(x)", "a shape is a list of sizes, not f32[N]"],
+    ["assert N  output y = x", "an assertion is a bool, not an int"],
+  ] as const)
+    assert.equal(
+      checked(`graph g[N] { input x: f32[N]  ${line} }`).diagnostics.map((diagnostic) => diagnostic.message),
+      [message],
+    );
+});
+
 values("a const is known to the compiler; a node of a run is none", () => {
   const program = (value: string): string => `const T = iota(3)
     graph g[N] { input x: f32[N]  param w: f32[3] = zeros  const k = ${value}  output y = k as f32  output z = x * w[0] }`;

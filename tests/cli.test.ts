@@ -480,6 +480,15 @@ cli("what is no file of a program is refused, by every command, and never waited
     }
 });
 
+cli("weights that are no file are refused by that", async () => {
+  assert.equal(await tfgc("names", "/dev/zero"), {
+    code: 1,
+    out: "",
+    error: 'error[TFG0601]: cannot read "/dev/zero": it is no file\n',
+  });
+  assert.match((await tfgc("names", folder)).error, "it is a folder without");
+});
+
 cli("a second program is a wrong command line", async () => {
   assert.equal(await tfgc(at("one.tfg"), at("two.tfg"), "-o", folder), {
     code: 2,

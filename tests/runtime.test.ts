@@ -185,12 +185,23 @@ runtime("@accepts takes wide arrays and checks their range", async () => {
   );
 });
 
+runtime("two names in one text are no two fetches, also when both were fetched before", async () => {
+  const session = await openSession(counted().compiled);
+  const feeds = { x: ones(3), label: i32(1) };
+  await session.run(["y", "total"], feeds);
+  assert.is(
+    await messageOf(() => session.run("y,total", feeds)),
+    'TFG0809 unknown fetch "y,total"; did you mean "total"?',
+  );
+});
+
 runtime("a wrong run says what is wrong, and no kernel has started", async () => {
   const { compiled, calls } = counted();
   const session = await openSession(compiled);
   const wrong: readonly (readonly [Parameters<typeof session.run>, string])[] = [
     [["yy", {}], 'TFG0809 unknown fetch "yy"; did you mean "y"?'],
     [[["y", "loss"], {}], 'TFG0809 unknown fetch "loss"; there are y, total, even, kernel'],
+    [[[], {}], "TFG0809 nothing is fetched; there are y, total, even, kernel"],
     [["y", {}], 'TFG0803 feed "x" is missing: y needs f32[N, 3] (line 3)'],
     [["y", { x: ones(3), label: i32(1) }], 'TFG0804 feed "label" is not needed by y'],
     [["total", { lable: i32(1) }], 'TFG0804 feed "lable" is no input; did you mean "label"?'],
@@ -256,7 +267,7 @@ runtime("what TypeScript would refuse is refused in words too", async () => {
   );
   assert.is(await run("y", { x: ones(3), rate: "2" }), 'TFG0808 feed "rate": a string for f32 (line 4)');
   assert.is(await run("y", null), 'TFG0803 feed "x" is missing: y needs f32[N, 3] (line 3)');
-  for (const fetches of [undefined, "", []])
+  for (const fetches of [undefined, ""])
     assert.is(
       await run(fetches, {}),
       `TFG0809 unknown fetch "${fetches}"; there are y, total, even, kernel`,

@@ -23,7 +23,7 @@ import { ceilDiv, NoValue } from "./numbers.ts";
 import { fail, toTensor } from "./operands.ts";
 import { randomBits } from "./random.ts";
 import { callRearrange } from "./rearrange.ts";
-import { packDims } from "./types.ts";
+import { shapeDims } from "./types.ts";
 
 /** More turns than any network is deep. */
 const MOST_TURNS = 100_000;
@@ -105,7 +105,7 @@ export function callBuiltin(
       return list(shapeOf(frame, of("x")).map((dim) => int(dim)));
     case "random_bits": {
       const { entity, span } = of("shape");
-      return randomBits(frame, packDims(frame, entity, span), site);
+      return randomBits(frame, shapeDims(frame, entity, span), site);
     }
     default:
       return initial(frame, fn.name, entities, site);
@@ -217,7 +217,7 @@ function initial(frame: Frame, name: string, entities: ReadonlyMap<string, Given
     );
   };
   const shape = entities.get("shape");
-  const dims = shape ? packDims(frame, shape.entity, shape.span) : [];
+  const dims = shape ? shapeDims(frame, shape.entity, shape.span) : [];
   const init: Initializer =
     name === "random_uniform"
       ? { fn: "random_uniform", min: number("min", 0), max: number("max", 1) }

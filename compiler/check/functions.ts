@@ -59,7 +59,10 @@ export function distribute(
     if (arg.name === undefined) {
       // A name given earlier takes its place: what follows fills the ones that are left.
       while (next < params.length && bound.has(params[next]?.name ?? "")) next++;
-      const param = params[next++];
+      // A function that is written out is the one that is called, though something before it may be missing.
+      const isBody = arg === args.at(-1) && "expression" in arg && arg.expression.kind === "lambda";
+      const body = isBody ? params.find((param) => param.name === "fn" && !bound.has("fn")) : undefined;
+      const param = body ?? params[next++];
       if (!param)
         fail(frame, {
           code: "TFG0209",

@@ -25,7 +25,7 @@ import { GRADIENT_BUILTINS } from "./gradient-builtins.ts";
 import { callLambda, distribute, suppliedEntity } from "./functions.ts";
 import { emitConstant, emitValue, fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
-import { packDims } from "./types.ts";
+import { shapeDims } from "./types.ts";
 
 interface Given {
   readonly entity: Entity;
@@ -218,7 +218,7 @@ function adjoint(frame: Frame, f: Given, x: Given, shape: Given, site: CallSite)
     });
   const to = toTensor(frame, x.entity, x.span, "f32");
   if (to.type.dtype !== "f32") failInteger(frame, to.type, x.span, site.spelling);
-  const type: TensorType = { dtype: "f32", shape: packDims(frame, shape.entity, shape.span) };
+  const type: TensorType = { dtype: "f32", shape: shapeDims(frame, shape.entity, shape.span) };
   const { builder } = frame;
   // It has a name that no input can have, and no reader is left when this is done.
   const argument = emitValue(frame, "input", [], { name: "" }, type, site.span);

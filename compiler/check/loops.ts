@@ -406,7 +406,7 @@ function resultOf(
 
 const describeResult = (entity: Entity): string =>
   entity.kind === "list" || entity.kind === "record"
-    ? `${itemsOf(entity).length} values (${itemsOf(entity).map(describe).join(", ")})`
+    ? `${itemsOf(entity).length} ${itemsOf(entity).length === 1 ? "value" : "values"} (${itemsOf(entity).map(describe).join(", ")})`
     : describe(entity);
 
 /** The carry of the next iteration, which must be of the type of the first one. */

@@ -5,7 +5,8 @@ import { spanText } from "../../grammar/source.ts";
 import type { AssertStatement, Expression } from "../../grammar/syntax.ts";
 import { type Dim, formatDim, literalOf, modDims, mulDims, ONE, subDims } from "../ir/dims.ts";
 import { isHostScalar, mayBeHost } from "./effects.ts";
-import { describe } from "./entity.ts";
+import { describe, isNumber } from "./entity.ts";
+import { fail } from "./operands.ts";
 import type { Fact } from "./facts.ts";
 import type { Frame } from "./frame.ts";
 import { nearest } from "./nearest.ts";
@@ -290,6 +291,13 @@ export function runAssert(frame: Frame, statement: AssertStatement): void {
       helps: at ? nearestText(frame, statement.condition, at) : [],
     });
   }
+  if (entity.kind !== "tensor" && entity.kind !== "scalar")
+    fail(frame, {
+      code: "TFG0210",
+      message: `an assertion is a bool, not ${describe(entity)}`,
+      primary: { span: statement.condition.span, text: "" },
+      helps: isNumber(entity) ? [{ text: `compare it: \`${spanText(statement.condition.span)} != 0\`` }] : [],
+    });
   const clauses = conjuncts(statement.condition);
   const conditions = clauses.map((clause) => sizeCondition(frame, clause));
   if (frame.builder.isGeneric) {

@@ -1,5 +1,5 @@
 /** Type syntax to types: element types and dims. Patterns of parameters are `unify.ts`. */
-import type { Span } from "../../grammar/source.ts";
+import { type Span, spanText } from "../../grammar/source.ts";
 import type { DimSyntax, Expression, GraphDeclaration, InputStatement, TypeSyntax } from "../../grammar/syntax.ts";
 import { type Dim, dimSymbols, literalOf } from "../ir/dims.ts";
 import type { DType, TensorType } from "../ir/types.ts";
@@ -253,6 +253,23 @@ export function packDims(frame: Frame, entity: Entity, span: Span): readonly Dim
       code: "TFG0210",
       message: `\`..\` spreads a list of dimensions, not ${describe(entity)}`,
       primary: { span, text: "" },
+    },
+    frame,
+  );
+}
+
+/** The sizes of a `shape` argument: `[N, 3]`. */
+export function shapeDims(frame: Frame, entity: Entity, span: Span): readonly Dim[] {
+  if (entity.kind === "bottom" || entity.kind === "list") return packDims(frame, entity, span);
+  return frame.check.reporter.fail(
+    {
+      code: "TFG0210",
+      message: `a shape is a list of sizes, not ${describe(entity)}`,
+      primary: { span, text: "" },
+      helps:
+        entity.kind === "int"
+          ? [{ text: `[${spanText(span)}]`, edits: [{ span, text: `[${spanText(span)}]` }] }]
+          : [{ text: "of another tensor: `shape(x)`" }],
     },
     frame,
   );
