@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { told, tryMutants } from "./mutations/campaign.ts";
 import { correctPrograms } from "./mutations/corpus.ts";
 
-const count = Number(process.env.COUNT ?? 1500);
+const count = Number(process.env.COUNT ?? 400);
 const first = Number(process.env.SEED ?? 1);
 const root = join(import.meta.dirname, "..");
 const folders = ["samples/**/*.tfg", "tests/cases/*.tfg", "tests/programs/*.tfg", "compiler/std/*.tfg"];

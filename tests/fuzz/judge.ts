@@ -192,7 +192,7 @@ function spread(graph: Graph, options: Run): readonly ReadonlyMap<string, NdArra
 }
 
 const largest = ({ data }: NdArray): number =>
-  data.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 1e-3);
+  data.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0.05);
 
 function isNear(x: number, y: number, { dtype }: NdArray, scale: number): boolean {
   if (Object.is(x, y) || x === y) return true;
