@@ -9,6 +9,7 @@ import type { DType } from "../ir/types.ts";
 import { castText } from "../ops/complaints.ts";
 import { reducedDType } from "../ops/reduce.ts";
 import { castNumber } from "../ops/scalar.ts";
+import { depthOf } from "../ops/scalars.ts";
 import { affineIndex, type AxisRange, indexRange } from "./bounds.ts";
 import { describe, type Entity, formatType, numberOf, type TensorEntity } from "./entity.ts";
 import { type CallSite, type Frame, Names } from "./frame.ts";
@@ -140,6 +141,13 @@ export function evaluateComprehension(frame: Frame, expression: ComprehensionExp
     body = toScalar(inner, draft, entity, expression.body.span);
     checkUsed(frame, draft.axes.slice(0, rank), "tensor", expression);
   }
+  if (depthOf(body) > DEEPEST)
+    fail(frame, {
+      code: "TFG0101",
+      message: `a body with more than ${DEEPEST} steps within each other`,
+      primary: { span: expression.body.span, text: "this is too deep to compile" },
+      helps: [{ text: "let a `tensor` of its own hold a part of it" }],
+    });
   const result: Comprehension = { rank, axes: draft.axes.map(({ name, extent }) => ({ name, extent })), body };
   const primitive = frame.check.primitive("tensor");
   if (!primitive) throw new Error("the table has no `tensor`");
@@ -152,6 +160,9 @@ export function evaluateComprehension(frame: Frame, expression: ComprehensionExp
     site,
   );
 }
+
+/** Deeper bodies are refused: what walks them, and what they become, is recursive. */
+const DEEPEST = 200;
 
 function reduction(
   frame: Frame,

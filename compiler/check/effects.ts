@@ -12,7 +12,7 @@ import { scalarFunctions } from "../ops/scalar.ts";
 import type { Effects, Going, GraphBuilder, UpdateDraft, VariableDraft } from "./builder.ts";
 import { type Entity, formatType, type TensorEntity } from "./entity.ts";
 import type { Frame, Owner } from "./frame.ts";
-import { unknownName } from "./lookup.ts";
+import { moduleItem, unknownName } from "./lookup.ts";
 import { fail, toTensor } from "./operands.ts";
 import { Failure } from "./report.ts";
 import { isPlainDim } from "./unify.ts";
@@ -56,6 +56,13 @@ function updatedVariable(frame: Frame, { name, operator }: UpdateStatement): Var
     });
   const slot = frame.names.find(name.text);
   if (!slot) {
+    const item = moduleItem(frame, name.text);
+    if (item)
+      fail(frame, {
+        code: "TFG0210",
+        message: `\`${name.text}\` is no variable`,
+        primary: { span: name.span, text: "only a `param` or a `state` is updated" },
+      });
     unknownName(frame, name.text, name.span, "name");
     throw new Failure();
   }

@@ -72,11 +72,16 @@ const parameters = {
 };
 
 export function callLoop(frame: Frame, spelling: "scan" | "while", args: readonly Supplied[], site: CallSite): Entity {
-  const bound = distribute(frame, site, parameters[spelling], args, BUILTINS.get(spelling) ?? spelling);
+  const bound = distribute(
+    frame,
+    site,
+    parameters[spelling],
+    withTrailingFunction(args),
+    BUILTINS.get(spelling) ?? spelling,
+  );
   const given = new Map<string, Given>();
-  for (const arg of args) {
-    const [name] = [...bound].find(([, other]) => other === arg) ?? [];
-    if (name === undefined || name === "over") continue;
+  for (const [name, arg] of bound) {
+    if (name === "over") continue;
     const entity = suppliedEntity(arg, name === "fn" || name === "cond");
     given.set(name, { entity, span: "expression" in arg ? arg.expression.span : arg.span });
   }
@@ -124,6 +129,13 @@ export function callLoop(frame: Frame, spelling: "scan" | "while", args: readonl
     ...(xs ? { xs } : {}),
   };
   return elaborate(loop);
+}
+
+/** `while(x, fn(c) => …)` lacks `max`: the function at the end is the body, however many come before it. */
+function withTrailingFunction(args: readonly Supplied[]): readonly Supplied[] {
+  const last = args[args.length - 1];
+  const isBody = last && last.name === undefined && "expression" in last && last.expression.kind === "lambda";
+  return isBody && !args.some(({ name }) => name === "fn") ? [...args.slice(0, -1), { ...last, name: "fn" }] : args;
 }
 
 const itemsOf = (entity: Entity): readonly Entity[] =>
@@ -406,7 +418,7 @@ function resultOf(
 
 const describeResult = (entity: Entity): string =>
   entity.kind === "list" || entity.kind === "record"
-    ? `${itemsOf(entity).length} ${itemsOf(entity).length === 1 ? "value" : "values"} (${itemsOf(entity).map(describe).join(", ")})`
+    ? `${itemsOf(entity).length === 1 ? "a list of one value" : `${itemsOf(entity).length} values`} (${itemsOf(entity).map(describe).join(", ")})`
     : describe(entity);
 
 /** The carry of the next iteration, which must be of the type of the first one. */

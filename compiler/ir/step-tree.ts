@@ -84,6 +84,13 @@ export function stepsFor(
 ): ReadonlySet<number> {
   const source = (id: BufferId): BufferId => buffers[id]?.alias ?? id;
   const needed = new Set<number>();
+  const writers = new Map<BufferId, number[]>();
+  for (const [i, { writes }] of steps.entries())
+    for (const id of writes) {
+      const others = writers.get(source(id));
+      if (others) others.push(i);
+      else writers.set(source(id), [i]);
+    }
   const seen = new Set<BufferId>();
   const pending: BufferId[] = [];
   const want = (id: BufferId | undefined): void => {
@@ -96,8 +103,9 @@ export function stepsFor(
     for (const flow of flows) if (source(flow.to) === id) want(flow.from);
     // Where a part is written, the rest is what was there.
     want(buffers[id]?.inPlaceOf);
-    for (const [i, step] of steps.entries()) {
-      if (needed.has(i) || !step.writes.some((other) => source(other) === id)) continue;
+    for (const i of writers.get(id) ?? []) {
+      const step = steps[i];
+      if (!step || needed.has(i)) continue;
       needed.add(i);
       step.reads.forEach(want);
       conditionsOf(regions, step.region).forEach(want);

@@ -64,6 +64,9 @@ export function folding<T>(step: (scalar: Scalar, parts: (part: Scalar) => T) =>
   return fold;
 }
 
+/** How many scalars lie within each other. */
+export const depthOf = folding<number>((scalar, within) => 1 + Math.max(0, ...partsOf(scalar).map(within)));
+
 /** The axes that a scalar depends on; those of reductions within it are their own. */
 export const freeAxes = folding<ReadonlySet<number>>((scalar, parts) => {
   if (scalar.kind === "axis") return new Set([scalar.axis]);

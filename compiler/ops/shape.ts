@@ -204,6 +204,9 @@ export const broadcast: Primitive = {
   infer(call) {
     const x = firstOf(call.operands);
     const shape = argDims(call, "shape");
+    for (const dim of shape)
+      if (!call.facts.oblige(dim, 0))
+        failArgument(call, "shape", "a dimension cannot be negative", `this would be ${formatDim(dim)}`);
     const type: TensorType = { dtype: x.type.dtype, shape };
     const result = broadcastShapes(shape, x.type.shape, call.facts.equal);
     const holds =

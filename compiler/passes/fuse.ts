@@ -12,7 +12,7 @@ import { type Comprehension, type Graph, type Scalar, type Value, type ValueId, 
 import type { LoopProgram } from "../ir/loops.ts";
 import { type LoopId, loopOfLeaf, type Loops, loopsOf } from "../ir/regions.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
-import { folding, partsOf } from "../ops/scalars.ts";
+import { depthOf, folding, partsOf } from "../ops/scalars.ts";
 import { primitives } from "../ops/table.ts";
 import { commitInPlace } from "./commit-in-place.ts";
 import { formKernels } from "./form-kernels.ts";
@@ -152,6 +152,12 @@ function howOperand(graph: Graph, value: Value, k: number): How {
   return isReducing(value) || kind === "branch" || kind === "routine" ? "repeated" : "inner";
 }
 
+/** How many steps within each other a value is computed in: more than one in the body of a comprehension. */
+function stepsIn(value: Value): number {
+  const body = comprehensionOf(value);
+  return body ? depthOf(body.body) : 1;
+}
+
 /** How many reads of its operand `k` the body of a comprehension holds; everything else reads an operand once. */
 function readsInBody(value: Value, k: number): number {
   const body = comprehensionOf(value);
@@ -242,7 +248,7 @@ function decideRoots(graph: Graph, { loops, loopOf }: Loops, forced: ReadonlySet
     const isAgain = !isRoot && kernels.length > 1 && primitives[value.op]?.class !== "view";
     value.args.forEach((arg, k) => {
       if (isLeaf(valueOf(graph, arg))) return;
-      depth[arg] = Math.max(depth[arg] ?? 0, isRoot ? 1 : (depth[id] ?? 0) + 1);
+      depth[arg] = Math.max(depth[arg] ?? 0, (isRoot ? 0 : (depth[id] ?? 0)) + stepsIn(value));
       again[arg] = Math.max(again[arg] ?? 0, isRoot ? 0 : (again[id] ?? 0) + (isAgain ? 1 : 0));
       const isSame = howOperand(graph, value, k) === "same";
       const known = reads[arg] ?? new Map<ValueId, Reads>();

@@ -26,9 +26,13 @@ export function placeValues(
   const buffers: Buffer[] = [];
   const bufferOf = new Map<ValueId, BufferId>();
   const names = new Set<string>();
+  /** The number that a name was tried with last: those before it are taken. */
+  const tried = new Map<string, number>();
   const unique = (wanted: string): string => {
     let name = wanted;
-    for (let n = 1; names.has(name); n++) name = `${wanted}_${n}`;
+    let n = tried.get(wanted) ?? 0;
+    while (names.has(name)) name = `${wanted}_${++n}`;
+    tried.set(wanted, n);
     names.add(name);
     return name;
   };
