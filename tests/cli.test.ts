@@ -480,6 +480,14 @@ cli("what is no file of a program is refused, by every command, and never waited
     }
 });
 
+cli("a hundred thousand mistakes are counted, and twenty shown", async () => {
+  writeFileSync(at("semicolons.tfg"), `graph g { output y = 1.0 }\n${";".repeat(120_000)}`);
+  const { code, error } = await tfgc("check", at("semicolons.tfg"));
+  assert.is(code, 1);
+  assert.is(error.match(/^error/gm)?.length, 20);
+  assert.match(error, / more errors\n$/);
+});
+
 cli("weights that are no file are refused by that", async () => {
   assert.equal(await tfgc("names", "/dev/zero"), {
     code: 1,

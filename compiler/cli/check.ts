@@ -20,7 +20,8 @@ export async function checkCommand(paths: readonly string[], options: Options, t
       (await diagnose(path, { ...settings, ...(text === undefined ? {} : { text }) })).diagnostics;
     const fixed = isFixing ? await fixFile(path, check) : undefined;
     fixes.push(...(fixed?.fixes ?? []));
-    diagnostics.push(...(fixed?.diagnostics ?? (await check())));
+    // One by one: they can be more than a call takes arguments.
+    for (const diagnostic of fixed?.diagnostics ?? (await check())) diagnostics.push(diagnostic);
   }
   if (options.isSet("json")) {
     const told = diagnostics.map(jsonOf);

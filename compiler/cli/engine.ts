@@ -60,7 +60,9 @@ export function printDiagnostics(diagnostics: readonly Diagnostic[], terminal: T
   const byFile = new Map<string, Diagnostic[]>();
   for (const diagnostic of diagnostics) {
     const { path } = diagnostic.primary.span.file;
-    byFile.set(path, [...(byFile.get(path) ?? []), diagnostic]);
+    const known = byFile.get(path);
+    if (known) known.push(diagnostic);
+    else byFile.set(path, [diagnostic]);
   }
   for (const [path, all] of byFile) {
     for (const diagnostic of all.slice(0, mostShown)) terminal.error(`${render(diagnostic)}\n`);
