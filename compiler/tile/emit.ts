@@ -62,9 +62,16 @@ export function dimValue(frame: KernelFrame, dim: Dim): Expr {
   return frame.code.shared(`dim:${dim.key}`, "size", () => dimExpr(frame, dim));
 }
 
-function dimExpr(frame: KernelFrame, dim: Dim): Expr {
+const dimExpr = (frame: KernelFrame, dim: Dim): Expr => termsExpr(frame, dim.terms);
+
+/** Long sums are halved: assemblers and engines read expressions recursively. */
+function termsExpr(frame: KernelFrame, terms: Dim["terms"]): Expr {
+  if (terms.length > 32) {
+    const middle = terms.length >> 1;
+    return plus(termsExpr(frame, terms.slice(0, middle)), termsExpr(frame, terms.slice(middle)));
+  }
   let sum: Expr = constant("i32", 0);
-  for (const term of dim.terms) {
+  for (const term of terms) {
     let product: Expr = constant("i32", term.coefficient);
     for (const atom of term.atoms) {
       let factor: Expr;
