@@ -155,6 +155,26 @@ export interface KernelProgram {
   readonly steps: readonly KernelCall[];
 }
 
+/** The scalars that a scalar is computed from: operands, indices that are data, what it reduces. */
+export function partsOf(nest: Pick<LoopNest, "scalars" | "reductions">, id: ScalarId): readonly ScalarId[] {
+  const scalar = nest.scalars[id];
+  const inAffine = (at: Affine): ScalarId[] => at.scalars.map((term) => term.scalar);
+  switch (scalar?.op) {
+    case "index":
+      return inAffine(scalar.at);
+    case "load":
+      return [...scalar.at.flatMap(inAffine), ...(scalar.outside === undefined ? [] : [scalar.outside])];
+    case "apply":
+      return scalar.args;
+    case "reduced": {
+      const value = nest.reductions[scalar.reduction]?.value;
+      return value === undefined ? [] : [value];
+    }
+    default:
+      return [];
+  }
+}
+
 /** The axes on which a scalar varies. `known` holds what was found before, of the same nest. */
 export function dependsOn(
   nest: Pick<LoopNest, "scalars" | "reductions">,
@@ -165,34 +185,10 @@ export function dependsOn(
   if (before) return before;
   const axes = new Set<AxisId>();
   const scalar = nest.scalars[id];
-  const addAll = (from: Iterable<AxisId>): void => {
-    for (const axis of from) axes.add(axis);
-  };
-  const addScalar = (part: ScalarId): void => addAll(dependsOn(nest, part, known));
-  const addAffine = (at: Affine): void => {
-    addAll(at.terms.map((term) => term.axis));
-    for (const term of at.scalars) addScalar(term.scalar);
-  };
-  switch (scalar?.op) {
-    case "index":
-      addAffine(scalar.at);
-      break;
-    case "load":
-      scalar.at.forEach(addAffine);
-      if (scalar.outside !== undefined) addScalar(scalar.outside);
-      break;
-    case "apply":
-      scalar.args.forEach(addScalar);
-      break;
-    case "reduced": {
-      const reduction = nest.reductions[scalar.reduction];
-      if (!reduction) break;
-      addScalar(reduction.value);
-      for (const axis of reduction.over) axes.delete(axis);
-      break;
-    }
-    default:
-  }
+  const own = scalar?.op === "index" ? [scalar.at] : scalar?.op === "load" ? scalar.at : [];
+  for (const at of own) for (const term of at.terms) axes.add(term.axis);
+  for (const part of partsOf(nest, id)) for (const axis of dependsOn(nest, part, known)) axes.add(axis);
+  if (scalar?.op === "reduced") for (const axis of nest.reductions[scalar.reduction]?.over ?? []) axes.delete(axis);
   known.set(id, axes);
   return axes;
 }

@@ -6,7 +6,7 @@
 import { axisIndex, renameScalars, substituteAxes } from "../ir/affine.ts";
 import { equalDims } from "../ir/dims.ts";
 import { scalarKey } from "../ir/keys.ts";
-import { dependsOn, type LoopNest, type LoopScalar } from "../ir/loops.ts";
+import { dependsOn, partsOf, type LoopNest, type LoopScalar } from "../ir/loops.ts";
 import type { Affine, AxisId, Reduction, ScalarId } from "../ir/nest.ts";
 
 export function unifyRows(nest: LoopNest): LoopNest {
@@ -44,10 +44,35 @@ export function unifyRows(nest: LoopNest): LoopNest {
       });
     return (
       isAwaited ||
+      isRepeated([axis, ...others]) ||
       nest.scalars.some((_, id) => mixes(dependsOn(nest, id, known))) ||
       // What is reduced over one axis may vary with the other alone.
       nest.reductions.some(({ over, value }) => mixes(new Set([...over, ...dependsOn(nest, value, known)])))
     );
+  }
+
+  /**
+   * Whether a reduction over one of these axes is repeated within one over another, as its result varies on the way:
+   * the loops of the two are nested then. The maximum of a softmax is not, its loop stands before that of the sum.
+   */
+  function isRepeated(axes: readonly AxisId[]): boolean {
+    const overOf = (id: ScalarId): readonly AxisId[] => {
+      const scalar = nest.scalars[id];
+      const over = scalar?.op === "reduced" ? nest.reductions[scalar.reduction]?.over : undefined;
+      return over?.filter((axis) => axes.includes(axis)) ?? [];
+    };
+    return nest.scalars.some((_, id) => {
+      const outer = overOf(id);
+      if (outer.length === 0) return false;
+      const around = dependsOn(nest, id, known);
+      const within = new Set(partsOf(nest, id));
+      for (const part of within) for (const inner of partsOf(nest, part)) within.add(inner);
+      return [...within].some(
+        (part) =>
+          overOf(part).some((axis) => !outer.includes(axis)) &&
+          [...dependsOn(nest, part, known)].some((axis) => !around.has(axis)),
+      );
+    });
   }
 }
 
