@@ -56,8 +56,8 @@ looks("a pipe of three stages is one line up to column 80, a shorter one up to t
   assert.match(formatted(`const c = f(${pipe(80, three).trim().slice(10)}, 1)`), /^const c = f\(\n/);
 });
 
-looks("the samples are in it", () => {
-  const samples = sources.filter(({ name }) => name.startsWith("samples"));
+looks("the samples and the library are in it", () => {
+  const samples = sources.filter(({ name }) => /^(samples|compiler)/.test(name));
   assert.ok(samples.length >= 3);
   for (const { text } of samples) assert.is(formatted(text), text);
 });
