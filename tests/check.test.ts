@@ -349,7 +349,7 @@ values("what a call lacks, or takes otherwise, is said by the name that it has",
     ["output y = x + repeat(0.0, fn(c, i) => c + 1.0)", "`repeat` needs `n`"],
     [
       "output y = while([x, 0], max=3, fn((c, i)) => [c + 1.0])",
-      "the function of `while` returns 1 value (f32[N]), the carries are 2",
+      "the function of `while` returns a list of one value (f32[N]), the carries are 2",
     ],
     ["output y = x + random_normal(3)", "a shape is a list of sizes, not an int"],
     ["output y = x + random_uniform(x)", "a shape is a list of sizes, not f32[N]"],
