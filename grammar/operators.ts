@@ -85,7 +85,9 @@ export function foldOperators(
     if (index > 0) {
       const token = written[index - 1];
       const left = operands[index - 1]?.value;
-      if (token === undefined && left !== undefined && index === written.indexOf(undefined) + 1) {
+      const isFirst = token === undefined && index === written.indexOf(undefined) + 1;
+      // A value that failed, and was reported, may reach into what stands behind it.
+      if (isFirst && left !== undefined && left.span.end <= operand.value.span.start) {
         report(missingOperator(left, operand.value));
       }
       const operator = token === undefined ? "*" : operatorOf(token);

@@ -420,13 +420,14 @@ class GraphElaboration {
       // It exports a binding of that name, which the graph must have.
       this.#tasks.push(() =>
         this.#at(start, () => {
+          const entity = frame.check.evaluate(frame, { kind: "name", name: name.text, span: name.span });
+          // The binding may itself be an output, which is made at the latest now.
           if (frame.builder.outputs.some((output) => output.name === name.text))
             fail(frame, {
               code: "TFG0202",
               message: `\`${name.text}\` is an output twice`,
               primary: { span: name.span, text: "again" },
             });
-          const entity = frame.check.evaluate(frame, { kind: "name", name: name.text, span: name.span });
           if (entity.kind === "bottom") return;
           add(entity, name.span);
         }),
