@@ -12,6 +12,7 @@ export interface Campaign {
   elements: number;
   runs: number;
   refused: number;
+  large: number;
   /** What feeds that move by an ulp move too, by the seed of its program. */
   readonly undecided: string[];
   readonly failures: string[];
@@ -22,6 +23,8 @@ export interface Limits {
   readonly until?: number;
   readonly isShrunk: boolean;
   readonly told?: (text: string) => void;
+  /** Called after every hundredth program. */
+  readonly progress?: (text: string) => void;
 }
 
 export async function run(first: number, limits: Limits): Promise<Campaign> {
@@ -33,6 +36,7 @@ export async function run(first: number, limits: Limits): Promise<Campaign> {
     elements: 0,
     runs: 0,
     refused: 0,
+    large: 0,
     undecided: [],
     failures: [],
   };
@@ -45,6 +49,8 @@ export async function run(first: number, limits: Limits): Promise<Campaign> {
     campaign.elements += verdict.elements;
     campaign.runs += verdict.runs;
     campaign.refused += verdict.refused;
+    campaign.large += verdict.large;
+    if (campaign.count % 100 === 0) limits.progress?.(summary(campaign));
     for (const [feature, times] of source.features)
       campaign.features.set(feature, (campaign.features.get(feature) ?? 0) + times);
     campaign.undecided.push(...verdict.undecided.map((text) => `seed ${seed}: ${text}`));
@@ -63,11 +69,11 @@ const shown = ({ text, second, sizes, settings }: Written): string => {
 };
 
 export function summary(campaign: Campaign): string {
-  const { first, count, kinds, elements, runs, refused, undecided, features } = campaign;
+  const { first, count, kinds, elements, runs, refused, large, undecided, features } = campaign;
   const of = (kind: Verdict["kind"]): number => kinds.get(kind) ?? 0;
   return (
     `${count} programs, seeds ${first} to ${first + count - 1}: ${of("agrees")} agree, ${of("failed")} fail, ` +
-    `${of("rejected")} are rejected, ${of("not built")} need what is not built; ${runs} runs (${refused} refused alike), ` +
+    `${of("rejected")} are rejected, ${of("not built")} need what is not built; ${runs} runs (${refused} refused alike), ${large} left out as too large, ` +
     `${elements} elements compared, ${undecided.length} left undecided by an ulp of the feeds, ${features.size} constructs`
   );
 }

@@ -3,10 +3,12 @@ import { checkProgram } from "../../compiler/check/index.ts";
 import { render } from "../../compiler/diagnostics/render.ts";
 import { interpretRun } from "../../compiler/interpret.ts";
 import type { Graph } from "../../compiler/ir/graph.ts";
+import { evaluateDim, mulDims } from "../../compiler/ir/dims.ts";
 import { fetchNames, needsOfFetch } from "../../compiler/ir/needs.ts";
 import { verifyGraph } from "../../compiler/ir/verify.ts";
 import type { NdArray } from "../../compiler/ops/primitive.ts";
-import { runPasses } from "../../compiler/pipeline.ts";
+import { type Planned, runPasses } from "../../compiler/pipeline.ts";
+import { workOf } from "../../compiler/report/measure.ts";
 import { library } from "../../compiler/std/sources.ts";
 import { TfgError } from "../../runtime/index.ts";
 import { initialValues } from "../initial-values.ts";
@@ -27,11 +29,15 @@ export interface Verdict {
   readonly undecided: readonly string[];
   readonly runs: number;
   readonly refused: number;
+  /** Runs that were left out, as the interpreter would take seconds for them. */
+  readonly large: number;
 }
 
 /** Of the largest element of a result. */
 const TOLERANCE = 2e-5;
 const NUDGES = 12;
+/** FLOPs of a run: a tenth of a second for the interpreter. */
+const MOST_WORK = 1e6;
 
 type Source = Pick<Written, "text" | "second" | "settings" | "sizes" | "seed">;
 
@@ -44,7 +50,7 @@ class Difference extends Error {
 }
 
 export async function judge(source: Source): Promise<Verdict> {
-  const counts = { elements: 0, runs: 0, refused: 0 };
+  const counts = { elements: 0, runs: 0, refused: 0, large: 0 };
   const undecided: string[] = [];
   const ended = (kind: Verdict["kind"], sign = "", why = ""): Verdict => ({ kind, sign, why, undecided, ...counts });
   try {
@@ -71,7 +77,7 @@ export async function judge(source: Source): Promise<Verdict> {
 async function compare(
   source: Source,
   graph: Graph,
-  counts: { elements: number; runs: number; refused: number },
+  counts: { elements: number; runs: number; refused: number; large: number },
   undecided: string[],
 ): Promise<void> {
   const { seed, sizes } = source;
@@ -97,6 +103,10 @@ async function compare(
   try {
     for (const [i, { dims, fetches }] of plan.entries()) {
       if (fetches.length === 0) continue;
+      if (workAt(planned.kernels, dims) > MOST_WORK) {
+        counts.large++;
+        continue;
+      }
       counts.runs++;
       const all = feedsOf(graph, dims, seed + i);
       const expected = interpreted(graph, { feeds: all, variables, fetches, seed, run: done });
@@ -156,6 +166,18 @@ async function compare(
   } finally {
     for (const session of sessions) session.close();
   }
+}
+
+/** FLOPs of all kernels, each once; a counter of a loop stands for a few turns. */
+function workAt({ steps, kernels, buffers }: Planned["kernels"], dims: Readonly<Record<string, number>>): number {
+  let flops = 0;
+  for (const call of steps) {
+    const kernel = kernels[call.kernel];
+    if (!kernel) continue;
+    const operands = call.operands.map((buffer) => ({ buffer, elements: mulDims(...(buffers[buffer]?.dims ?? [])) }));
+    flops += evaluateDim(workOf(kernel, operands).flops, (name) => dims[name] ?? 8);
+  }
+  return flops;
 }
 
 interface Run {

@@ -15,6 +15,7 @@ const campaign = await run(Number(values.seed), {
   ...(values.count === undefined ? {} : { count: Number(values.count) }),
   ...(minutes === undefined ? {} : { until: performance.now() + Number(minutes) * 60_000 }),
   isShrunk: !values.whole,
+  progress: (text) => process.stderr.write(`${text}\n`),
   told: (text) => process.stdout.write(`${text}\n\n`),
 });
 process.stdout.write(`${featureTable(campaign)}\n\n`);
