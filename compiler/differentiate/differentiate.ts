@@ -84,7 +84,7 @@ class Reverse {
 
   #markLeading(last: ValueId): void {
     const wanted = new Set(this.#wrt);
-    const first = Math.min(...this.#wrt);
+    let first = Math.min(...this.#wrt);
     const leads = (id: ValueId): boolean => this.#leads[id] ?? false;
     // What a loop carries leads if its next value does, which is known only when the body was gone through.
     for (let isSettled = false; !isSettled; ) {
@@ -96,6 +96,8 @@ class Reverse {
         for (const leaf of carriesThatLead(value, leads)) {
           if (this.#source.isBarrier(leaf)) continue;
           wanted.add(leaf);
+          // What the body reads from outside may have been computed only after the loop was opened.
+          first = Math.min(first, leaf);
           isSettled = false;
         }
       }
