@@ -191,5 +191,23 @@ state("an assertion on sizes says its message and its line, on every target and 
   }
 });
 
+const SHORTER = `graph shorter {
+  input x: f32
+  output slope = grad(while(x, max=3, cond=fn(c) => c > 1.0, fn(c) => 0.5 * c), x)
+}`;
+
+state("a loop that ends earlier than in the run before keeps nothing of it", async () => {
+  for (const [target, session] of await openTargets(graphOf(SHORTER), new Map()))
+    for (const [x, slope] of [
+      [9, 0.125],
+      [3, 0.25],
+      [0.5, 1],
+    ] as const) {
+      const feed = { dtype: "f32" as const, shape: [], data: Float64Array.of(x) };
+      const got = await session.run(new Map([["x", feed]]), ["slope"]);
+      assert.equal([...(got.get("slope")?.data ?? [])], [slope], `${target}, ${x}`);
+    }
+});
+
 console.log(`${count} random graphs with state, seeds ${first} to ${first + count - 1}`);
 state.run();

@@ -2,7 +2,7 @@
  * The kernels of the values that got a buffer, in the order in which they run: what a loop encloses stands together,
  * what one branch of an `if` needs runs when that branch is taken, and new values of variables are stored at the end.
  */
-import { affineOf } from "../ir/affine.ts";
+import { affineOf, axisIndex } from "../ir/affine.ts";
 import { dimSymbol } from "../ir/dims.ts";
 import { type Graph, type ValueId, valueOf } from "../ir/graph.ts";
 import {
@@ -172,6 +172,7 @@ class KernelFormer {
       this.#copy(valueOf(this.#graph, leaf).args[0] ?? -1, this.bufferOf.get(leaf) ?? -1, parent);
     });
     const condition = loop.condition === undefined ? undefined : this.bufferOf.get(loop.condition);
+    if (condition !== undefined) this.#clearStacks(loop, parent);
     const body = this.#region({
       kind: "loop",
       times: loop.times,
@@ -192,6 +193,29 @@ class KernelFormer {
     );
     this.#stack(loop, body);
     this.#advance(loop, body);
+  }
+
+  /** The stacks of a loop that may end early hold zeros for the iterations that it does not make. */
+  #clearStacks(loop: Loop, region: RegionId | undefined): void {
+    for (const [i] of loop.stacked.entries()) {
+      const target = this.bufferOf.get(stackOf(this.#graph, loop, i) ?? -1);
+      if (target === undefined) continue;
+      const { dtype, dims } = this.#bufferAt(target);
+      const axes = dims.map((extent, axis) => ({ name: `i${axis}`, extent }));
+      const nest: LoopNest = {
+        axes,
+        scalars: [{ dtype, op: "constant", value: 0 }],
+        reductions: [],
+        stores: [{ buffer: target, at: axes.map((_, axis) => axisIndex(axis)), value: 0, over: axes.map((_, a) => a) }],
+      };
+      this.steps.push({
+        name: "zeros",
+        nests: [nest],
+        spans: [],
+        values: [],
+        ...(region === undefined ? {} : { region }),
+      });
+    }
   }
 
   /** What an iteration stacks, at its place in the stacks that something reads. */
