@@ -116,10 +116,11 @@ function onlyPanels(program: AddressedProgram): ReadonlySet<BufferId> {
   program.buffers.forEach((buffer) => {
     if (buffer.alias !== undefined) others.add(buffer.alias);
   });
-  for (const step of [...program.derive, ...program.steps]) {
+  for (const [position, step] of [...program.derive, ...program.steps].entries()) {
     for (const id of step.routine?.reads ?? []) others.add(id);
     for (const nest of step.nests) {
-      const plan = planPanel(program.buffers, step, nest);
+      // What is derived reads the plain form, also where it is a contraction: it runs once.
+      const plan = position < program.derive.length ? undefined : planPanel(program.buffers, step, nest);
       nest.scalars.forEach((scalar, id) => {
         if (scalar.op !== "read") return;
         const source = step.operands[scalar.access.operand] ?? -1;
