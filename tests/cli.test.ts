@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { main } from "../compiler/cli.ts";
 import { readWeights, type WritableTensor, writeSafetensors } from "../runtime/index.ts";
+import { tfgc, tfgcOn } from "./command-line.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "tfgc-cli-"));
@@ -48,29 +48,6 @@ const wrong = `graph g[N] {
 `;
 
 const cli = suite("command line");
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly error: string;
-}
-
-const tfgc = (...args: string[]): Promise<Ran> => tfgcOn(false, args);
-
-async function tfgcOn(isInteractive: boolean, args: readonly string[]): Promise<Ran> {
-  let out = "";
-  let error = "";
-  const code = await main(args, {
-    out: (text) => {
-      out += text;
-    },
-    error: (text) => {
-      error += text;
-    },
-    isInteractive,
-  });
-  return { code, out, error };
-}
 
 async function feed(name: string, ...tensors: WritableTensor[]): Promise<string> {
   writeFileSync(at(name), new Uint8Array(await writeSafetensors(tensors).arrayBuffer()));

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkProgram } from "../compiler/check/index.ts";
-import { main } from "../compiler/cli.ts";
 import type { Graph } from "../compiler/ir/graph.ts";
 import { runPasses } from "../compiler/pipeline.ts";
 import { printDot, printKernelDot } from "../compiler/report/dot.ts";
 import { library } from "../compiler/std/sources.ts";
 import { randomGraph } from "./passes/random-graph.ts";
+import { tfgc } from "./command-line.ts";
 
 const test = suite("dot");
 
@@ -171,14 +171,7 @@ test("the command prints both, the same every time", async () => {
   for (const stage of ["dot", "dot-kernels"]) {
     const printed: string[] = [];
     for (let i = 0; i < 2; i++) {
-      let out = "";
-      const code = await main([path, `--emit=${stage}`], {
-        out: (text) => {
-          out += text;
-        },
-        error: assert.unreachable,
-        isInteractive: false,
-      });
+      const { code, out } = await tfgc(path, `--emit=${stage}`);
       assert.is(code, 0);
       printed.push(out);
     }

@@ -8,7 +8,6 @@ import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkProgram } from "../compiler/check/index.ts";
-import { main } from "../compiler/cli.ts";
 import { type CompiledGraph, compileGraph } from "../compiler/index.ts";
 import { dimOf, dimSymbol, evaluateDim, floorDivDims, maxDims, mulDims, subDims } from "../compiler/ir/dims.ts";
 import { writeProgram } from "../compiler/passes/write-program.ts";
@@ -18,6 +17,7 @@ import { type PlanReport, reportPlan } from "../compiler/report/plan.ts";
 import { library } from "../compiler/std/sources.ts";
 import { fetchSetOf, planOf } from "../runtime/plan.ts";
 import { randomGraph } from "./passes/random-graph.ts";
+import { tfgc } from "./command-line.ts";
 
 const test = suite("explain");
 const folder = mkdtempSync(join(tmpdir(), "tfgc-explain-"));
@@ -44,27 +44,6 @@ const valuesAt =
   (dims: Record<string, number>) =>
   (name: string): number =>
     dims[name] ?? Number.NaN;
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly error: string;
-}
-
-async function tfgc(...args: string[]): Promise<Ran> {
-  let out = "";
-  let error = "";
-  const code = await main(args, {
-    out: (text) => {
-      out += text;
-    },
-    error: (text) => {
-      error += text;
-    },
-    isInteractive: false,
-  });
-  return { code, out, error };
-}
 
 function file(name: string, source: string): string {
   const path = join(folder, name);

@@ -15,7 +15,6 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkProgram } from "../compiler/check/index.ts";
-import { main } from "../compiler/cli.ts";
 import { fixText } from "../compiler/cli/fix.ts";
 import { applyEdits, compatible, fixesIn } from "../compiler/diagnostics/edits.ts";
 import { printGraph } from "../compiler/ir/print.ts";
@@ -23,6 +22,7 @@ import { library } from "../compiler/std/sources.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import { spanText } from "../grammar/source.ts";
 import { mutate, randomNumbers } from "./grammar-mutations.ts";
+import { tfgc } from "./command-line.ts";
 
 const check = (text: string): readonly Diagnostic[] =>
   checkProgram({ path: "bad.tfg", read: (path) => (path === "bad.tfg" ? text : undefined), library }).diagnostics;
@@ -173,22 +173,6 @@ texts.run();
 const command = suite("check --fix");
 const place = mkdtempSync(join(tmpdir(), "tfgc-fix-"));
 command.after(() => rmSync(place, { recursive: true }));
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly error: string;
-}
-
-async function tfgc(...args: string[]): Promise<Ran> {
-  const [out, error]: [string[], string[]] = [[], []];
-  const code = await main(args, {
-    out: (text) => void out.push(text),
-    error: (text) => void error.push(text),
-    isInteractive: false,
-  });
-  return { code, out: out.join(""), error: error.join("") };
-}
 
 function file(name: string, text: string): string {
   const path = join(place, name);

@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { main } from "../compiler/cli.ts";
+import { type Ran, tfgc } from "./command-line.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const loose = "const  a=1 // one\n";
@@ -35,20 +35,7 @@ fmt.before.each(() => {
 });
 fmt.after.each(() => rmSync(folder, { recursive: true }));
 
-async function run(...args: string[]): Promise<{ code: number; out: string; error: string }> {
-  let out = "";
-  let error = "";
-  const code = await main(["fmt", ...args], {
-    out: (part) => {
-      out += part;
-    },
-    error: (part) => {
-      error += part;
-    },
-    isInteractive: false,
-  });
-  return { code, out, error };
-}
+const run = (...args: string[]): Promise<Ran> => tfgc("fmt", ...args);
 
 /** As a process, since it reads standard input. */
 function pipe(input: string | Uint8Array, ...args: string[]): { code: number | null; out: string; error: string } {

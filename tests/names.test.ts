@@ -4,29 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { main } from "../compiler/cli.ts";
 import { compareVariables } from "../compiler/report/variables.ts";
 import { TfgError, type WritableTensor, writeSafetensors } from "../runtime/index.ts";
 import { type Fit, fitWeights, type NamedType, type Weights } from "../runtime/restore.ts";
 import { program as toy } from "./runtime-program.ts";
+import { tfgc } from "./command-line.ts";
 
 const test = suite("names");
 const folder = mkdtempSync(join(tmpdir(), "tfgc-names-"));
-
-async function tfgc(...args: string[]): Promise<{ code: number; out: string; error: string }> {
-  let out = "";
-  let error = "";
-  const code = await main(args, {
-    out: (text) => {
-      out += text;
-    },
-    error: (text) => {
-      error += text;
-    },
-    isInteractive: false,
-  });
-  return { code, out, error };
-}
 
 function program(name: string, source: string): string {
   const path = join(folder, name);

@@ -5,39 +5,18 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkProgram } from "../compiler/check/index.ts";
-import { main } from "../compiler/cli.ts";
 import { withoutTensorLiterals } from "../compiler/cli/run-test.ts";
 import { selectOutputs } from "../compiler/passes/select-outputs.ts";
 import { runPasses } from "../compiler/pipeline.ts";
 import { library } from "../compiler/std/sources.ts";
 import { spanText } from "../grammar/source.ts";
+import { tfgc } from "./command-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tfgc-test-"));
 const at = (name: string): string => join(folder, name);
 
 const command = suite("tfgc test");
 command.after(() => rmSync(folder, { recursive: true }));
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly error: string;
-}
-
-async function tfgc(...args: string[]): Promise<Ran> {
-  let out = "";
-  let error = "";
-  const code = await main(args, {
-    out: (text) => {
-      out += text;
-    },
-    error: (text) => {
-      error += text;
-    },
-    isInteractive: false,
-  });
-  return { code, out, error };
-}
 
 function file(name: string, text: string): string {
   writeFileSync(at(name), text);

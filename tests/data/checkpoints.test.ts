@@ -5,9 +5,9 @@ import { join, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { main } from "../../compiler/cli.ts";
 import { readWeights, writeSafetensors } from "../../runtime/index.ts";
 import { pixels, readDigits } from "../../samples/mnist/digits.ts";
+import { tfgc } from "../command-line.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const shared = join(resolve(process.env.TFGC_SHARED ?? join(root, "..", "shared")), "data");
@@ -19,20 +19,6 @@ data.after(() => rmSync(folder, { recursive: true }));
 
 const idx = (name: string, header: number): Uint8Array =>
   new Uint8Array(gunzipSync(readFileSync(join(shared, "datasets/mnist", name)))).subarray(header);
-
-async function tfgc(...args: string[]): Promise<{ code: number; out: string; error: string }> {
-  const said = { out: "", error: "" };
-  const code = await main(args, {
-    out: (text) => {
-      said.out += text;
-    },
-    error: (text) => {
-      said.error += text;
-    },
-    isInteractive: false,
-  });
-  return { code, ...said };
-}
 
 /** Runs a sample on all digits of `datasets/mnist` by the command line. */
 async function runOnDigits(
