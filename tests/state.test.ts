@@ -209,5 +209,50 @@ state("a loop that ends earlier than in the run before keeps nothing of it", asy
     }
 });
 
+const HOST = `graph host[T] {
+  input x: f32[T]
+  state position: i32 = 0
+  state odd: bool = false
+  assert abs(-position) + T < 60, "sum"
+  assert clamp(position, 0, 9) != 9 || T < 9, "clamped"
+  assert (position - 3) ** 2 < 1000 && sign(position) >= 0, "power"
+  assert reshape(position, []) % 7 != 6 && position / 0 == 0, "rest"
+  assert if odd then max(position, 2) > 3 else !odd, "branch"
+  step go { position := position + T  odd := !odd }
+  output y = x
+}`;
+
+state("what a session can compute before a run is all that integers and bools have", async () => {
+  const graph = graphOf(HOST);
+  const steps = [
+    [4, ""],
+    [5, ""],
+    [30, "clamped: assert clamp(position, 0, 9) != 9 || T < 9 (line 6): position is 9, T is 30"],
+    [4, ""],
+    [7, "rest: assert reshape(position, []) % 7 != 6 && position / 0 == 0 (line 8): position is 13"],
+  ] as const;
+  const feedOf = (size: number): NdArray => ({ dtype: "f32", shape: [size], data: new Float64Array(size) });
+  const textOf = (error: Error): string => error.message.replace("TFG0812 ", "");
+  let variables: ReadonlyMap<string, NdArray> = new Map([
+    ["position", { dtype: "i32" as const, shape: [], data: Float64Array.of(0) }],
+    ["odd", { dtype: "bool" as const, shape: [], data: Float64Array.of(0) }],
+  ]);
+  for (const [size, said] of steps) {
+    let text = "";
+    try {
+      const { updates } = interpretRun(graph, { feeds: new Map([["x", feedOf(size)]]), variables, fetches: ["go"] });
+      variables = new Map([...variables, ...updates]);
+    } catch (error) {
+      text = textOf(error as Error);
+    }
+    assert.is(text, said, `interpreter, ${size}`);
+  }
+  for (const [target, session] of await openTargets(graph, new Map()))
+    for (const [size, said] of steps) {
+      const text = await session.run(new Map([["x", feedOf(size)]]), ["go"]).then(() => "", textOf);
+      assert.is(text, said, `${target}, ${size}`);
+    }
+});
+
 console.log(`${count} random graphs with state, seeds ${first} to ${first + count - 1}`);
 state.run();

@@ -9,6 +9,7 @@ import type { CallId, ValueId } from "../ir/graph.ts";
 import { mentionedBy } from "../ir/needs.ts";
 import { type DType, isFloat, isInteger } from "../ir/types.ts";
 import { scalarFunctions } from "../ops/scalar.ts";
+import { primitives } from "../ops/table.ts";
 import type { Effects, Going, GraphBuilder, UpdateDraft, VariableDraft } from "./builder.ts";
 import { type Entity, formatType, type TensorEntity } from "./entity.ts";
 import type { Frame, Owner } from "./frame.ts";
@@ -280,11 +281,12 @@ export function isHostScalar(
     const { op, type } = builder.valueAt(id);
     if (type.shape.length > 0 || (type.dtype !== "bool" && !isInteger(type.dtype))) return false;
     if (op === "variable") return builder.variables.some((draft) => draft.value === id && isHost(draft));
-    return HOST_OPS.has(op) || scalarFunctions.has(op);
+    if (op === "dim" || op === "constant") return true;
+    const kind = primitives[op]?.class;
+    const fn = scalarFunctions.get(op);
+    return (kind === "map" || kind === "view" || kind === "branch") && (fn === undefined || fn.host !== undefined);
   });
 }
-
-const HOST_OPS: ReadonlySet<string> = new Set(["dim", "constant", "if", "clamp", "integer_power", "reshape"]);
 
 /** What can be said of a state before all updates are known. */
 export const mayBeHost = (draft: VariableDraft): boolean => !draft.trainable && draft.shape.length === 0;

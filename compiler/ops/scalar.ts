@@ -5,6 +5,7 @@
  * `meaning` is the definition, in float64 for floats and in exact 32-bit arithmetic for integers (language.md 6.2):
  * i32 and u32 wrap, `/` and `%` floor and give 0 where the divisor is 0. Booleans are 0 and 1.
  */
+import type { Expr } from "../../runtime/abi.ts";
 import { isInteger } from "../ir/types.ts";
 import type { DType } from "../ir/types.ts";
 
@@ -37,6 +38,8 @@ export interface ScalarFunction {
   readonly laws: Laws;
   /** The function at operands of one dtype. `result` differs from `operand` for comparisons and `cast` only. */
   meaning(operand: DType, result: DType): (a: number, b: number, c: number) => number;
+  /** The function on integers and bools as a session evaluates it before a run (language.md 5.2); absent: it cannot. */
+  readonly host?: (...args: readonly Expr[]) => Expr;
 }
 
 export function belongsTo(dtype: DType, to: DTypeClass): boolean {
@@ -168,6 +171,9 @@ export function erf(x: number): number {
 
 // ---- the table ---------------------------------------------------------------------------------------
 
+const negative = (x: Expr): Expr => ["*", -1, x];
+const opposite = (x: Expr): Expr => ["==", x, 0];
+
 type Definition = Omit<ScalarFunction, "arity" | "takes" | "result" | "cost" | "laws" | "meaning"> & {
   readonly takes?: DTypeClass;
   readonly cost?: number;
@@ -185,9 +191,11 @@ function comparison(
   doc: string,
   takes: DTypeClass,
   holds: (a: number, b: number) => boolean,
+  host: (a: Expr, b: Expr) => Expr,
   laws: Laws = {},
 ): ScalarFunction {
-  return { name, doc, arity: 2, takes, result: "bool", cost: 1, laws, meaning: () => (a, b) => (holds(a, b) ? 1 : 0) };
+  const meaning = () => (a: number, b: number) => (holds(a, b) ? 1 : 0);
+  return { name, doc, arity: 2, takes, result: "bool", cost: 1, laws, meaning, host: (a = 0, b = 0) => host(a, b) };
 }
 
 const always = (fn: Unary) => (): Unary => fn;
@@ -199,14 +207,22 @@ const list: readonly ScalarFunction[] = [
     takes: "num",
     laws: { involution: true },
     meaning: byDType<Unary>({ float: (a) => -a, i32: (a) => -a | 0, u32: (a) => -a >>> 0 }),
+    host: (a = 0) => negative(a),
   }),
   unary({
     name: "abs",
     doc: "`x` without its sign; the least i32 stays itself.",
     takes: "num",
     meaning: byDType<Unary>({ float: Math.abs, i32: (a) => Math.abs(a) | 0 }),
+    host: (a = 0) => ["max", a, negative(a)],
   }),
-  unary({ name: "sign", doc: "-1, 0 or 1; NaN stays NaN.", takes: "num", meaning: always(Math.sign) }),
+  unary({
+    name: "sign",
+    doc: "-1, 0 or 1; NaN stays NaN.",
+    takes: "num",
+    meaning: always(Math.sign),
+    host: (a = 0) => ["max", -1, ["min", 1, a]],
+  }),
   unary({ name: "exp", doc: "e to the power `x`.", cost: 12, meaning: always(Math.exp) }),
   unary({ name: "log", doc: "The natural logarithm of `x`; NaN below 0.", cost: 12, meaning: always(Math.log) }),
   unary({ name: "sqrt", doc: "The square root of `x`; NaN below 0.", cost: 4, meaning: always(Math.sqrt) }),
@@ -254,19 +270,28 @@ const list: readonly ScalarFunction[] = [
     laws: { idempotent: true },
     meaning: always(Math.fround),
   }),
-  unary({ name: "not", doc: "`!x`.", takes: "bool", laws: { involution: true }, meaning: always((a) => 1 - a) }),
+  unary({
+    name: "not",
+    doc: "`!x`.",
+    takes: "bool",
+    laws: { involution: true },
+    meaning: always((a) => 1 - a),
+    host: (a = 0) => opposite(a),
+  }),
 
   binary({
     name: "add",
     doc: "`a + b`; integers wrap.",
     laws: { commutative: true, associative: true, identity: 0 },
     meaning: byDType<Binary>({ float: (a, b) => a + b, i32: (a, b) => (a + b) | 0, u32: (a, b) => (a + b) >>> 0 }),
+    host: (a = 0, b = 0) => ["+", a, b],
   }),
   binary({
     name: "sub",
     doc: "`a - b`; integers wrap.",
     laws: { identity: 0 },
     meaning: byDType<Binary>({ float: (a, b) => a - b, i32: (a, b) => (a - b) | 0, u32: (a, b) => (a - b) >>> 0 }),
+    host: (a = 0, b = 0) => ["+", a, negative(b)],
   }),
   binary({
     name: "mul",
@@ -277,6 +302,7 @@ const list: readonly ScalarFunction[] = [
       i32: (a, b) => Math.imul(a, b),
       u32: (a, b) => Math.imul(a, b) >>> 0,
     }),
+    host: (a = 0, b = 0) => ["*", a, b],
   }),
   binary({
     name: "div",
@@ -284,12 +310,14 @@ const list: readonly ScalarFunction[] = [
     cost: 4,
     laws: { identity: 1 },
     meaning: byDType<Binary>({ float: (a, b) => a / b, i32: (a, b) => floorDivide(a, b) | 0, u32: floorDivide }),
+    host: (a = 0, b = 0) => ["/", a, b],
   }),
   binary({
     name: "mod",
     doc: "`a % b = a - b * floor(a / b)`; on integers 0 where `b` is 0.",
     cost: 6,
     meaning: byDType<Binary>({ float: (a, b) => a - b * Math.floor(a / b), i32: floorModulo, u32: floorModulo }),
+    host: (a = 0, b = 0) => ["*", opposite(["==", b, 0]), ["+", a, negative(["*", b, ["/", a, b]])]],
   }),
   binary({
     name: "pow",
@@ -304,12 +332,14 @@ const list: readonly ScalarFunction[] = [
     doc: "The greater of `a` and `b`; NaN if one of them is.",
     laws: { commutative: true, associative: true, idempotent: true },
     meaning: () => (a, b) => Math.max(a, b),
+    host: (a = 0, b = 0) => ["max", a, b],
   }),
   binary({
     name: "minimum",
     doc: "The lesser of `a` and `b`; NaN if one of them is.",
     laws: { commutative: true, associative: true, idempotent: true },
     meaning: () => (a, b) => Math.min(a, b),
+    host: (a = 0, b = 0) => ["min", a, b],
   }),
   binary({
     name: "and",
@@ -317,6 +347,7 @@ const list: readonly ScalarFunction[] = [
     takes: "bool",
     laws: { commutative: true, associative: true, idempotent: true, identity: 1 },
     meaning: () => (a, b) => a & b,
+    host: (a = 0, b = 0) => ["*", a, b],
   }),
   binary({
     name: "or",
@@ -324,6 +355,7 @@ const list: readonly ScalarFunction[] = [
     takes: "bool",
     laws: { commutative: true, associative: true, idempotent: true, identity: 0 },
     meaning: () => (a, b) => a | b,
+    host: (a = 0, b = 0) => ["max", a, b],
   }),
 
   binary({
@@ -349,14 +381,50 @@ const list: readonly ScalarFunction[] = [
     meaning: () => (a, b) => Number((BigInt(a) * BigInt(b)) >> 32n),
   }),
 
-  comparison("equal", "Whether `a == b`; NaN equals nothing.", "any", (a, b) => a === b, { commutative: true }),
-  comparison("not_equal", "Whether `a != b`; NaN differs from everything.", "any", (a, b) => a !== b, {
-    commutative: true,
-  }),
-  comparison("less", "Whether `a < b`.", "num", (a, b) => a < b),
-  comparison("less_equal", "Whether `a <= b`.", "num", (a, b) => a <= b),
-  comparison("greater", "Whether `a > b`.", "num", (a, b) => a > b),
-  comparison("greater_equal", "Whether `a >= b`.", "num", (a, b) => a >= b),
+  comparison(
+    "equal",
+    "Whether `a == b`; NaN equals nothing.",
+    "any",
+    (a, b) => a === b,
+    (a, b) => ["==", a, b],
+    { commutative: true },
+  ),
+  comparison(
+    "not_equal",
+    "Whether `a != b`; NaN differs from everything.",
+    "any",
+    (a, b) => a !== b,
+    (a, b) => opposite(["==", a, b]),
+    { commutative: true },
+  ),
+  comparison(
+    "less",
+    "Whether `a < b`.",
+    "num",
+    (a, b) => a < b,
+    (a, b) => ["<", a, b],
+  ),
+  comparison(
+    "less_equal",
+    "Whether `a <= b`.",
+    "num",
+    (a, b) => a <= b,
+    (a, b) => ["<=", a, b],
+  ),
+  comparison(
+    "greater",
+    "Whether `a > b`.",
+    "num",
+    (a, b) => a > b,
+    (a, b) => ["<", b, a],
+  ),
+  comparison(
+    "greater_equal",
+    "Whether `a >= b`.",
+    "num",
+    (a, b) => a >= b,
+    (a, b) => ["<=", b, a],
+  ),
 
   {
     name: "select",
@@ -367,6 +435,7 @@ const list: readonly ScalarFunction[] = [
     cost: 1,
     laws: {},
     meaning: () => (mask, a, b) => (mask !== 0 ? a : b),
+    host: (mask = 0, a = 0, b = 0) => ["+", ["*", mask, a], ["*", opposite(mask), b]],
   },
   {
     name: "cast",
@@ -377,6 +446,7 @@ const list: readonly ScalarFunction[] = [
     cost: 1,
     laws: {},
     meaning: (_, result) => (a) => castNumber(result, a),
+    host: (a = 0) => a,
   },
 ];
 

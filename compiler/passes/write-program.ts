@@ -2,11 +2,13 @@
 import { positionAt, type Span } from "../../grammar/source.ts";
 import type { CallSpec, CheckSpec, Expr, InitSpec, Program, StepSpec } from "../../runtime/abi.ts";
 import { type Atom, type Dim, formatShape } from "../ir/dims.ts";
-import { type ConstantData, type Graph, type Initializer, type ValueId, valueOf } from "../ir/graph.ts";
+import { type Graph, type Initializer, type ValueId, valueOf } from "../ir/graph.ts";
 import type { BufferId, KernelCall, KernelProgram } from "../ir/loops.ts";
 import { fetchNames, needsOfFetch } from "../ir/needs.ts";
 import { type StepNode, stepsFor, stepTree, type Touched } from "../ir/step-tree.ts";
+import { scalarFunction } from "../ops/scalar.ts";
 import { toBase64 } from "./base64.ts";
+import { lowerCopy } from "./lower.ts";
 import { type MemoryPlan, WORD } from "./plan-memory.ts";
 
 /** Writes the plan down as the data that the runtime executes. */
@@ -231,54 +233,22 @@ function variablesDerived(program: KernelProgram): readonly (readonly number[])[
 
 /** A condition as the runtime evaluates it before a run, from values that the host knows. */
 function hostExpr(graph: Graph, id: ValueId, dims: readonly string[]): Expr {
-  const { op, args, attributes, type } = valueOf(graph, id);
-  if (op === "dim") return exprOf(attributes.dim as Dim, dims);
-  if (op === "constant") return (attributes.data as ConstantData).data[0] ?? 0;
-  if (op === "variable") return ["v", graph.variables.findIndex(({ name }) => name === attributes.name)];
-  const [a = 0, b = 0, c = 0] = args.map((arg) => hostExpr(graph, arg, dims));
-  const negative = (x: Expr): Expr => ["*", -1, x];
-  const not = (x: Expr): Expr => ["==", x, 0];
-  switch (op) {
-    case "cast":
-      return a;
-    case "neg":
-      return negative(a);
-    case "not":
-      return not(a);
-    case "add":
-      return ["+", a, b];
-    case "sub":
-      return ["+", a, negative(b)];
-    case "mul":
-    case "and":
-      return ["*", a, b];
-    case "or":
-    case "maximum":
-      return ["max", a, b];
-    case "minimum":
-      return ["min", a, b];
-    case "div":
-      return ["/", a, b];
-    case "mod":
-      return ["+", a, negative(["*", b, ["/", a, b]])];
-    case "equal":
-      return ["==", a, b];
-    case "not_equal":
-      return not(["==", a, b]);
-    case "less":
-      return ["<", a, b];
-    case "less_equal":
-      return ["<=", a, b];
-    case "greater":
-      return ["<", b, a];
-    case "greater_equal":
-      return ["<=", b, a];
-    case "select":
-    case "if":
-      return ["+", ["*", a, b], ["*", not(a), c]];
-    default:
-      throw new Error(`the host cannot compute \`${op}\` of ${type.dtype}`);
+  const { variables } = graph;
+  const nameOf = (value: ValueId): unknown => valueOf(graph, value).attributes.name;
+  const isVariable = (value: ValueId): boolean => valueOf(graph, value).op === "variable";
+  const { nest } = lowerCopy(graph, id, (value) => (isVariable(value) ? value : undefined), id);
+  const made: Expr[] = [];
+  for (const scalar of nest.scalars) {
+    if (scalar.op === "constant") made.push(scalar.value);
+    else if (scalar.op === "dim") made.push(exprOf(scalar.dim, dims));
+    else if (scalar.op === "load") made.push(["v", variables.findIndex(({ name }) => name === nameOf(scalar.buffer))]);
+    else {
+      const host = scalar.op === "apply" ? scalarFunction(scalar.fn).host : undefined;
+      if (!host || scalar.op !== "apply") throw new Error(`the host cannot compute \`${valueOf(graph, id).op}\``);
+      made.push(host(...scalar.args.map((arg) => made[arg] ?? 0)));
+    }
   }
+  return made[nest.stores[0]?.value ?? -1] ?? 0;
 }
 
 /** A size as the runtime evaluates it. */
