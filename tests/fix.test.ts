@@ -135,7 +135,7 @@ edits.run();
 
 const texts = suite("texts");
 
-texts("that are wrong in any way never get worse, and many get better", async () => {
+texts("that are wrong in any way never get worse, and most get better", async () => {
   const seed = 20_240_607;
   const random = randomNumbers(seed);
   const programs = [
@@ -145,7 +145,7 @@ texts("that are wrong in any way never get worse, and many get better", async ()
   const count = (diagnostics: readonly Diagnostic[], severity: string): number =>
     diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
   let [better, offering] = [0, 0];
-  for (let round = 0; round < 100; round++) {
+  for (let round = 0; round < 150; round++) {
     const text = mutate(programs[round % programs.length] ?? "", random);
     const before = check(text);
     const fixed = await fixText(text, "bad.tfg", async (other) => check(other));
@@ -163,7 +163,7 @@ texts("that are wrong in any way never get worse, and many get better", async ()
     if (before.some(({ helps }) => helps.some((help) => help.edits))) offering++;
     if (fixed.text !== text) better++;
   }
-  assert.ok(offering > 30 && better > offering / 3, `${better} of ${offering}`);
+  assert.ok(offering > 45 && better > offering / 2, `${better} of ${offering}`);
 });
 
 texts.run();
