@@ -4,10 +4,11 @@
  */
 import { TfgError } from "../runtime/errors.ts";
 import { placeOf, refusal } from "./ir/checks.ts";
+import { partsOfLoop } from "./ir/regions.ts";
 import { type Dim, dimSymbols, evaluateDim, formatDim, formatShape } from "./ir/dims.ts";
 import type { Assertion, DimCheck, Graph, Update, Value, ValueId } from "./ir/graph.ts";
 import type { TensorType } from "./ir/types.ts";
-import { booleanOf, dimOfAttribute, numberOf, numbersOf, textOf } from "./ops/attributes.ts";
+import { dimOfAttribute, numberOf, textOf } from "./ops/attributes.ts";
 import { elementsOf } from "./ops/points.ts";
 import type { NdArray } from "./ops/primitive.ts";
 import { roundTo } from "./ops/scalar.ts";
@@ -218,33 +219,27 @@ class Run {
   /** The carries after the last iteration, then what the iterations stacked. */
   #loop(value: Value): readonly NdArray[] {
     const loop = numberOf(value, "loop");
-    const count = numberOf(value, "carries");
-    const axes = numbersOf(value, "axes");
-    const isBounded = booleanOf(value, "bounded");
+    const { carries: starts, next, stacked, condition } = partsOfLoop(value);
     const { leaves, values } = this.#bodyOf(loop, value);
     const times = this.#size(dimOfAttribute(value, "times"));
     const types = [value.type, ...(value.more ?? [])];
-    let carries = value.args.slice(0, count).map((leaf) => this.#result(this.#value(leaf).args[0] ?? -1));
-    const stacked: NdArray[][] = axes.map(() => []);
+    let carries = starts.map((leaf) => this.#result(this.#value(leaf).args[0] ?? -1));
+    const parts: NdArray[][] = stacked.map(() => []);
     this.#open.add(loop);
     for (let iteration = 0; iteration < times; iteration++) {
       for (const inner of values) this.#results.delete(inner);
       for (const leaf of leaves) this.#results.set(leaf, [this.#leaf(leaf, iteration, carries)]);
       this.#sweep(values);
-      const results = value.args.slice(count).map((arg) => this.#result(arg));
-      if (isBounded && results.at(-1)?.data[0] === 0) break;
-      carries = results.slice(0, count);
-      for (const [i, ys] of stacked.entries()) {
-        const y = results[count + i];
-        if (y) ys.push(y);
-      }
+      if (condition !== undefined && this.#result(condition).data[0] === 0) break;
+      carries = next.map((id) => this.#result(id));
+      for (const [i, { value: y }] of stacked.entries()) parts[i]?.push(this.#result(y));
     }
     this.#open.delete(loop);
     for (const inner of values) this.#results.delete(inner);
     const ends = carries.map((carry, i) => this.#stored(types[i] ?? value.type, carry.data));
-    const ys = stacked.map((parts, i) => {
-      const type = types[count + i] ?? value.type;
-      return this.#stored(type, stackedAt(parts, axes[i] ?? 0, type.shape.map(this.#size)));
+    const ys = stacked.map(({ axis }, i) => {
+      const type = types[starts.length + i] ?? value.type;
+      return this.#stored(type, stackedAt(parts[i] ?? [], axis, type.shape.map(this.#size)));
     });
     return [...ends, ...ys];
   }

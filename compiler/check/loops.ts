@@ -4,6 +4,7 @@
  */
 import type { Span } from "../../grammar/source.ts";
 import { dimOf, type Dim, formatDim, literalOf, subDims } from "../ir/dims.ts";
+import { argsOfLoop } from "../ir/regions.ts";
 import type { DType, TensorType } from "../ir/types.ts";
 import { resolveAxis } from "../ops/axes.ts";
 import { BUILTINS } from "./builtins.ts";
@@ -328,15 +329,13 @@ function elaborateWith(
     ...stacked.map(({ type }, i) => ({ dtype: type.dtype, shape: inserted(type.shape, axes[i] ?? 0, times) })),
   ];
   const [type = { dtype: "f32", shape: [] } as const, ...more] = types;
-  const value = emitValue(
-    frame,
-    "loop",
-    [...carries, ...turned, ...stacked, ...(condition ? [condition] : [])].map((tensor) => tensor.value),
-    { loop: number, times, carries: carries.length, axes, bounded: condition !== undefined },
-    type,
-    site.span,
-    more,
-  );
+  const { args, attributes } = argsOfLoop({
+    carries: carries.map((carry) => carry.value),
+    next: turned.map((carry) => carry.value),
+    stacked: stacked.map((y, i) => ({ value: y.value, axis: axes[i] ?? 0 })),
+    ...(condition ? { condition: condition.value } : {}),
+  });
+  const value = emitValue(frame, "loop", args, { loop: number, times, ...attributes }, type, site.span, more);
   const results = types.map((one, i): TensorEntity => {
     const nth = i - starts.length;
     const labels = nth < 0 ? starts[i]?.labels : stackedLabels(stacked[nth], axes[nth] ?? 0, xs);

@@ -10,8 +10,9 @@
  */
 import { type Dim, ONE, subDims } from "../ir/dims.ts";
 import type { Attributes, Value, ValueId } from "../ir/graph.ts";
+import { argsOfLoop, partsOfLoop } from "../ir/regions.ts";
 import { isFloat, type TensorType } from "../ir/types.ts";
-import { dimOfAttribute, numberOf, numbersOf } from "../ops/attributes.ts";
+import { dimOfAttribute, numberOf } from "../ops/attributes.ts";
 import { differentiate, type Source } from "./differentiate.ts";
 import { ancestors } from "./linear.ts";
 
@@ -26,24 +27,6 @@ export interface LoopPullback {
 /** What the loop is made from, outside of it, with its cotangents. */
 export function pullLoop(pullback: LoopPullback): ReadonlyMap<ValueId, ValueId> {
   return new LoopReverse(pullback).run();
-}
-
-interface Parts {
-  readonly leaves: readonly ValueId[];
-  readonly next: readonly ValueId[];
-  readonly ys: readonly ValueId[];
-  readonly condition: ValueId | undefined;
-}
-
-export function partsOfLoop({ args, attributes }: Value): Parts {
-  const carries = Number(attributes.carries);
-  const last = attributes.bounded === true ? args.length - 1 : args.length;
-  return {
-    leaves: args.slice(0, carries),
-    next: args.slice(carries, 2 * carries),
-    ys: args.slice(2 * carries, last),
-    condition: attributes.bounded === true ? args[last] : undefined,
-  };
 }
 
 class LoopReverse {
@@ -68,9 +51,8 @@ class LoopReverse {
     const source = this.#source;
     const { leads } = this.#pullback;
     const emit = source.emitterFor(this.#value);
-    const { leaves, next, ys, condition } = partsOfLoop(this.#value);
+    const { carries: leaves, next, stacked, condition } = partsOfLoop(this.#value);
     const times = dimOfAttribute(this.#value, "times");
-    const axes = numbersOf(this.#value, "axes");
     const floats = leaves.flatMap((leaf, i) => (leads(leaf) ? [i] : []));
     const body = [...this.#body];
     const elements = body.filter((id) => this.#isLeaf(id, "element"));
@@ -111,12 +93,15 @@ class LoopReverse {
     ];
     const carried = inits.map((init, index) => leaf("carry", [init], { index }, emit.typeOf(init)));
 
-    this.#repeat(renamed, [...floats.map((i) => next[i] ?? -1), ...ys.filter((_, k) => this.#cotangentOf(k))]);
+    this.#repeat(renamed, [
+      ...floats.map((i) => next[i] ?? -1),
+      ...stacked.flatMap(({ value }, k) => (this.#cotangentOf(k) === undefined ? [] : [value])),
+    ]);
     const of = (id: ValueId): ValueId => renamed.get(id) ?? id;
     const seeds = floats.map((i, k) => ({ value: of(next[i] ?? -1), cotangent: carried[k] ?? -1 }));
-    for (const [k, y] of ys.entries()) {
+    for (const [k, { value, axis }] of stacked.entries()) {
       const cotangent = this.#cotangentOf(k);
-      if (cotangent !== undefined) seeds.push({ value: of(y), cotangent: element(cotangent, axes[k] ?? 0) });
+      if (cotangent !== undefined) seeds.push({ value: of(value), cotangent: element(cotangent, axis) });
     }
     const scanned = elements.filter((id) => leads(source.valueAt(id).args[0] ?? -1) && leads(id));
     const wrt = [...floats.map((i) => of(leaves[i] ?? -1)), ...captured, ...scanned.map(of)];
@@ -148,10 +133,15 @@ class LoopReverse {
     const [type, ...more] = types;
     const result = new Map<ValueId, ValueId>();
     if (!type) return result;
+    const { args, attributes } = argsOfLoop({
+      carries: carried,
+      next: turned,
+      stacked: handed.map((value, k) => ({ value, axis: scannedAxes[k] ?? 0 })),
+    });
     const whole = source.emit(this.#value, {
       op: "loop",
-      args: [...carried, ...turned, ...handed],
-      attributes: { loop: number, times, carries: carried.length, axes: scannedAxes, bounded: false },
+      args,
+      attributes: { loop: number, times, ...attributes },
       type,
       ...(more.length > 0 ? { more } : {}),
     });
@@ -203,8 +193,8 @@ class LoopReverse {
       if (!isOwnLeaf) for (const arg of value.args) if (!this.#body.has(arg)) found.add(arg);
     }
     // A result of the body may itself be a value from outside.
-    const { next, ys } = partsOfLoop(this.#value);
-    for (const id of [...next, ...ys]) if (!this.#body.has(id)) found.add(id);
+    const { next, stacked } = partsOfLoop(this.#value);
+    for (const id of [...next, ...stacked.map(({ value }) => value)]) if (!this.#body.has(id)) found.add(id);
     return [...found].sort((a, b) => a - b);
   }
 
@@ -213,28 +203,23 @@ class LoopReverse {
     const source = this.#source;
     const { id } = this.#pullback;
     const value = this.#value;
-    const { leaves, next, ys, condition } = partsOfLoop(value);
+    const parts = partsOfLoop(value);
     const times = dimOfAttribute(value, "times");
-    const axes = [...numbersOf(value, "axes")];
-    const outputs = [...ys];
+    const stacked = [...parts.stacked];
     const more = [...(value.more ?? [])];
     const places = new Map<ValueId, number>();
     for (const one of wanted) {
-      let at = outputs.findIndex((y, k) => y === one && axes[k] === 0);
+      let at = stacked.findIndex((known) => known.value === one && known.axis === 0);
       if (at < 0) {
-        at = outputs.push(one) - 1;
-        axes.push(0);
+        at = stacked.push({ value: one, axis: 0 }) - 1;
         more.push(stackedType(source.valueAt(one).type, 0, times));
       }
-      places.set(one, leaves.length + at);
+      places.set(one, parts.carries.length + at);
     }
-    if (outputs.length > ys.length)
-      source.replace(id, {
-        ...value,
-        args: [...leaves, ...next, ...outputs, ...(condition === undefined ? [] : [condition])],
-        attributes: { ...value.attributes, axes },
-        more,
-      });
+    if (stacked.length > parts.stacked.length) {
+      const { args, attributes } = argsOfLoop({ ...parts, stacked });
+      source.replace(id, { ...value, args, attributes: { ...value.attributes, ...attributes }, more });
+    }
     const emit = source.emitterFor(value);
     return new Map([...places].map(([one, place]) => [one, emit.part(id, place)]));
   }
@@ -280,6 +265,6 @@ const stackedType = ({ dtype, shape }: TensorType, axis: number, times: Dim): Te
 
 /** The leaves that a loop has come to lead through, once its results are known to: those whose next value does. */
 export function carriesThatLead(value: Value, leads: (id: ValueId) => boolean): readonly ValueId[] {
-  const { leaves, next } = partsOfLoop(value);
-  return leaves.filter((leaf, i) => !leads(leaf) && leads(next[i] ?? -1));
+  const { carries, next } = partsOfLoop(value);
+  return carries.filter((leaf, i) => !leads(leaf) && leads(next[i] ?? -1));
 }

@@ -7,20 +7,52 @@ import { type Graph, type Value, type ValueId, valueOf } from "./graph.ts";
 
 export type LoopId = number;
 
-export interface Loop {
-  readonly id: LoopId;
-  /** The value `loop` that ends it. */
-  readonly node: ValueId;
-  /** The loop around it. */
-  readonly parent?: LoopId;
-  readonly times: Dim;
+/** What the operands of a value `loop` are; `argsOfLoop` is the other way. */
+export interface LoopParts {
   /** The leaf of each carry. */
   readonly carries: readonly ValueId[];
   /** What each carry becomes at the end of an iteration. */
   readonly next: readonly ValueId[];
   /** What is stacked, and at which axis of the result. */
   readonly stacked: readonly { readonly value: ValueId; readonly axis: number }[];
+  /** Whether there is another iteration. */
   readonly condition?: ValueId;
+}
+
+export interface Loop extends LoopParts {
+  readonly id: LoopId;
+  /** The value `loop` that ends it. */
+  readonly node: ValueId;
+  /** The loop around it. */
+  readonly parent?: LoopId;
+  readonly times: Dim;
+}
+
+export function partsOfLoop({ args, attributes }: Pick<Value, "args" | "attributes">): LoopParts {
+  const count = Number(attributes.carries);
+  const axes = Array.isArray(attributes.axes) ? attributes.axes.map(Number) : [];
+  const condition = attributes.bounded === true ? args[args.length - 1] : undefined;
+  return {
+    carries: args.slice(0, count),
+    next: args.slice(count, 2 * count),
+    stacked: axes.map((axis, k) => ({ value: args[2 * count + k] ?? -1, axis })),
+    ...(condition === undefined ? {} : { condition }),
+  };
+}
+
+export function argsOfLoop({ carries, next, stacked, condition }: LoopParts): {
+  readonly args: readonly ValueId[];
+  readonly attributes: { readonly carries: number; readonly axes: readonly number[]; readonly bounded: boolean };
+} {
+  const last = condition === undefined ? [] : [condition];
+  return {
+    args: [...carries, ...next, ...stacked.map(({ value }) => value), ...last],
+    attributes: {
+      carries: carries.length,
+      axes: stacked.map(({ axis }) => axis),
+      bounded: condition !== undefined,
+    },
+  };
 }
 
 export interface Loops {
@@ -55,21 +87,13 @@ export function loopsOf(graph: Graph): Loops {
   for (const [id, node] of nodes) {
     const value = graph.values[node];
     if (!value) continue;
-    const { times, carries: count, axes, bounded } = value.attributes;
-    const carries = value.args.slice(0, Number(count));
-    const next = value.args.slice(carries.length, 2 * carries.length);
-    const positions = Array.isArray(axes) ? axes.map(Number) : [];
-    const condition = bounded === true ? value.args[value.args.length - 1] : undefined;
     const parent = innermost(inside[node] ?? new Set());
     loops.set(id, {
       id,
       node,
-      times: times as Dim,
-      carries,
-      next,
-      stacked: positions.map((axis, i) => ({ value: value.args[2 * carries.length + i] ?? -1, axis })),
+      times: value.attributes.times as Dim,
+      ...partsOfLoop(value),
       ...(parent === undefined ? {} : { parent }),
-      ...(condition === undefined ? {} : { condition }),
     });
   }
   return { loops, loopOf: inside.map(innermost) };

@@ -2,7 +2,7 @@
 import { dimOf } from "../ir/dims.ts";
 import type { Graph, Value, ValueId } from "../ir/graph.ts";
 import { needsOf, rootsOf } from "../ir/needs.ts";
-import { numbersOf } from "../ops/attributes.ts";
+import { argsOfLoop, partsOfLoop } from "../ir/regions.ts";
 import { rewriteGraph } from "./rewrite.ts";
 
 export function dropDead(given: Graph): Graph {
@@ -77,23 +77,20 @@ function withoutUnreadStacks(graph: Graph, isLive: readonly boolean[]): Graph {
       return index === undefined ? value : { ...value, attributes: { ...value.attributes, index } };
     }
     // Without carries the first result is one that is stacked, and the value itself.
-    const carries = Number(value.attributes.carries);
-    if (value.op !== "loop" || carries === 0 || !isLive[id]) return value;
-    const axes = numbersOf(value, "axes");
-    const kept = axes.flatMap((_, k) => (isRead.get(id)?.has(carries + k) ? [k] : []));
-    if (kept.length === axes.length) return value;
+    if (value.op !== "loop" || !isLive[id]) return value;
+    const parts = partsOfLoop(value);
+    const carries = parts.carries.length;
+    const kept = parts.stacked.flatMap((_, k) => (isRead.get(id)?.has(carries + k) ? [k] : []));
+    if (carries === 0 || kept.length === parts.stacked.length) return value;
     const ofCarries = Array.from({ length: carries }, (_, i): [number, number] => [i, i]);
     places.set(id, new Map([...ofCarries, ...kept.map((k, i): [number, number] => [carries + k, carries + i])]));
     const { more = [], ...rest } = value;
     const others = [...more.slice(0, carries - 1), ...kept.flatMap((k) => more[carries - 1 + k] ?? [])];
+    const { args, attributes } = argsOfLoop({ ...parts, stacked: kept.flatMap((k) => parts.stacked[k] ?? []) });
     return {
       ...rest,
-      args: [
-        ...value.args.slice(0, 2 * carries),
-        ...kept.map((k) => value.args[2 * carries + k] ?? -1),
-        ...value.args.slice(2 * carries + axes.length),
-      ],
-      attributes: { ...value.attributes, axes: kept.map((k) => axes[k] ?? 0) },
+      args,
+      attributes: { ...value.attributes, ...attributes },
       ...(others.length > 0 ? { more: others } : {}),
     };
   });

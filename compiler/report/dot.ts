@@ -6,6 +6,7 @@ import { formatDim } from "../ir/dims.ts";
 import type { CallId, ConstantData, Graph, Value, ValueId } from "../ir/graph.ts";
 import type { BufferId, KernelCall, KernelProgram } from "../ir/loops.ts";
 import { formatType } from "../ir/print.ts";
+import { partsOfLoop } from "../ir/regions.ts";
 
 const quoted = (text: string): string => `"${text.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n")}"`;
 
@@ -96,6 +97,13 @@ export function printDot(graph: Graph): string {
   return `${[...lines, ...outputNodes(graph, (value) => `v${value}`), "}"].join("\n")}\n`;
 }
 
+/** What one result of a loop is made from: a carry from its own, what is stacked from what iterations hand over. */
+function argsOfResult(loop: Value, index: number): readonly ValueId[] {
+  const { carries, next, stacked, condition } = partsOfLoop(loop);
+  const own = [carries[index], next[index], stacked[index - carries.length]?.value, condition];
+  return own.flatMap((id) => id ?? []);
+}
+
 // ---- kernels ---------------------------------------------------------------------------------------------------
 
 export function printKernelDot(program: KernelProgram): string {
@@ -128,7 +136,9 @@ export function printKernelDot(program: KernelProgram): string {
   const operandsOf = (id: ValueId): readonly ValueId[] => {
     const value = graph.values[id];
     // A part is computed from the operands of what it is a part of.
-    const args = value?.op === "part" ? graph.values[value.args[0] ?? -1]?.args : value?.args;
+    const isPart = value?.op === "part";
+    const whole = isPart ? graph.values[value.args[0] ?? -1] : value;
+    const args = whole?.op === "loop" ? argsOfResult(whole, isPart ? Number(value.attributes.index) : 0) : whole?.args;
     return drawnOperands(graph, args ?? []);
   };
   const nodeOf = (id: ValueId): string => {
