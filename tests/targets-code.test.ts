@@ -25,7 +25,7 @@ async function runAll(
   words: readonly number[],
   call: "run" | "derive",
 ): Promise<readonly Float32Array[]> {
-  const calls = steps.map((kernel) => ({ do: "call" as const, kernel, args: ["word", "word", "word"] as const }));
+  const calls = steps.map((kernel) => ({ do: "call" as const, kernel, args: ["pointer", "pointer", "dim"] as const }));
   const program = call === "run" ? { derive: [], steps: calls } : { derive: calls, steps: [] };
   const code = await generate(kernels, program, { wasm: true, js: true });
   const bytes = [code.wasm?.fma, code.wasm?.base];
@@ -65,7 +65,11 @@ test("kernels of one name, of a name with signs, and of a reserved word become d
     kernels,
     {
       derive: [],
-      steps: kernels.map((_, kernel) => ({ do: "call" as const, kernel, args: ["word", "word", "word"] as const })),
+      steps: kernels.map((_, kernel) => ({
+        do: "call" as const,
+        kernel,
+        args: ["pointer", "pointer", "dim"] as const,
+      })),
     },
     { wasm: true, js: true },
   );
@@ -83,7 +87,7 @@ test("text names the places of the source, each once", async () => {
 test("kernels without products that are added are the same text for both profiles", async () => {
   const code = await generate(
     [scaling(2, "double")],
-    { derive: [], steps: [{ do: "call", kernel: 0, args: ["word", "word", "word"] }] },
+    { derive: [], steps: [{ do: "call", kernel: 0, args: ["pointer", "pointer", "dim"] }] },
     { wasm: false, js: false },
   );
   assert.is(code.wat.fma, code.wat.base);

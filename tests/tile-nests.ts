@@ -215,7 +215,7 @@ const CANARY = 0x5ca1ab1e;
 /** A kernel compiled for `fma`, `base` and `js`. */
 export async function compileKernel(kernel: Kernel): Promise<readonly Running[]> {
   const argCount = kernel.operands.length + kernel.dims.length;
-  const args = Array.from({ length: argCount }, () => "word" as const);
+  const args = [...kernel.operands.map(() => "pointer" as const), ...kernel.dims.map(() => "dim" as const)];
   const code = await generate(
     [kernel],
     { derive: [], steps: [{ do: "call", kernel: 0, args }] },

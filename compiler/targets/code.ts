@@ -16,8 +16,8 @@ export type Step =
       readonly do: "call";
       /** Position in the list of kernels. */
       readonly kernel: number;
-      /** Pointers and run dims: each a word, or the counter of the loop around it at this depth. */
-      readonly args: readonly ("word" | { readonly counter: number })[];
+      /** Pointers, then run dims: each a word, or the counter of the loop around it at this depth. */
+      readonly args: readonly ("pointer" | "dim" | { readonly counter: number })[];
     }
   /** Words: how often, and the address of the condition if there is one. */
   | {
@@ -48,9 +48,9 @@ export function stepsOf(program: Pick<KernelProgram, "steps" | "regions" | "kern
       }
       const { kernel, operands } = node.call;
       const args = (program.kernels[kernel]?.dims ?? []).map((name) =>
-        counters.includes(name) ? { counter: counters.indexOf(name) } : ("word" as const),
+        counters.includes(name) ? { counter: counters.indexOf(name) } : ("dim" as const),
       );
-      return { do: "call", kernel, args: [...operands.map(() => "word" as const), ...args] };
+      return { do: "call", kernel, args: [...operands.map(() => "pointer" as const), ...args] };
     });
   return convert(stepTree(program), []);
 }
@@ -93,46 +93,83 @@ const depthOf = (steps: readonly Step[]): number =>
     ...steps.map((step) => (step.do === "loop" ? depthOf(step.test) + 1 : 0)),
   );
 
-/** A function that walks its block. */
-function watWalk(name: string, steps: readonly Step[], functions: readonly FunctionCode[]): string {
+/** How one language says what a block makes happen. Words are counted from the start of the block. */
+interface Walk {
+  word(at: number): string;
+  pointer(word: string): string;
+  counter(depth: number): string;
+  call(flag: string, name: string, args: readonly string[], indent: string): string;
+  branch(flag: string, condition: string, isTaken: boolean, body: string, indent: string): string;
+  loop(flag: string, loop: PrintedLoop, indent: string): string;
+  /** What a level indents. */
+  readonly levels: { readonly branch: string; readonly loop: string };
+}
+
+interface PrintedLoop {
+  readonly depth: number;
+  readonly times: string;
+  readonly condition?: string;
+  readonly test: string;
+  readonly body: string;
+}
+
+/** The statements that walk a block, whose words come in the order of `runtime/abi.ts`. */
+function walkBlock(
+  steps: readonly Step[],
+  functions: readonly FunctionCode[],
+  { word, pointer, counter, call, branch, loop, levels }: Walk,
+  outermost: string,
+): string {
   let at = 0;
-  let labels = 0;
-  const word = (): string => {
-    const text = `(i32.load${at ? ` offset=${at}` : ""} (local.get $block))`;
-    at += 4;
-    return text;
-  };
+  const next = (): string => word(at++);
   const walk = (list: readonly Step[], depth: number, indent: string): string =>
     list
       .map((step) => {
-        const flag = word();
+        const flag = next();
         if (step.do === "call") {
-          const args = step.args.map((arg) => (arg === "word" ? word() : `(local.get $t${arg.counter})`));
-          return `${indent}(if ${flag} (then (call $${functions[step.kernel]?.name} ${args.join(" ")})))\n`;
+          const args = step.args.map((arg) =>
+            arg === "pointer" ? pointer(next()) : arg === "dim" ? next() : counter(arg.counter),
+          );
+          return call(flag, functions[step.kernel]?.name ?? "", args, indent);
         }
-        if (step.do === "branch") {
-          const bool = `(i32.load ${word()})`;
-          const condition = step.isTaken ? bool : `(i32.eqz ${bool})`;
-          const body = walk(step.body, depth, `${indent}  `);
-          return `${indent}(if ${flag} (then (if ${condition} (then\n${body}${indent}))))\n`;
-        }
-        const counter = `$t${depth}`;
-        const label = labels++;
-        const times = word();
-        const condition = step.hasCondition ? word() : "";
-        const inner = `${indent}  `;
-        const test = walk(step.test, depth + 1, inner);
-        const leave = condition && `${inner}(br_if $end${label} (i32.eqz (i32.load ${condition})))\n`;
-        const body = walk(step.body, depth + 1, inner);
-        return `${indent}(if ${flag} (then
-${indent}  (local.set ${counter} (i32.const 0))
-${indent}  (block $end${label} (loop $again${label}
-${inner}(br_if $end${label} (i32.ge_s (local.get ${counter}) ${times}))
-${test}${leave}${body}${inner}(local.set ${counter} (i32.add (local.get ${counter}) (i32.const 1)))
-${inner}(br $again${label})))))\n`;
+        if (step.do === "branch")
+          return branch(flag, next(), step.isTaken, walk(step.body, depth, indent + levels.branch), indent);
+        const times = next();
+        const condition = step.hasCondition ? { condition: next() } : {};
+        const test = walk(step.test, depth + 1, indent + levels.loop);
+        const body = walk(step.body, depth + 1, indent + levels.loop);
+        return loop(flag, { depth, times, ...condition, test, body }, indent);
       })
       .join("");
-  const lines = walk(steps, 0, "    ");
+  return walk(steps, 0, outermost);
+}
+
+const watWords: Walk = {
+  word: (at) => `(i32.load${at === 0 ? "" : ` offset=${4 * at}`} (local.get $block))`,
+  pointer: (word) => word,
+  counter: (depth) => `(local.get $t${depth})`,
+  call: (flag, name, args, indent) => `${indent}(if ${flag} (then (call $${name} ${args.join(" ")})))\n`,
+  branch(flag, condition, isTaken, body, indent) {
+    const bool = `(i32.load ${condition})`;
+    return `${indent}(if ${flag} (then (if ${isTaken ? bool : `(i32.eqz ${bool})`} (then\n${body}${indent}))))\n`;
+  },
+  loop(flag, { depth, times, condition, test, body }, indent) {
+    const inner = `${indent}  `;
+    const [counter, end, again] = [`$t${depth}`, `$end${depth}`, `$again${depth}`];
+    const leave = condition === undefined ? "" : `${inner}(br_if ${end} (i32.eqz (i32.load ${condition})))\n`;
+    return `${indent}(if ${flag} (then
+${indent}  (local.set ${counter} (i32.const 0))
+${indent}  (block ${end} (loop ${again}
+${inner}(br_if ${end} (i32.ge_s (local.get ${counter}) ${times}))
+${test}${leave}${body}${inner}(local.set ${counter} (i32.add (local.get ${counter}) (i32.const 1)))
+${inner}(br ${again})))))\n`;
+  },
+  levels: { branch: "  ", loop: "  " },
+};
+
+/** A function that walks its block. */
+function watWalk(name: string, steps: readonly Step[], functions: readonly FunctionCode[]): string {
+  const lines = walkBlock(steps, functions, watWords, "    ");
   const counters = Array.from({ length: depthOf(steps) }, (_, i) => ` (local $t${i} i32)`).join("");
   return `  (func (export "${name}") (param $block i32)${counters}\n${lines}  )\n`;
 }
@@ -143,61 +180,35 @@ function watModule(functions: readonly FunctionCode[], calls: CallLists, fused: 
   return `(module\n  (import "m" "m" (memory 1))\n${printed.join("")}${walks.join("")})\n`;
 }
 
-function jsWalk(
-  name: string,
-  steps: readonly Step[],
-  functions: readonly FunctionCode[],
-  kernels: readonly Kernel[],
-): string {
-  let at = 0;
-  const word = (): string => {
-    const text = at === 0 ? "I[at]" : `I[at + ${at}]`;
-    at++;
-    return text;
-  };
-  const walk = (list: readonly Step[], depth: number, indent: string): string =>
-    list
-      .map((step) => {
-        const flag = word();
-        if (step.do === "call") {
-          const pointers = kernels[step.kernel]?.operands.length ?? 0;
-          const args = step.args.map((arg, i) =>
-            arg === "word" ? (i < pointers ? `${word()} >> 2` : word()) : `t${arg.counter}`,
-          );
-          return `${indent}if (${flag}) ${functions[step.kernel]?.name}(${args.join(", ")});\n`;
-        }
-        if (step.do === "branch") {
-          const condition = `${step.isTaken ? "" : "!"}I[${word()} >> 2]`;
-          return `${indent}if (${flag} && ${condition}) {\n${walk(step.body, depth, `${indent}  `)}${indent}}\n`;
-        }
-        const times = word();
-        const condition = step.hasCondition ? word() : "";
-        const inner = `${indent}    `;
-        const test = walk(step.test, depth + 1, inner);
-        const leave = condition && `${inner}if (!I[${condition} >> 2]) break;\n`;
-        const body = walk(step.body, depth + 1, inner);
-        return `${indent}if (${flag})
+const jsWords: Walk = {
+  word: (at) => (at === 0 ? "I[at]" : `I[at + ${at}]`),
+  pointer: (word) => `${word} >> 2`,
+  counter: (depth) => `t${depth}`,
+  call: (flag, name, args, indent) => `${indent}if (${flag}) ${name}(${args.join(", ")});\n`,
+  branch: (flag, condition, isTaken, body, indent) =>
+    `${indent}if (${flag} && ${isTaken ? "" : "!"}I[${condition} >> 2]) {\n${body}${indent}}\n`,
+  loop(flag, { depth, times, condition, test, body }, indent) {
+    const leave = condition === undefined ? "" : `${indent}    if (!I[${condition} >> 2]) break;\n`;
+    return `${indent}if (${flag})
 ${indent}  for (let t${depth} = 0; t${depth} < ${times}; t${depth}++) {
 ${test}${leave}${body}${indent}  }\n`;
-      })
-      .join("");
-  const lines = walk(steps, 0, "      ");
+  },
+  levels: { branch: "  ", loop: "    " },
+};
+
+function jsWalk(name: string, steps: readonly Step[], functions: readonly FunctionCode[]): string {
+  const lines = walkBlock(steps, functions, jsWords, "      ");
   // Nothing is declared that is not used: strict projects refuse that.
   if (lines === "") return `    ${name}() {},\n`;
   return `    ${name}(block) {\n      const at = block >> 2;\n${lines}    },\n`;
 }
 
-function jsModule(
-  kernels: readonly Kernel[],
-  calls: CallLists,
-  functions: readonly FunctionCode[],
-  isTyped: boolean,
-): string {
+function jsModule(calls: CallLists, functions: readonly FunctionCode[], isTyped: boolean): string {
   const printed = functions.map((code) => jsFunction(code, isTyped)).join("\n");
   // Where an index is not known to be in range, a strict project gives `F[i]` the type `number | undefined`.
   const view = isTyped ? ": any" : "";
   const needed = Object.entries(jsDefinitions).filter(([name]) => printed.includes(`${name}(`));
-  const walks = jsWalk("run", calls.steps, functions, kernels) + jsWalk("derive", calls.derive, functions, kernels);
+  const walks = jsWalk("run", calls.steps, functions) + jsWalk("derive", calls.derive, functions);
   const views = [
     ["F", "Float32Array"],
     ["I", "Int32Array"],
@@ -233,8 +244,8 @@ export async function generate(
   }
   if (targets.js) {
     const functions = tileAll(kernels, js);
-    code.js = jsModule(kernels, program, functions, false);
-    code.ts = jsModule(kernels, program, functions, true);
+    code.js = jsModule(program, functions, false);
+    code.ts = jsModule(program, functions, true);
   }
   return code;
 }
