@@ -35,6 +35,7 @@ import { assuming, evaluateComprehension, toScalar } from "./comprehension.ts";
 import type { CallSite, Frame } from "./frame.ts";
 import { foreignName } from "./foreign.ts";
 import { intrinsic, isForeignDeclaration, isForeignMember, lookUp, lookUpCallee, moduleItem } from "./lookup.ts";
+import { notExported } from "./modules.ts";
 import { nearest } from "./nearest.ts";
 import { binaryStatic, castStatic, negateStatic, NoValue } from "./numbers.ts";
 import { adaptedDType, fail, toTensor } from "./operands.ts";
@@ -415,25 +416,13 @@ function evaluateMember(frame: Frame, expression: MemberExpression): Entity {
   if (value.kind === "module") {
     const item = name.text.startsWith("_") ? undefined : value.module.items.get(name.text);
     if (item) return frame.check.itemEntity(frame, item, name.span);
-    const near = nearest(
-      name.text,
-      [...value.module.items.keys()].filter((key) => !key.startsWith("_")),
-    );
-    const isPrivate = name.text.startsWith("_") && value.module.items.has(name.text);
+    const spelling = `\`${spanText(expression.value.span)}\``;
+    const { near, isPrivate, message, text } = notExported(value.module, name.text, spelling);
     return fail(frame, {
       code: "TFG0602",
-      message: isPrivate
-        ? `\`${name.text}\` is private to \`${spanText(expression.value.span)}\``
-        : `\`${spanText(expression.value.span)}\` has no \`${name.text}\``,
-      primary: {
-        span: name.span,
-        text: isPrivate
-          ? "names that start with `_` are not exported"
-          : near
-            ? `did you mean \`${near}\`?`
-            : "not found there",
-      },
-      helps: near ? [{ text: near, edits: [{ span: name.span, text: near }] }] : [],
+      message,
+      primary: { span: name.span, text },
+      helps: near && !isPrivate ? [{ text: near, edits: [{ span: name.span, text: near }] }] : [],
     });
   }
   if (value.kind === "record") {

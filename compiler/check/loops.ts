@@ -26,7 +26,7 @@ import type { CallSite, Frame, LoopFrame } from "./frame.ts";
 import { distribute, suppliedEntity } from "./functions.ts";
 import { emitConstant, emitValue, fail, flatten, operandOf, toTensor } from "./operands.ts";
 import type { Place } from "./places.ts";
-import { overAxes } from "./primitive-calls.ts";
+import { failAxisAndOver, overAxes } from "./primitive-calls.ts";
 import { Failure } from "./report.ts";
 import { isPlainDim } from "./unify.ts";
 
@@ -182,13 +182,7 @@ function sequences(
   const tensors = (isList ? itemsOf(entity) : [entity]).map((item) => toTensor(frame, item, span));
   if (tensors.length === 0)
     fail(frame, { code: "TFG0210", message: "`scan` goes over at least one tensor", primary: { span, text: "" } });
-  if (over && axis)
-    fail(frame, {
-      code: "TFG0209",
-      message: "`axis` and `over` say the same thing",
-      primary: { span: over.span, text: "give one of them" },
-      related: [{ span: axis.span, text: "" }],
-    });
+  if (over && axis) failAxisAndOver(frame, axis.span, over.span);
   const complain = (complaint: Parameters<typeof fail>[1]): never => fail(frame, complaint);
   const axes = tensors.map((tensor): number => {
     const operand = operandOf(frame, tensor, span);

@@ -41,6 +41,25 @@ interface MutableModule extends Module {
   readonly items: Map<string, ModuleItem>;
 }
 
+/** What TFG0602 says of a name that a module, called `spelling`, does not export. */
+export function notExported(module: Module, name: string, spelling: string) {
+  const isPrivate = name.startsWith("_") && module.items.has(name);
+  const near = nearest(
+    name,
+    [...module.items.keys()].filter((key) => !key.startsWith("_")),
+  );
+  return {
+    near,
+    isPrivate,
+    message: isPrivate ? `\`${name}\` is private to ${spelling}` : `${spelling} has no \`${name}\``,
+    text: isPrivate
+      ? "names that start with `_` are not exported"
+      : near
+        ? `did you mean \`${near}\`?`
+        : "not found there",
+  };
+}
+
 export class Modules {
   readonly files: SourceFile[] = [];
   readonly #sources: Sources;
@@ -244,20 +263,11 @@ export class Modules {
         this.#define(module, item.kind === "declaration" ? { ...item, span: as.span } : item, as.text, as.span);
         continue;
       }
-      const names = [...target.items.keys()].filter((key) => !key.startsWith("_"));
-      const near = nearest(name.text, names);
-      const isPrivate = name.text.startsWith("_") && target.items.has(name.text);
+      const { near, isPrivate, message, text } = notExported(target, name.text, `"${written}"`);
       this.#reporter.report({
         code: "TFG0602",
-        message: isPrivate ? `\`${name.text}\` is private to "${written}"` : `"${written}" has no \`${name.text}\``,
-        primary: {
-          span: name.span,
-          text: isPrivate
-            ? "names that start with `_` are not exported"
-            : near
-              ? `did you mean \`${near}\`?`
-              : "not found there",
-        },
+        message,
+        primary: { span: name.span, text },
         // A name that is not given another one is corrected where it is used as well.
         helps:
           near && !isPrivate

@@ -285,13 +285,7 @@ function axesArgument(
       primary: { span: at, text: `these are ${sorted.length}` },
     });
   };
-  if (over && arg)
-    fail(frame, {
-      code: "TFG0209",
-      message: "`axis` and `over` say the same thing",
-      primary: { span: over.span, text: "give one of them" },
-      related: [{ span: arg.span, text: "" }],
-    });
+  if (over && arg) failAxisAndOver(frame, arg.span, over.span);
   if (over) {
     const at = "expression" in over ? over.expression.span : over.span;
     return finished("expression" in over ? overAxes(over.frame, over.expression, tensor, operand, complain) : [], at);
@@ -320,6 +314,15 @@ function axesArgument(
   });
   return finished(axes, span);
 }
+
+/** TFG0209 for a call with both. */
+export const failAxisAndOver = (frame: Frame, axis: Span, over: Span): never =>
+  fail(frame, {
+    code: "TFG0209",
+    message: "`axis` and `over` say the same thing",
+    primary: { span: over, text: "give one of them" },
+    related: [{ span: axis, text: "" }],
+  });
 
 /** The axes that `over=T`, `over=[H, W]`, `over=[..B]` names: by the declared dim an axis bears, else by its size. */
 export function overAxes(

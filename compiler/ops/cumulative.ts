@@ -4,12 +4,11 @@ import { literalOf } from "../ir/dims.ts";
 import type { Value } from "../ir/graph.ts";
 import { convert, constant, type Expr, load, op, plus, times, use } from "../ir/stmt.ts";
 import { isFloat } from "../ir/types.ts";
-import { argNumber, numberOf } from "./attributes.ts";
-import { failClass } from "./complaints.ts";
+import { numberOf } from "./attributes.ts";
 import { forEachPoint, stridesOf } from "./points.ts";
 import type { Primitive, RoutineBuilder } from "./primitive.ts";
-import { each, int, kindOf, rowsAlong } from "./routine.ts";
-import { belongsTo, scalarFunction } from "./scalar.ts";
+import { alongAxis, each, int, kindOf, rowsAlong } from "./routine.ts";
+import { scalarFunction } from "./scalar.ts";
 import { firstOf } from "./shape.ts";
 
 /** Rows side by side whose sums are carried at once: a cache line of them. */
@@ -124,16 +123,8 @@ export const cumsum: Primitive = {
   name: "cumsum",
   callee: "cumsum",
   doc: "`cumsum(x, axis=-1)`: y[i] = x[0] + ... + x[i] along the axis; keeps the dtype, integers wrap.",
-  signature: [
-    { name: "x", kind: "tensor" },
-    { name: "axis", kind: "axis", default: -1 },
-  ],
+  ...alongAxis,
   class: "routine",
-  infer(call) {
-    const x = firstOf(call.operands);
-    if (!belongsTo(x.type.dtype, "num")) failClass(call, x, "num");
-    return { type: x.type, attributes: { axis: argNumber(call, "axis") } };
-  },
   meaning([x], value, { shape }) {
     const { data } = firstOf(x ? [x] : []);
     const { dtype } = value.type;

@@ -2,7 +2,11 @@
 import { type Dim, mulDims } from "../ir/dims.ts";
 import { compare, constant, convert, type Expr, type Kind, load, op, plus, times, use } from "../ir/stmt.ts";
 import { type DType, isFloat } from "../ir/types.ts";
-import type { RoutineBuilder } from "./primitive.ts";
+import { argNumber } from "./attributes.ts";
+import { failClass } from "./complaints.ts";
+import type { Primitive, RoutineBuilder } from "./primitive.ts";
+import { belongsTo } from "./scalar.ts";
+import { firstOf } from "./shape.ts";
 
 export const int = (value: number): Expr => constant("i32", value);
 export const less = (a: Expr, b: Expr): Expr => compare("lt", a, b);
@@ -23,6 +27,19 @@ export function rowsAlong(
     inner: mulDims(...shape.slice(axis + 1)),
   };
 }
+
+/** The call of what makes numbers of one type from those along an axis: `f(x, axis=-1)`. */
+export const alongAxis: Pick<Primitive, "signature" | "infer"> = {
+  signature: [
+    { name: "x", kind: "tensor" },
+    { name: "axis", kind: "axis", default: -1 },
+  ],
+  infer(call) {
+    const x = firstOf(call.operands);
+    if (!belongsTo(x.type.dtype, "num")) failClass(call, x, "num");
+    return { type: x.type, attributes: { axis: argNumber(call, "axis") } };
+  },
+};
 
 /** `body` for each of `count`. */
 export function each(build: RoutineBuilder, name: string, count: Expr, body: (i: Expr) => void): void {

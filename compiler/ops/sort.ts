@@ -3,11 +3,11 @@ import { ceilDivDims, type Dim, dimOf, formatDim, literalOf, mulDims, ONE, subDi
 import type { Value, ValueId } from "../ir/graph.ts";
 import { compare, type Expr, load, type Local, op, plus, select, times, use } from "../ir/stmt.ts";
 import { type DType, isFloat, type TensorType } from "../ir/types.ts";
-import { argDim, argNumber, numberOf } from "./attributes.ts";
+import { argDim, numberOf } from "./attributes.ts";
 import { failArgument, failClass, failRank, formatType } from "./complaints.ts";
 import { element, elementsOf, forEachPoint, stridesOf } from "./points.ts";
 import type { Emitter, Primitive, RoutineBuilder } from "./primitive.ts";
-import { each, elementAt, int, less, rowsAlong } from "./routine.ts";
+import { alongAxis, each, elementAt, int, less, rowsAlong } from "./routine.ts";
 import { belongsTo } from "./scalar.ts";
 import { firstOf } from "./shape.ts";
 
@@ -180,16 +180,8 @@ export const sort: Primitive = {
   name: "sort",
   callee: "sort",
   doc: "`sort(x, axis=-1)`: the elements along the axis in ascending order, NaN last.",
-  signature: [
-    { name: "x", kind: "tensor" },
-    { name: "axis", kind: "axis", default: -1 },
-  ],
+  ...alongAxis,
   class: "routine",
-  infer(call) {
-    const x = firstOf(call.operands);
-    if (!belongsTo(x.type.dtype, "num")) failClass(call, x, "num");
-    return { type: x.type, attributes: { axis: argNumber(call, "axis") } };
-  },
   meaning([x], value, { shape }) {
     const { data } = firstOf(x ? [x] : []);
     const axis = numberOf(value, "axis");
