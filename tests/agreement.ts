@@ -1,10 +1,8 @@
 /** A program run after run on every target, beside the interpreter: results and variables agree after each. */
 import * as assert from "uvu/assert";
-import { compileGraph } from "../compiler/index.ts";
 import type { Graph } from "../compiler/ir/graph.ts";
-import { packKernels } from "../compiler/targets/module.ts";
-import { type AnySession, type Kernels, openSession, Tensor, TfgError } from "../runtime/index.ts";
-import { hostArray, TARGETS, type TargetName } from "./oracle/targets.ts";
+import { type AnySession, Tensor, TfgError } from "../runtime/index.ts";
+import { compiledOf, hostArray, openOn, TARGETS, type TargetName } from "./oracle/targets.ts";
 import { arrayOf, Interpreter, type Nested } from "./program.ts";
 
 export interface Run {
@@ -29,21 +27,11 @@ export type Results = ReadonlyMap<string, { readonly data: ArrayLike<number>; re
 
 async function openSessions(interpreter: Interpreter, targets: readonly TargetName[]) {
   const { graph, variables, seed } = interpreter;
-  const { program, code } = await compileGraph(graph, { targets: { wasm: true, js: true }, verify: true });
-  const { wasm, js } = code;
-  if (!wasm || js === undefined) throw new Error("both targets were asked for");
-  const kernels: Kernels = {
-    wasm: { code: await packKernels(wasm), split: wasm.fma.length },
-    js: new Function(`return ${js};`)() as NonNullable<Kernels["js"]>,
-  };
-  const open = async (target: TargetName): Promise<{ readonly target: TargetName; readonly session: AnySession }> => {
-    const session = await openSession(
-      { program, kernels },
-      { device: target === "js" ? "js" : "wasm", profile: target === "wasm base" ? "base" : "auto", seed },
-    );
-    for (const [name, { dtype, data }] of variables) await session.params[name]?.set(hostArray(dtype, data));
-    return { target, session };
-  };
+  const compiled = await compiledOf(graph);
+  const open = async (target: TargetName): Promise<{ readonly target: TargetName; readonly session: AnySession }> => ({
+    target,
+    session: await openOn(compiled, target, variables, seed),
+  });
   return Promise.all(targets.map(open));
 }
 

@@ -2,11 +2,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkProgram } from "../compiler/check/index.ts";
-import { compileGraph } from "../compiler/index.ts";
 import { interpret } from "../compiler/interpret.ts";
 import { library } from "../compiler/std/sources.ts";
-import { packKernels } from "../compiler/targets/module.ts";
 import { openSession, TfgError } from "../runtime/index.ts";
+import { compiledOf } from "./oracle/targets.ts";
 
 const test = suite("constraints");
 
@@ -27,10 +26,7 @@ test("every kind of constraint is checked when the dims are known, by sessions a
   assert.equal(diagnostics, []);
   const [graph] = graphs;
   if (!graph) throw new Error("no graph");
-  const { program, code } = await compileGraph(graph, { targets: { wasm: true, js: false }, verify: true });
-  if (!code.wasm) throw new Error("WebAssembly was asked for");
-  const wasm = { code: await packKernels(code.wasm), split: code.wasm.fma.length };
-  const session = await openSession({ program, kernels: { wasm } });
+  const session = await openSession(await compiledOf(graph));
   const outcome = async (run: () => unknown): Promise<string> => {
     try {
       await run();

@@ -1,24 +1,17 @@
 /** Random nodes in sessions: equal on every target, keyed by seed and path, numbered by runs, continued by a saved file. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compileGraph } from "../compiler/index.ts";
 import { interpret } from "../compiler/interpret.ts";
 import type { Graph } from "../compiler/ir/graph.ts";
-import { packKernels } from "../compiler/targets/module.ts";
 import { type AnySession, openSession, type SessionOptions, Tensor } from "../runtime/index.ts";
+import { compiledOf } from "./oracle/targets.ts";
 import { graphOf } from "./program.ts";
 
 const random = suite("random nodes");
 
 async function opener(graph: Graph): Promise<(options: SessionOptions) => Promise<AnySession>> {
-  const { program, code } = await compileGraph(graph, { targets: { wasm: true, js: true }, verify: true });
-  const { wasm, js } = code;
-  if (!wasm || js === undefined) throw new Error("both targets were asked for");
-  const kernels = {
-    wasm: { code: await packKernels(wasm), split: wasm.fma.length },
-    js: new Function(`return ${js};`)(),
-  };
-  return (options) => openSession({ program, kernels }, options);
+  const compiled = await compiledOf(graph);
+  return (options) => openSession(compiled, options);
 }
 
 const numbers = (results: Record<string, number | Tensor>, name: string): readonly number[] => {

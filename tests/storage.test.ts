@@ -2,19 +2,17 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkProgram } from "../compiler/check/index.ts";
-import { compileGraph } from "../compiler/index.ts";
 import { needsOf } from "../compiler/ir/needs.ts";
 import { interpret } from "../compiler/interpret.ts";
 import type { Graph } from "../compiler/ir/graph.ts";
 import type { DType } from "../compiler/ir/types.ts";
 import type { NdArray } from "../compiler/ops/primitive.ts";
 import { library } from "../compiler/std/sources.ts";
-import { packKernels } from "../compiler/targets/module.ts";
 import type { HalfArray } from "../runtime/dtype.ts";
 import { openSession, type Tensor, TfgError } from "../runtime/index.ts";
 import { randomNumbers } from "./ops/cases.ts";
 import { nearestValue } from "./oracle/small-floats.ts";
-import { hostArray, openTargets } from "./oracle/targets.ts";
+import { compiledOf, hostArray, openTargets } from "./oracle/targets.ts";
 import { bytesOf, checkpoint, safetensors } from "./weights-files.ts";
 
 const test = suite("storage");
@@ -192,12 +190,7 @@ function fileOf(dtype: DType, numbers: readonly number[]): Uint8Array<ArrayBuffe
   return safetensors({ w: entry }, new Uint8Array(data.buffer));
 }
 
-async function sessionOf(text: string) {
-  const { program, code } = await compileGraph(graphOf(text), { targets: { wasm: true, js: false }, verify: true });
-  if (!code.wasm) throw new Error("WebAssembly was asked for");
-  const wasm = { code: await packKernels(code.wasm), split: code.wasm.fma.length };
-  return openSession({ program, kernels: { wasm } });
-}
+const sessionOf = async (text: string) => openSession(await compiledOf(graphOf(text)));
 
 async function messageOf(run: () => Promise<unknown>): Promise<string> {
   try {

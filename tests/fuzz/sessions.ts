@@ -3,10 +3,9 @@ import type { NdArray } from "../../compiler/ops/primitive.ts";
 import { writeProgram } from "../../compiler/passes/write-program.ts";
 import type { Planned } from "../../compiler/pipeline.ts";
 import { generate, stepsOf } from "../../compiler/targets/code.ts";
-import { packKernels } from "../../compiler/targets/module.ts";
-import { type Kernels, openSession, Tensor, TfgError } from "../../runtime/index.ts";
+import { Tensor, TfgError } from "../../runtime/index.ts";
 import { numbersOfBits } from "../oracle/small-floats.ts";
-import { hostArray, TARGETS, type TargetName } from "../oracle/targets.ts";
+import { hostArray, kernelsOf, openOn, TARGETS, type TargetName } from "../oracle/targets.ts";
 
 export interface Ran {
   readonly results: ReadonlyMap<string, NdArray>;
@@ -32,26 +31,17 @@ export async function openAll(
     { derive: stepsOf({ ...kernels, steps: kernels.derive }), steps: stepsOf(kernels) },
     { wasm: true, js: true },
   );
-  const { wasm, js } = code;
-  if (!wasm || js === undefined) throw new Error("both targets were asked for");
-  const packed: Kernels = {
-    wasm: { code: await packKernels(wasm), split: wasm.fma.length },
-    js: new Function(`return ${js};`)() as NonNullable<Kernels["js"]>,
-  };
+  const packed = await kernelsOf(code);
   const program = writeProgram(kernels, memory);
   return Promise.all(
     TARGETS.map(async (target): Promise<FuzzSession> => {
-      const session = await openSession(
-        { program, kernels: packed },
-        { device: target === "js" ? "js" : "wasm", profile: target === "wasm base" ? "base" : "auto", seed },
-      );
+      const session = await openOn({ program, kernels: packed }, target, variables, seed);
       const set = async (to: ReadonlyMap<string, NdArray>): Promise<void> => {
         for (const { name } of graph.variables) {
           const array = to.get(name);
           if (array) await session.params[name]?.set(hostArray(array.dtype, array.data));
         }
       };
-      await set(variables);
       const typeOf = (name: string) => program.outputs.find((output) => output.name === name)?.dtype ?? "f32";
       return {
         target,

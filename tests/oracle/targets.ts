@@ -3,9 +3,10 @@ import { compileGraph } from "../../compiler/index.ts";
 import type { Graph } from "../../compiler/ir/graph.ts";
 import type { DType } from "../../compiler/ir/types.ts";
 import type { NdArray } from "../../compiler/ops/primitive.ts";
+import type { GeneratedCode } from "../../compiler/targets/code.ts";
 import { packKernels } from "../../compiler/targets/module.ts";
 import { bitsOf, numbersOfBits } from "./small-floats.ts";
-import { type Compiled, type Kernels, openSession, Tensor } from "../../runtime/index.ts";
+import { type AnySession, type Compiled, type Kernels, openSession, Tensor } from "../../runtime/index.ts";
 
 export const TARGETS = ["wasm fma", "wasm base", "js"] as const;
 export type TargetName = (typeof TARGETS)[number];
@@ -45,31 +46,51 @@ export interface Opened {
   variable(name: string): Promise<readonly number[]>;
 }
 
+/** A graph for sessions in this process, on whichever target. */
+export async function compiledOf(graph: Graph): Promise<Compiled> {
+  const { program, code } = await compileGraph(graph, { targets: { wasm: true, js: true }, verify: true });
+  return { program, kernels: await kernelsOf(code) };
+}
+
+export async function kernelsOf({ wasm, js }: GeneratedCode): Promise<Kernels> {
+  if (!wasm || js === undefined) throw new Error("both targets were asked for");
+  return {
+    wasm: { code: await packKernels(wasm), split: wasm.fma.length },
+    // The text is an expression of JavaScript: the same that a generated module contains.
+    js: new Function(`return ${js};`)() as NonNullable<Kernels["js"]>,
+  };
+}
+
+/** A session on a target, with the variables set. */
+export async function openOn(
+  compiled: Compiled,
+  target: TargetName,
+  variables: ReadonlyMap<string, NdArray>,
+  seed?: number,
+): Promise<AnySession> {
+  const session = await openSession(compiled, {
+    device: target === "js" ? "js" : "wasm",
+    profile: target === "wasm base" ? "base" : "auto",
+    ...(seed === undefined ? {} : { seed }),
+  });
+  for (const [name, { dtype, data }] of variables) await session.params[name]?.set(hostArray(dtype, data));
+  return session;
+}
+
 /** One session for each target, with the variables set. */
 export async function openTargets(
   graph: Graph,
   variables: ReadonlyMap<string, NdArray>,
   targets: readonly TargetName[] = TARGETS,
 ): Promise<ReadonlyMap<TargetName, Opened>> {
-  const { program, code } = await compileGraph(graph, { targets: { wasm: true, js: true }, verify: true });
-  const { wasm, js } = code;
-  if (!wasm || js === undefined) throw new Error("both targets were asked for");
-  const kernels: Kernels = {
-    wasm: { code: await packKernels(wasm), split: wasm.fma.length },
-    // The text is an expression of JavaScript: the same that a generated module contains.
-    js: new Function(`return ${js};`)() as NonNullable<Kernels["js"]>,
-  };
+  const compiled = await compiledOf(graph);
   const opened = new Map<TargetName, Opened>();
-  for (const target of targets) opened.set(target, await open({ program, kernels }, target, variables));
+  for (const target of targets) opened.set(target, await open(compiled, target, variables));
   return opened;
 }
 
 async function open(compiled: Compiled, target: TargetName, variables: ReadonlyMap<string, NdArray>): Promise<Opened> {
-  const session = await openSession(compiled, {
-    device: target === "js" ? "js" : "wasm",
-    profile: target === "wasm base" ? "base" : "auto",
-  });
-  for (const [name, { dtype, data }] of variables) await session.params[name]?.set(hostArray(dtype, data));
+  const session = await openOn(compiled, target, variables);
   const dtypes = new Map(compiled.program.outputs.map(({ name, dtype }) => [name, dtype]));
   return {
     variable: async (name) => Array.from((await session.params[name]?.get()) ?? []),
