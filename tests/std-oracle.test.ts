@@ -149,6 +149,15 @@ const weightOf = (model: OnnxModel, weights: Weights, name: string): string => {
 const kernelOf = (model: OnnxModel, weights: Weights, name: string): string =>
   model.node("Transpose", [weightOf(model, weights, name)], { perm: [3, 2, 0, 1] });
 
+/** A layer with a kernel HWIO and a bias. */
+const convolution =
+  (layer: string, attributes: Parameters<OnnxModel["node"]>[2]): Comparison["onnx"] =>
+  (model, weights) => {
+    const kernel = kernelOf(model, weights, `${layer}/kernel`);
+    const bias = weightOf(model, weights, `${layer}/bias`);
+    return toBack(model, model.node("Conv", [toFront(model, "x"), kernel, bias], attributes));
+  };
+
 const images: Readonly<Record<string, Comparison>> = {
   "conv1d with stride 2": {
     body: `output y = conv1d(x, 5, 3, strides=2, padding="same")`,
@@ -166,36 +175,12 @@ const images: Readonly<Record<string, Comparison>> = {
   dilated_conv2d: {
     body: `output y = dilated_conv2d(x, 4, 3, dilation=[2, 3])`,
     x: [2, 9, 10, 3],
-    onnx: (model, weights) =>
-      toBack(
-        model,
-        model.node(
-          "Conv",
-          [
-            toFront(model, "x"),
-            kernelOf(model, weights, "dilated_conv2d/kernel"),
-            weightOf(model, weights, "dilated_conv2d/bias"),
-          ],
-          { dilations: [2, 3], pads: [2, 3, 2, 3] },
-        ),
-      ),
+    onnx: convolution("dilated_conv2d", { dilations: [2, 3], pads: [2, 3, 2, 3] }),
   },
   grouped_conv2d: {
     body: `output y = grouped_conv2d(x, 6, 3, groups=3, strides=2)`,
     x: [2, 9, 10, 12],
-    onnx: (model, weights) =>
-      toBack(
-        model,
-        model.node(
-          "Conv",
-          [
-            toFront(model, "x"),
-            kernelOf(model, weights, "grouped_conv2d/kernel"),
-            weightOf(model, weights, "grouped_conv2d/bias"),
-          ],
-          { group: 3, strides: [2, 2] },
-        ),
-      ),
+    onnx: convolution("grouped_conv2d", { group: 3, strides: [2, 2] }),
   },
   conv3d: {
     body: `output y = conv3d(x, 4, [2, 3, 2], strides=[1, 2, 1], padding="same")`,
