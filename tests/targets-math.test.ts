@@ -101,6 +101,18 @@ test("sin and cos are right to 2 ulp up to 1e5", async () => {
     );
   }
 });
+test("sin and cos are within 1e-6 up to 2^31", async () => {
+  const xs = spread(-(2 ** 31), 2 ** 31).filter((x) => Math.abs(x) <= 2 ** 31);
+  for (const [fn, exact] of [
+    ["sin", Math.sin],
+    ["cos", Math.cos],
+  ] as const)
+    for (const [target, result] of await apply(fn, xs))
+      result.forEach((y, i) => {
+        const x = xs[i] ?? 0;
+        assert.ok(Math.abs(y - exact(x)) <= 1e-6, `${target}: ${fn}(${x}) is ${y}`);
+      });
+});
 test("sin and cos of the largest numbers stay within -1 and 1", async () => {
   for (const fn of ["sin", "cos"])
     for (const [, result] of await apply(fn, spread(-3e38, 3e38, 200)))

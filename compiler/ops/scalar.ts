@@ -227,18 +227,8 @@ const list: readonly ScalarFunction[] = [
   unary({ name: "log", doc: "The natural logarithm of `x`; NaN below 0.", cost: 12, meaning: always(Math.log) }),
   unary({ name: "sqrt", doc: "The square root of `x`; NaN below 0.", cost: 4, meaning: always(Math.sqrt) }),
   unary({ name: "rsqrt", doc: "`1 / sqrt(x)`.", cost: 6, meaning: always((a) => 1 / Math.sqrt(a)) }),
-  unary({
-    name: "sin",
-    doc: "The sine of `x` radians; in WebAssembly within 2 ulp up to 1e5, and for |x| beyond 1e7 only some value in -1..1.",
-    cost: 15,
-    meaning: always(Math.sin),
-  }),
-  unary({
-    name: "cos",
-    doc: "The cosine of `x` radians; for large |x| as `sin`.",
-    cost: 15,
-    meaning: always(Math.cos),
-  }),
+  unary({ name: "sin", doc: "The sine of `x` radians.", cost: 15, meaning: always(Math.sin) }),
+  unary({ name: "cos", doc: "The cosine of `x` radians.", cost: 15, meaning: always(Math.cos) }),
   unary({ name: "tanh", doc: "The hyperbolic tangent of `x`.", cost: 15, meaning: always(Math.tanh) }),
   unary({
     name: "erf",

@@ -138,24 +138,30 @@ class Lanes {
     return this.keep(select(compare("gt", t, this.f(0.927734375)), this.withSignOf(x, large), this.madd(p, x, x)));
   }
 
-  /** The multiple of pi/2 next to x, as an i32x4, and what is left; exact reduction in f64 for |x| up to 1.6e6. */
+  /**
+   * The multiple of pi/2 next to x, but for multiples of 4, as an i32x4, and what is left. The reduction in f64 is exact
+   * for |x| up to 1.6e6, and off by |x| / 2^52 beyond.
+   */
   reduceAngle(x: Expr): { quadrant: Expr; r: Expr } {
     const halves = (["promote_low", "promote_high"] as const).map((name) => {
       const wide = this.keep(convert(name, "f64x2", [x]));
       const n = this.keep(op("nearest", op("mul", wide, this.d(2 / Math.PI))));
       const first = op("sub", wide, op("mul", n, this.d(1.5707963267341256)));
-      return { n, r: this.keep(op("sub", first, op("mul", n, this.d(6.077100506506192e-11)))) };
+      // Turns do not count, and without them f32 holds what is left of n.
+      const turns = op("nearest", op("mul", n, this.d(0.25)));
+      const quadrant = this.keep(op("sub", n, op("mul", turns, this.d(4))));
+      return { quadrant, r: this.keep(op("sub", first, op("mul", n, this.d(6.077100506506192e-11)))) };
     });
     const [low, high] = halves;
     if (!low || !high) throw new Error("unreachable");
-    const n = convert("demote_pair", "f32x4", [low.n, high.n]);
+    const quadrant = convert("demote_pair", "f32x4", [low.quadrant, high.quadrant]);
     const r = this.keep(convert("demote_pair", "f32x4", [low.r, high.r]));
     // Beyond the exact range the rest may be anything: keep the result a sine of something.
     const bounded = this.keep(op("pmax", op("pmin", r, this.f(Math.PI / 4)), this.f(-Math.PI / 4)));
-    return { quadrant: this.keep(convert("int", "i32x4", [n])), r: bounded };
+    return { quadrant: this.keep(convert("int", "i32x4", [quadrant])), r: bounded };
   }
 
-  /** At most 2 ulp for |x| up to 1e5. `turn` quarter turns are added: 0 for the sine, 1 for the cosine. */
+  /** At most 2 ulp for |x| up to 1e5, within 1e-6 up to 2^31. `turn` quarter turns are added: 0 for the sine, 1 for the cosine. */
   sine(x: Expr, turn: 0 | 1): Expr {
     const { quadrant, r } = this.reduceAngle(x);
     const z = this.keep(op("mul", r, r));
