@@ -419,6 +419,16 @@ function enterScope(
         shared.value,
         scope.children.filter((child) => child.layer === layer).map((child) => child.name),
       );
+      let around = scope.parent;
+      while (around && !around.children.some((child) => child.name === shared.value && child.layer === layer))
+        around = around.parent;
+      if (!found && around)
+        return fail(frame, {
+          code: "TFG0405",
+          message: `no layer here is named "${shared.value}"`,
+          primary: { span: shared.span, text: `that one is outside of "${scope.name}"` },
+          helps: [{ text: `\`reuse=\` looks in the scope of its call: move one of the two calls` }],
+        });
       return fail(frame, {
         code: "TFG0405",
         message: found ? `\`${shared.value}\` is no \`${layer}\`` : `no layer here is named "${shared.value}"`,

@@ -120,7 +120,9 @@ export class Block {
     const annotation = this.random.chance(0.1) ? `: ${typeText(expression.type)}` : "";
     if (annotation) this.count("annotation");
     const statement = `${name}${annotation} = ${expression.text}`;
-    const isScoped = this.where === "graph" && this.random.chance(0.05);
+    // `name=` and `reuse=` speak of the scope around their call.
+    const isNamed = /\b(?:name|reuse)=/.test(statement);
+    const isScoped = this.where === "graph" && this.random.chance(0.05) && !isNamed;
     if (isScoped) this.count("scope");
     this.lines.push(isScoped ? `scope "${this.name("scope")}" { ${statement} }` : statement);
     const bound = { ...expression, text: name };
